@@ -1,0 +1,75 @@
+package turnout
+
+import "time"
+
+// EventCopy is an event record as Salesforce has it.
+type EventCopy struct {
+	ID EventID
+	// Event is nil when the record is not published.
+	Event *Event
+	// Fault says why a published record cannot be shown (CodeInvalid), nil otherwise.
+	Fault error
+	// Modified is the record's SystemModstamp, or the latest of it and its parts'.
+	Modified time.Time
+}
+
+// LinkCopy is an invite record as Salesforce has it, cut down to the fields of P8.
+type LinkCopy struct {
+	Token string
+	Event EventID
+	// Revoked links are forgotten by the cache.
+	Revoked  bool
+	Invite   Invite
+	Modified time.Time
+}
+
+// RegistrationCopy is what an organiser may have changed on a registration in
+// Salesforce. It names nobody.
+type RegistrationCopy struct {
+	Record string
+	// Key is empty when the record was made in Salesforce by hand.
+	Key   Key
+	Event EventID
+	// Revision is the one that was last delivered into the record, 0 if unknown.
+	Revision   int64
+	Status     Status
+	Attendance Attendance
+	Modified   time.Time
+}
+
+// HandCount is how many seats of a pool are taken by people whom the
+// organiser added in Salesforce by hand.
+type HandCount struct {
+	Event EventID
+	Pool  Pool
+	Seats int
+}
+
+// Dispatch is one registration on its way to Salesforce, opened.
+type Dispatch struct {
+	Registration
+	Details Details
+}
+
+// Receipt is Salesforce's answer about one registration of a call.
+type Receipt struct {
+	Key Key
+	// Record is its record id, when Code is empty.
+	Record string
+	// Code is empty when it was written.
+	Code Code
+	// WholeCall says that the code is of the call which the record was part of,
+	// so that nobody knows which of its records was at fault.
+	WholeCall bool
+	// Status and Message are Salesforce's own status code and sentence. The
+	// sentence may repeat personal data: it is sealed before it rests and never logged.
+	Status  string
+	Message string
+}
+
+// Usage is an org's API usage over the last 24 hours, as Salesforce last told.
+type Usage struct {
+	Used  int64
+	Limit int64
+	At    time.Time
+}
