@@ -1,0 +1,103 @@
+package groupcommit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+func TestCallersShareACommitAndKeepTheirAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		gate := make(chan struct{})
+		odd := errors.New("odd")
+		w := New(func(jobs []int) []error {
+			<-gate
+			sizes = append(sizes, len(jobs))
+			errs := make([]error, len(jobs))
+			for i, j := range jobs {
+				if j%2 == 1 {
+					errs[i] = odd
+				}
+			}
+			return errs
+		}, 8)
+		go w.Run()
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				err := w.Do(context.Background(), i)
+				if want := i%2 == 1; errors.Is(err, odd) != want {
+					t.Errorf("job %d: %v", i, err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+		w.Close()
+		w.Close()
+		if slices.Max(sizes) > 8 || len(sizes) > 5 {
+			t.Errorf("batches of %v, want at most 8 each and few", sizes)
+		}
+		if err := w.Do(context.Background(), 1); !errors.Is(err, ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
+}
+
+func TestAJobThatWasNotTakenDoesNothing(t *testing.T) {
+	w := New(func([]int) []error { t.Error("committed"); return nil }, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 4 * 1 { // fill the queue; nobody runs
+		w.queue <- entry[int]{}
+	}
+	if err := w.Do(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever hands in a job while the writer closes hears of it either way.
+func TestClosingLeavesNobodyWaiting(t *testing.T) {
+	for range 50 {
+		var committed atomic.Int64
+		w := New(func(jobs []int) []error {
+			committed.Add(int64(len(jobs)))
+			return nil
+		}, 4)
+		go w.Run()
+		var done atomic.Int64
+		var wg sync.WaitGroup
+		for range 40 {
+			wg.Go(func() {
+				switch err := w.Do(context.Background(), 1); {
+				case err == nil:
+					done.Add(1)
+				case !errors.Is(err, ErrClosed):
+					t.Error(err)
+				}
+			})
+		}
+		w.Close()
+		wg.Wait()
+		if committed.Load() != done.Load() {
+			t.Fatalf("%d jobs committed, %d callers were told so", committed.Load(), done.Load())
+		}
+	}
+}
+
+// A context that ends while its job commits does not hide the outcome.
+func TestATakenJobIsAnsweredWhateverTheContextSays(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := New(func([]int) []error { cancel(); return nil }, 1)
+	go w.Run()
+	defer w.Close()
+	if err := w.Do(ctx, 1); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
