@@ -1,0 +1,102 @@
+// Package cachetest is the conformance suite of the cache: the mirror of
+// Salesforce, which is published events and AttendeeLinks, sealed. Every
+// engine passes it, so that one can take another's place.
+//
+// What it holds an engine to:
+//
+//   - Reads and writes are by id. A write that returned is seen by every later read.
+//   - An older copy never replaces a newer one; one of the same age does. A
+//     removed link comes back only with a copy that is newer than its removal.
+//   - Orgs are apart: an id of one org means nothing in another.
+//   - A cursor moves only from where its mover thinks it is, so that a cache that was
+//     begun anew gets none of the old one's.
+//   - Times are kept to the millisecond, the zero time as such. Sealed bytes come back as they were.
+//   - A process that is killed tears nothing: after reopening, each link is as some
+//     PutLinks wrote it, and a cursor never claims more than the links hold.
+package cachetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// SealedEvent is a published event as the cache holds it: an alias of an
+// unnamed type, the same one that every engine has.
+type SealedEvent = struct {
+	ID       turnout.EventID
+	Slug     string
+	Sealed   []byte
+	Modified time.Time
+}
+
+// Cache is all that the suite asks of an engine. Consumers declare smaller ones.
+type Cache interface {
+	Events
+	Links
+	Cursors
+	Close() error
+}
+
+// Events are the published events.
+type Events interface {
+	PutEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID, slug string, sealed []byte, modified time.Time) error
+	DeleteEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID) error
+	Event(ctx context.Context, org turnout.OrgID, id turnout.EventID) (SealedEvent, error)
+	Events(ctx context.Context, org turnout.OrgID) ([]SealedEvent, error)
+}
+
+// Links are the AttendeeLinks.
+type Links interface {
+	PutLinks(ctx context.Context, links []turnout.AttendeeLink) error
+	Link(ctx context.Context, org turnout.OrgID, id turnout.LinkID) (turnout.AttendeeLink, error)
+	// DeleteLinks removes links as of their Changed, and keeps that in mind.
+	DeleteLinks(ctx context.Context, links []turnout.AttendeeLink) error
+	DeletePerson(ctx context.Context, org turnout.OrgID, person turnout.PersonID) error
+	CountLinks(ctx context.Context, org turnout.OrgID) (int, error)
+}
+
+// Cursors say how far the mirror has read.
+type Cursors interface {
+	Cursor(ctx context.Context, org turnout.OrgID, name string) (time.Time, error)
+	// SetCursor moves a cursor from what was read of it, and says whether it did.
+	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+}
+
+// Open opens the cache at a place: a directory of the test's own, of which an
+// engine that keeps no files takes the name. The same place has the same
+// cache again, in another process too.
+type Open func(t testing.TB, place string) Cache
+
+// Run runs the suite. It starts the test binary again for the part in which a
+// process is killed, with only the calling test, so Run stands alone in a
+// test function.
+func Run(t *testing.T, open Open) {
+	if beChild(t, open) {
+		return
+	}
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, Open)
+	}{
+		{"Events", testEvents},
+		{"StaleEvents", testStaleEvents},
+		{"Links", testLinks},
+		{"ManyLinks", testManyLinks},
+		{"StaleLinks", testStaleLinks},
+		{"RemovedLinks", testRemovedLinks},
+		{"ForgottenPerson", testForgottenPerson},
+		{"OrgsAreApart", testOrgsAreApart},
+		{"Cursors", testCursors},
+		{"Cancelled", testCancelled},
+		{"Random", testRandom},
+		{"Concurrent", testConcurrent},
+		{"TwoOpen", testTwoOpen},
+		{"Closed", testClosed},
+		{"Killed", testKilled},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+}

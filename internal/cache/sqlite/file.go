@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+//go:embed schema.sql
+var schema string
+
+const (
+	// schemaVersion is PRAGMA user_version. A file of another version is begun
+	// anew, since a backfill is simpler than a migration and always right.
+	schemaVersion = 2
+	// applicationID is PRAGMA application_id, "TrnC": a foreign database is not taken for ours.
+	applicationID = 0x54726e43
+)
+
+// errForeign says that the file is a sound database, but not a cache.
+var errForeign = errors.New("the file is another application's database; give the cache a path of its own")
+
+// errVersion says that the file was written by another version of Turnout.
+var errVersion = errors.New("the cache is of another version")
+
+// file is one open database file.
+type file struct {
+	path string
+	info os.FileInfo
+	// read and write are pools of the same file; write has one connection, so
+	// that writers of this process wait in line instead of for SQLite's lock.
+	read, write *sql.DB
+	// links is a third pool, whose connections are all in readers.
+	links   *sql.DB
+	readers chan *reader
+	ended   chan struct{}
+
+	readEvent, readEvents, readCursor, readOrg *sql.Stmt
+
+	// orgs holds the numbers of orgs, as far as they were asked for.
+	orgs sync.Map
+}
+
+func openFile(ctx context.Context, path string) (*file, error) {
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // SQLite itself would let others read it
+	if err != nil {
+		return nil, err
+	}
+	info, err := made.Stat()
+	if err = errors.Join(err, made.Close()); err != nil {
+		return nil, err
+	}
+	f := &file{path: path, info: info}
+	readers := max(4, 2*runtime.GOMAXPROCS(0))
+	if f.write, err = connect(ctx, path, 1, "cache_size(-65536)", "wal_autocheckpoint(16384)"); err == nil {
+		err = f.prepareSchema(ctx)
+	}
+	if err == nil {
+		f.read, err = connect(ctx, path, 4, "query_only(1)")
+	}
+	if err == nil {
+		f.links, err = connect(ctx, path, readers, "query_only(1)", "cache_size(-8192)")
+	}
+	if err == nil {
+		err = f.openReaders(ctx, readers)
+	}
+	if err == nil {
+		err = f.prepare(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// connect opens a pool and reads back the settings.
+func connect(ctx context.Context, path string, connections int, pragmas ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path) // SQLite takes a relative one for a host
+	if err != nil {
+		return nil, err
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
+		"busy_timeout(10000)", "journal_mode(wal)", "synchronous(normal)", "journal_size_limit(67108864)"}, pragmas...)}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	want := []struct{ pragma, value string }{{"journal_mode", "wal"}, {"synchronous", "1"}, {"busy_timeout", "10000"}}
+	for _, w := range want {
+		var got string
+		if err := db.QueryRowContext(ctx, "PRAGMA "+w.pragma).Scan(&got); err != nil {
+			return nil, errors.Join(fmt.Errorf("read pragma %s: %w", w.pragma, err), db.Close())
+		}
+		if got != w.value {
+			return nil, errors.Join(fmt.Errorf("pragma %s is %q and not %q: put the cache on a local disk", w.pragma, got, w.value), db.Close())
+		}
+	}
+	return db, nil
+}
+
+// prepareSchema makes the tables in a new file and checks an old one.
+func (f *file) prepareSchema(ctx context.Context) error {
+	tx, err := f.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var application, version, tables int
+	err = tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
+	switch {
+	case err != nil:
+		return err
+	case application == applicationID && version == schemaVersion:
+		return tx.Commit()
+	case application == applicationID:
+		return errVersion
+	case tables > 0:
+		return errForeign
+	}
+	_, err = tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion))
+	if err != nil {
+		return fmt.Errorf("make schema: %w", err)
+	}
+	return tx.Commit()
+}
+
+func (f *file) prepare(ctx context.Context) error {
+	for _, s := range []struct {
+		to  **sql.Stmt
+		sql string
+	}{
+		{&f.readEvent, "SELECT slug, sealed, modified FROM event WHERE org = ? AND id = ?"},
+		{&f.readEvents, "SELECT id, slug, sealed, modified FROM event WHERE org = ? ORDER BY id"},
+		{&f.readCursor, "SELECT at FROM cursor WHERE org = ? AND name = ?"},
+		{&f.readOrg, "SELECT num FROM org WHERE id = ?"},
+	} {
+		var err error
+		if *s.to, err = f.read.PrepareContext(ctx, s.sql); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+	}
+	return nil
+}
+
+// replaced reports whether another file, or none, stands at the path by now.
+func (f *file) replaced() bool {
+	info, err := os.Stat(f.path)
+	return err != nil && errors.Is(err, os.ErrNotExist) || err == nil && !os.SameFile(info, f.info)
+}
+
+func (f *file) close() error {
+	f.endReaders()
+	var errs []error
+	for _, db := range []*sql.DB{f.links, f.read, f.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,169 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/cache/cachetest"
+)
+
+func TestConformance(t *testing.T) {
+	cachetest.Run(t, func(t testing.TB, place string) cachetest.Cache {
+		c, err := Open(t.Context(), Options{Path: filepath.Join(place, "cache file%20?.db")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
+}
+
+func open(t testing.TB, path string, log *bytes.Buffer) *Cache {
+	t.Helper()
+	c, err := Open(t.Context(), Options{Path: path, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestFileIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	c := open(t, path, &bytes.Buffer{})
+	if _, err := c.SetCursor(t.Context(), "acme", "links", time.Time{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v; want mode 0600", suffix, info.Mode(), err)
+		}
+	}
+}
+
+// TestDamagedFileIsRebuilt: the cache can be filled again, so it never stops
+// an instance from starting.
+func TestDamagedFileIsRebuilt(t *testing.T) {
+	for name, content := range map[string]string{
+		"noise":     strings.Repeat("this is not a database ", 400),
+		"torn":      "SQLite format 3\x00" + strings.Repeat("\xff", 5000),
+		"text file": "hello\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, log := filepath.Join(t.TempDir(), "cache.db"), &bytes.Buffer{}
+			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var all sync.WaitGroup
+			for range 3 { // three processes that start together
+				all.Go(func() {
+					c, err := Open(t.Context(), Options{Path: path})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer c.Close()
+					if _, err := c.SetCursor(t.Context(), "acme", "links", time.Time{}, time.Now()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if aside, err := os.ReadFile(path + ".damaged"); err != nil || string(aside) != content {
+				t.Errorf("set aside: %d bytes, %v; want what was there", len(aside), err)
+			}
+			c := open(t, path, log)
+			if at, err := c.Cursor(t.Context(), "acme", "links"); err != nil || at.IsZero() {
+				t.Errorf("the new file did not keep what was written: %v, %v", at, err)
+			}
+		})
+	}
+}
+
+func TestOtherVersionIsRebuilt(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "cache.db"), &bytes.Buffer{}
+	c := open(t, path, log)
+	if _, err := c.SetCursor(t.Context(), "acme", "links", time.Time{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.now.Load().write.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	c = open(t, path, log)
+	if at, err := c.Cursor(t.Context(), "acme", "links"); err != nil || !at.IsZero() {
+		t.Errorf("cursor %v, %v; want none: losing the cache means a backfill", at, err)
+	}
+	if !strings.Contains(log.String(), "level=ERROR") {
+		t.Error("nothing was logged")
+	}
+}
+
+func TestForeignDatabaseIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE precious (x)"); err != nil {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+	if _, err := Open(t.Context(), Options{Path: path}); turnout.CodeOf(err) != turnout.CodeMisconfigured {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := os.Stat(path + ".damaged"); err == nil {
+		t.Error("it was set aside")
+	}
+}
+
+// TestDamageWhileOpen overwrites the file under an open cache.
+func TestDamageWhileOpen(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "cache.db"), &bytes.Buffer{}
+	c := open(t, path, log)
+	ctx := t.Context()
+	links := make([]turnout.AttendeeLink, 3000)
+	for i := range links {
+		links[i] = turnout.AttendeeLink{ID: turnout.LinkID{byte(i), byte(i >> 8), 1}, Org: "acme", Person: turnout.PersonID{1}, Sealed: make([]byte, 300), Changed: time.UnixMilli(1)}
+	}
+	if err := c.PutLinks(ctx, links); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.now.Load().write.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		t.Fatal(err)
+	}
+	peer := open(t, path, log) // has nothing of it in memory
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, _ := file.Stat()
+	if _, err := file.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size())-4096), 4096); err != nil {
+		t.Fatal(err)
+	}
+	_, err = peer.CountLinks(ctx, "acme")
+	if turnout.CodeOf(err) != turnout.CodeUnavailable {
+		t.Fatalf("reading the damaged file: %v", err)
+	}
+	// The one that met the damage begins anew, the other one follows it.
+	for i, c := range []*Cache{peer, c} {
+		if n, err := c.CountLinks(ctx, "acme"); err != nil || n != 10*i {
+			t.Errorf("cache %d, after: %d links, %v; want %d", i, n, err, 10*i)
+		}
+		if err := c.PutLinks(ctx, links[10*i:10*i+10]); err != nil {
+			t.Errorf("cache %d cannot be filled again: %v", i, err)
+		}
+	}
+	if !strings.Contains(log.String(), "set aside") {
+		t.Errorf("log: %s", log)
+	}
+}

@@ -1,0 +1,288 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/turnout-events/turnout"
+)
+
+// testDiskFull fills the store until it refuses; relief makes room.
+func testDiskFull(t *testing.T, s *Store, relief func()) {
+	t.Helper()
+	n, code := 0, turnout.Code("")
+	for ; code == "" && n < 50_000; n++ {
+		_, err := s.Accept(t.Context(), acceptance(n))
+		code = turnout.CodeOf(err)
+	}
+	if code != turnout.CodeNoSpace {
+		t.Fatalf("after %d registrations: code %q, want %q", n, code, turnout.CodeNoSpace)
+	}
+	accepted := n - 1
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if _, err := s.Accept(t.Context(), acceptance(100_000+i)); turnout.CodeOf(err) != turnout.CodeNoSpace {
+				t.Errorf("on a full disk: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if got := count(t, s, "SELECT count(*) FROM registrations"); got != accepted {
+		t.Errorf("%d registrations rest, %d were acknowledged", got, accepted)
+	}
+	sound(t, s)
+	relief()
+	mustAccept(t, s, accepted) // the one that was refused
+	mustAccept(t, s, accepted+1)
+	if got := count(t, s, "SELECT count(*) FROM registrations"); got != accepted+2 {
+		t.Errorf("%d registrations, want %d", got, accepted+2)
+	}
+	sound(t, s)
+}
+
+func TestFullFileChangesNothingAndRecovers(t *testing.T) {
+	// The limit is the connection's own; after a failure there is another one.
+	var pages atomic.Int64
+	pages.Store(120)
+	var opened atomic.Pointer[Store] // the writer may be at work before openStore returns
+	s := openStore(t, filepath.Join(t.TempDir(), "turnout.db"), func(o *Options) {
+		o.step = func(name string) {
+			if s := opened.Load(); name == "turn" && s != nil {
+				var got int
+				if err := s.session.row(fmt.Sprintf("PRAGMA max_page_count = %d", pages.Load())).Scan(&got); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	opened.Store(s)
+	defer s.Close()
+	prepare(t, s, turnout.Unlimited)
+	testDiskFull(t, s, func() { pages.Store(1 << 30) })
+}
+
+func TestFullDiskChangesNothingAndRecovers(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("a small file system needs the right to mount one: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<19), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, filepath.Join(dir, "turnout.db"))
+	defer s.Close()
+	prepare(t, s, turnout.Unlimited)
+	testDiskFull(t, s, func() {
+		if err := os.Remove(ballast); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A commit of which nobody can say whether it is there is answered as such to
+// everybody in it, and the same keys may be handed in again (P1).
+func TestP1FailedCommitIsUnknownToAll(t *testing.T) {
+	var s *Store
+	var until atomic.Int64 // the commit that is to fail
+	s = openStore(t, filepath.Join(t.TempDir(), "turnout.db"), func(o *Options) {
+		o.step = func(name string) {
+			if name == "written" && until.Add(-1) == 0 {
+				if err := s.session.exec("ROLLBACK"); err != nil { // so that COMMIT fails
+					t.Error(err)
+				}
+			}
+		}
+	})
+	defer s.Close()
+	prepare(t, s, 100)
+	before := s.session
+	errs := together(t, s, 10, func(i int) error {
+		_, err := s.Accept(t.Context(), acceptance(i))
+		return err
+	}, func() { until.Store(2) })
+	for i, err := range errs {
+		if turnout.CodeOf(err) != turnout.CodeUnknown {
+			t.Errorf("%d: %v, want an unknown outcome", i, err)
+		}
+	}
+	for i := range 10 {
+		mustAccept(t, s, i)
+	}
+	if s.session == before {
+		t.Error("the connection is still the one whose commit failed")
+	}
+	sound(t, s)
+	if n := count(t, s, "SELECT taken FROM seats WHERE pool = 'event'"); n != 10 {
+		t.Errorf("%d seats taken, want 10", n)
+	}
+}
+
+// together makes n calls that share one commit: the writer is held until all
+// of them wait. before is done while they do.
+func together(t *testing.T, s *Store, n int, call func(i int) error, before func()) []error {
+	t.Helper()
+	hold, held := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = s.do(t.Context(), "hold", func(*tx) error {
+			close(held)
+			<-hold
+			return nil
+		})
+	})
+	<-held
+	errs := make([]error, n)
+	for i := range n {
+		wg.Go(func() { errs[i] = call(i) })
+	}
+	for s.writer.Waiting() < n {
+		// They are on their way.
+	}
+	before()
+	close(hold)
+	wg.Wait()
+	return errs
+}
+
+func TestOneFailingJobTakesNobodyAlong(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "turnout.db"))
+	defer s.Close()
+	prepare(t, s, 100)
+	boom := errors.New("boom")
+	for name, bad := range map[string]func(*tx) error{
+		"fails": func(*tx) error { return boom },
+		"breaks a constraint": func(t *tx) error {
+			return t.exec("UPDATE seats SET taken = -1")
+		},
+		"oversells (P2)": func(t *tx) error {
+			return t.exec("UPDATE seats SET taken = 101 WHERE pool = 'event'")
+		},
+		"rejects after a change": func(t *tx) error {
+			if err := t.exec("DELETE FROM people"); err != nil {
+				return err
+			}
+			return turnout.Errorf(turnout.CodeConflict, "test", "too late")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := count(t, s, "SELECT count(*) FROM registrations")
+			errs := together(t, s, 12, func(i int) error {
+				if i == 5 {
+					return s.do(t.Context(), "bad", bad)
+				}
+				_, err := s.Accept(t.Context(), acceptance(100*base+i))
+				return err
+			}, func() {})
+			for i, err := range errs {
+				if (err != nil) != (i == 5) {
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+			if n := count(t, s, "SELECT count(*) FROM registrations"); n != base+11 {
+				t.Errorf("%d registrations, want %d", n, base+11)
+			}
+			sound(t, s)
+		})
+	}
+}
+
+func TestClosedStoreIsUnavailable(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), "turnout.db"))
+	prepare(t, s, 1)
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Accept(t.Context(), acceptance(1)); turnout.CodeOf(err) != turnout.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSettingsThatDoNotHoldAreRefused(t *testing.T) {
+	for _, pragma := range []string{"journal_mode(DELETE)", "synchronous(NORMAL)", "foreign_keys(OFF)", "secure_delete(OFF)"} {
+		t.Run(pragma, func(t *testing.T) {
+			db, err := openDB(filepath.Join(t.TempDir(), "turnout.db"), 1, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			name, value, _ := strings.Cut(strings.TrimSuffix(pragma, ")"), "(")
+			if _, err := db.Exec("PRAGMA " + name + " = " + value); err != nil {
+				t.Fatal(err)
+			}
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := verifyPragmas(t.Context(), c); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestNewerSchemaIsLeftAlone(t *testing.T) {
+	path := prepared(t, 5)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := digest(t, path)
+	if s, err := Open(t.Context(), Options{Path: path}); err == nil {
+		_ = s.Close()
+		t.Fatal("opened a store of a newer program")
+	} else if !strings.Contains(err.Error(), "newer program") {
+		t.Errorf("got %v", err)
+	}
+	if digest(t, path) != before {
+		t.Error("the file was changed")
+	}
+}
+
+func digest(t *testing.T, path string) [32]byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(b)
+}
+
+func TestOddPaths(t *testing.T) {
+	for _, name := range []string{"a b", "50%25 off", "what?x=1", "no#1", "ü"} {
+		dir := filepath.Join(t.TempDir(), name)
+		s := openStore(t, filepath.Join(dir, "turnout.db"))
+		prepare(t, s, 1)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil || !slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == "turnout.db" }) {
+			t.Errorf("%s: %v, %v", name, entries, err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, "turnout.db")); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v: want it readable by its owner only", info.Mode(), err)
+		}
+	}
+}

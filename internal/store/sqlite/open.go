@@ -1,0 +1,296 @@
+// Package sqlite is the embedded store: the truth about registrations, seats,
+// deliveries, orgs and keys, in one SQLite file.
+//
+// What it promises: an acknowledged change is on disk (WAL, synchronous=FULL,
+// fsync before the answer, P1); seats and registration change in one
+// transaction (P2); a failed commit answers every caller of it and the
+// connection is opened anew. One writer goroutine commits concurrent callers
+// together. Several processes on one machine may share the file: a lock file
+// beside it hands the writer's turn from process to process. What is personal
+// comes in sealed; the store never sees a key. A destroyed key is overwritten
+// and the write-ahead log emptied (P8); where a reader is in the way, the store
+// tries again every two seconds by itself.
+//
+// Backup copies a store that is in use, Restore makes one from a backup with
+// today's data keys and tombstones.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/groupcommit"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+//go:embed schema/*.sql
+var migrations embed.FS
+
+// Options of a store.
+type Options struct {
+	// Path of the database file; its directory is made if missing.
+	Path   string
+	Logger *slog.Logger
+	// BatchCap bounds a commit; 0 means groupcommit.DefaultCap.
+	BatchCap int
+
+	// step is called at each step of a commit, for tests that end the process there.
+	step func(name string)
+}
+
+// Store is the embedded engine. Safe for concurrent use.
+type Store struct {
+	path   string
+	log    *slog.Logger
+	reads  *sql.DB
+	writes *sql.DB
+	turn   *turnLock
+	writer *groupcommit.Writer[*job]
+	step   func(name string)
+
+	// hot are the reads that pages wait for.
+	hot hotReads
+	// session is the writer goroutine's own.
+	session *session
+	orgs    orgNumbers
+	scrubs  scrubber
+	once    sync.Once
+	closed  error
+}
+
+// Open opens the store, makes or upgrades its schema, and starts its writer,
+// which works until Close.
+// A setting that the file does not take (a journal mode, a schema from a newer
+// version) is an error and leaves the file as it is.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if o.step == nil {
+		o.step = func(string) {}
+	}
+	s := &Store{path: o.Path, log: o.Logger, step: o.step, scrubs: newScrubber()}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), s.closeFiles())
+	}
+	s.writer = groupcommit.New(s.commit, o.BatchCap)
+	go s.writer.Run()
+	go s.retryScrubs()
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.turn, err = openTurnLock(s.path + ".lock"); err != nil {
+		return err
+	}
+	if err := createPrivate(s.path); err != nil {
+		return err
+	}
+	if s.writes, err = openDB(s.path, 1, false); err != nil {
+		return err
+	}
+	if err := s.turn.lock(); err != nil {
+		return err
+	}
+	err = migrate(ctx, s.writes)
+	s.turn.unlock()
+	if err != nil {
+		return err
+	}
+	if s.session, err = openSession(ctx, s.writes); err != nil {
+		return err
+	}
+	if s.reads, err = openDB(s.path, readers, true); err != nil {
+		return err
+	}
+	s.hot, err = prepareHot(ctx, s.reads)
+	return err
+}
+
+// hotReads are the statements that pages wait for, prepared once: parsing one
+// takes several times as long as running it. They are run under the background
+// context, since one that can end costs a goroutine for each.
+type hotReads struct {
+	dataKey    *sql.Stmt
+	byKey      *sql.Stmt
+	byID       *sql.Stmt
+	linkLatest *sql.Stmt
+}
+
+func prepareHot(ctx context.Context, db *sql.DB) (h hotReads, err error) {
+	for query, stmt := range map[string]**sql.Stmt{
+		"SELECT wrapped FROM people WHERE org = ? AND person = ?":                                               &h.dataKey,
+		selectRegistration + " WHERE r.org = ? AND r.key = ?":                                                   &h.byKey,
+		selectRegistration + " WHERE r.id = ?":                                                                  &h.byID,
+		"SELECT id FROM registrations WHERE org = ? AND link = ? AND link IS NOT NULL ORDER BY id DESC LIMIT 1": &h.linkLatest,
+	} {
+		if *stmt, err = db.PrepareContext(ctx, query); err != nil {
+			return h, errors.Join(err, h.close())
+		}
+	}
+	return h, nil
+}
+
+func (h hotReads) close() error {
+	var errs []error
+	for _, stmt := range []*sql.Stmt{h.dataKey, h.byKey, h.byID, h.linkLatest} {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// createPrivate makes a new file that only its owner reads; SQLite gives the
+// files beside it the same rights.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// readers is the number of connections that read: more than cores only wait
+// for each other.
+const readers = 4
+
+// busyTimeout is how long a statement waits for a lock of SQLite's own. The
+// writer's turn keeps writers apart, so only maintenance by hand makes it wait.
+const busyTimeout = 10 * time.Second
+
+func openDB(path string, conns int, readOnly bool) (*sql.DB, error) {
+	q := url.Values{"_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(4000)",
+	}}
+	if readOnly {
+		q.Add("_pragma", "query_only(ON)")
+	}
+	db, err := sql.Open("sqlite", fileURL(path, q.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// fileURL names a file to SQLite, which takes a relative path for a host.
+func fileURL(path, query string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
+}
+
+// wanted are the settings that are read back, since SQLite ignores in silence
+// what it cannot do.
+var wanted = map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"}
+
+func verifyPragmas(ctx context.Context, c *sql.Conn) error {
+	for name, want := range wanted {
+		var got string
+		if err := c.QueryRowContext(ctx, "PRAGMA "+name).Scan(&got); err != nil {
+			return fmt.Errorf("read back %s: %w", name, err)
+		}
+		if got != want {
+			return fmt.Errorf("the file does not take %s=%s (it says %s); put the store on a local disk", name, want, got)
+		}
+	}
+	return nil
+}
+
+// migrate brings the schema up to date, one transaction a step. Steps only
+// expand: an older process on the same file goes on working.
+func migrate(ctx context.Context, db *sql.DB) error {
+	entries, err := migrations.ReadDir("schema")
+	if err != nil {
+		return err
+	}
+	var have int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
+		return fmt.Errorf("read schema version: %w", err)
+	}
+	if have > len(entries) {
+		return fmt.Errorf("the schema has version %d, this program knows %d; use the newer program", have, len(entries))
+	}
+	for i := have; i < len(entries); i++ {
+		text, err := migrations.ReadFile("schema/" + entries[i].Name())
+		if err != nil {
+			return err
+		}
+		step := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", strings.TrimSpace(string(text)), i+1)
+		if _, err := db.ExecContext(ctx, step); err != nil {
+			return fmt.Errorf("apply schema step %s: %w", entries[i].Name(), err)
+		}
+	}
+	return nil
+}
+
+// Close finishes what was handed in and closes the file. It may be called twice.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.scrubs.close()
+		s.writer.Close()
+		s.closed = s.closeFiles()
+	})
+	return s.closed
+}
+
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.session != nil {
+		errs = append(errs, s.session.close())
+	}
+	errs = append(errs, s.hot.close())
+	for _, db := range []*sql.DB{s.reads, s.writes} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.turn != nil {
+		errs = append(errs, s.turn.close())
+	}
+	return errors.Join(errs...)
+}
+
+// codeOf turns an SQLite error into one of ours.
+func codeOf(err error) turnout.Code {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return turnout.CodeOf(err)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return turnout.CodeNoSpace
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return turnout.CodeUnavailable
+	}
+	return turnout.CodeInternal
+}
+
+// wrap gives err its code, and keeps one that it already has.
+func wrap(op string, err error) error {
+	var e *turnout.Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	return turnout.Wrap(codeOf(err), op, err)
+}

@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// DataKey reads a person's wrapped key; CodeForgotten when there is none.
+func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.PersonID) (turnout.DataKey, error) {
+	k := turnout.DataKey{Person: person, Stored: true}
+	num, err := s.orgNumber(ctx, org)
+	if err == nil {
+		err = s.hot.dataKey.QueryRowContext(context.WithoutCancel(ctx), num, person[:]).Scan(&k.Wrapped)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, turnout.Errorf(turnout.CodeForgotten, "read data key", "there is no key for this person")
+	}
+	return k, wrap("read data key", err)
+}
+
+// EnsureDataKeys keeps the keys of people who have none yet, and answers with
+// everybody's key in the same order. Those who were forgotten get none: their
+// Wrapped is nil.
+func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
+	out := make([]turnout.DataKey, len(keys))
+	err := s.do(ctx, "keep data keys", func(t *tx) error {
+		num, err := t.org(org)
+		if err != nil {
+			return err
+		}
+		for i, k := range keys {
+			if out[i], err = t.ensureDataKey(num, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (t *tx) ensureDataKey(org int64, k turnout.DataKey) (turnout.DataKey, error) {
+	forgotten, err := t.exists("SELECT 1 FROM tombstones WHERE org = ? AND person = ?", org, k.Person[:])
+	if err != nil || forgotten {
+		return turnout.DataKey{Person: k.Person}, err
+	}
+	var other turnout.Accepted
+	if _, err := t.keepDataKey(org, k, &other); err != nil {
+		return k, err
+	}
+	if other.DataKey != nil {
+		return *other.DataKey, nil
+	}
+	return k, nil
+}
+
+// DataKeysAfter reads up to limit keys of an org in order of person, from the
+// one after; for rewrapping.
+func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT person, wrapped FROM people
+		WHERE org = (SELECT num FROM orgs WHERE org = ?) AND person > ? ORDER BY person LIMIT ?`, string(org), after[:], limit)
+	if err != nil {
+		return nil, wrap("read data keys", err)
+	}
+	defer rows.Close()
+	var keys []turnout.DataKey
+	for rows.Next() {
+		var k turnout.DataKey
+		var person []byte
+		if err := rows.Scan(&person, &k.Wrapped); err != nil {
+			return nil, wrap("read data keys", err)
+		}
+		copy(k.Person[:], person)
+		keys = append(keys, k)
+	}
+	return keys, wrap("read data keys", rows.Err())
+}
+
+// Rewrap replaces the wrapped form of keys that are still there.
+func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) error {
+	return s.do(ctx, "rewrap data keys", func(t *tx) error {
+		num, err := t.org(org)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := t.exec("UPDATE people SET wrapped = ? WHERE org = ? AND person = ?", k.Wrapped, num, k.Person[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Forget destroys a person's data key and everything that was sealed with it,
+// cancels what they still held, leaves a tombstone and tells every instance.
+// It may be repeated. What it answers are counts. While somebody reads what is
+// to be overwritten, the write-ahead log still holds the key; see Scrub.
+func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
+	var f turnout.Forgotten
+	forget := func(t *tx) error {
+		num, err := t.org(org)
+		if err != nil {
+			return err
+		}
+		f, err = t.forget(num, person, at)
+		if err != nil {
+			return err
+		}
+		return t.appendChange(turnout.Change{Kind: turnout.ChangePerson, Org: org, ID: person.String(), At: at})
+	}
+	err := s.hand(ctx, "forget person", &job{apply: forget, scrub: true})
+	return f, err
+}
+
+func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
+	var f turnout.Forgotten
+	keys, err := t.execN("DELETE FROM people WHERE org = ? AND person = ?", org, person[:])
+	if err != nil {
+		return f, fmt.Errorf("destroy data key: %w", err)
+	}
+	f.Keys = int(keys)
+	if err := t.exec("INSERT INTO tombstones (org, person, at) VALUES (?, ?, ?) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
+		return f, fmt.Errorf("leave tombstone: %w", err)
+	}
+	held, err := t.ofPerson(org, person)
+	if err != nil {
+		return f, err
+	}
+	f.Registrations = len(held)
+	// All of them are erased before anybody is promoted: the person must not be
+	// given a place by their own cancellation.
+	free := map[*ledger]bool{}
+	for _, r := range held {
+		l, err := t.erase(org, r, at)
+		if err != nil {
+			return f, err
+		}
+		if r.Status.Holds() {
+			f.SeatsReturned++
+			free[l] = true
+		}
+	}
+	for l := range free {
+		if err := t.promote(l, at); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+func (t *tx) ofPerson(org int64, person turnout.PersonID) ([]turnout.Registration, error) {
+	rows, err := t.rows(selectRegistration+" WHERE r.org = ? AND r.person = ?", org, person[:])
+	return collect("read registrations of person", rows, err)
+}
+
+// erase leaves of a registration what counts seats and nothing that names
+// anybody, the blind index included.
+func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger, error) {
+	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = NULL, link = NULL,
+		fingerprint = zeroblob(16), person = zeroblob(16), delivered = revision, changed_at = ?3,
+		status = CASE WHEN status IN ('registered', 'waitlisted') THEN 'cancelled' ELSE status END WHERE org = ?1 AND key = ?2`,
+		org, string(r.Key), millis(at))
+	if err != nil {
+		return nil, fmt.Errorf("erase registration: %w", err)
+	}
+	l, err := t.ledger(org, r.Event)
+	if err == nil && r.Status == turnout.StatusRegistered {
+		l.take(r.Claims, -1)
+	}
+	return l, err
+}
+
+// Shred destroys the answers of registrations whose event ended before, once
+// they are delivered; at most limit. It tells how many.
+func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error) {
+	// Looking for them may take long, so the writer does not do it.
+	ids, err := s.shreddable(ctx, org, before, limit)
+	if err != nil || len(ids) == 0 {
+		return 0, wrap("find answers to shred", err)
+	}
+	shredded := 0
+	err = s.hand(ctx, "shred answers", &job{scrub: true, apply: func(t *tx) error {
+		shredded = 0
+		for _, id := range ids {
+			n, err := t.execN("UPDATE registrations SET sealed = NULL WHERE id = ? AND sealed IS NOT NULL AND due_at IS NULL AND parked_code IS NULL", id)
+			if err != nil {
+				return err
+			}
+			shredded += int(n)
+		}
+		return nil
+	}})
+	return shredded, err
+}
+
+func (s *Store) shreddable(ctx context.Context, org turnout.OrgID, before time.Time, limit int) ([]int64, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
+		WHERE o.org = ?1 AND l.ends > 0 AND l.ends < ?2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND r.parked_code IS NULL LIMIT ?3`,
+		string(org), millis(before), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

@@ -1,0 +1,128 @@
+package storetest
+
+import (
+	"bytes"
+	"reflect"
+	"sync"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+func orgTests() map[string]func(*env) {
+	return map[string]func(*env){
+		"SetReadReplace":           testOrgs,
+		"KeysRestAsHandedIn":       testOrgKeys,
+		"TwoCreatorsShareOneKey":   testOrgKeysRace,
+		"KeyringOverTwoProcesses":  testKeyring,
+		"NobodyHasAnUnknownsOrgs":  testOrgUnknown,
+		"ANewOrgIsUsableElsewhere": testOrgElsewhere,
+	}
+}
+
+func testOrgs(e *env) {
+	beta := turnout.Org{ID: "beta", Name: "Beta", Hosts: []string{"events.beta.example.org"}, Mapping: "campaign", APIShare: 0.5,
+		Secrets: turnout.Secrets{ClientSecret: "plain text that must not rest"}}
+	before, err := e.LastChange(e.ctx)
+	e.ok(err)
+	e.ok(e.SetOrg(e.ctx, beta, []byte("first"), e.tick()))
+	e.told(before, turnout.Change{Kind: turnout.ChangeOrg, Org: "beta", At: e.now})
+	beta.Name = "Beta Ltd"
+	e.ok(e.SetOrg(e.ctx, beta, []byte("second"), e.tick()))
+	all, err := e.Orgs(e.ctx)
+	e.ok(err)
+	beta.Secrets = turnout.Secrets{}
+	if len(all) != 2 || all[0].ID != acme || !reflect.DeepEqual(all[1], beta) {
+		e.Errorf("got %+v", all)
+	}
+	secrets, err := e.OrgSecrets(e.ctx, "beta")
+	if e.ok(err); string(secrets) != "second" {
+		e.Errorf("got %q", secrets)
+	}
+}
+
+func testOrgUnknown(e *env) {
+	_, err := e.OrgSecrets(e.ctx, "nobody")
+	e.code(err, turnout.CodeNotFound)
+	_, err = e.EnsureDataKeys(e.ctx, "nobody", []turnout.DataKey{person(1)})
+	e.code(err, turnout.CodeNotFound)
+	keys, err := e.OrgKeys(e.ctx, "nobody")
+	if e.ok(err); len(keys) != 0 {
+		e.Errorf("got %v", keys)
+	}
+}
+
+func testOrgElsewhere(e *env) {
+	other := e.again()
+	e.ok(e.SetOrg(e.ctx, turnout.Org{ID: "beta", Mapping: "turnout"}, []byte("s"), start))
+	e.ok(other.SetLedger(e.ctx, turnout.Ledger{Org: "beta", Event: summit, Open: true, Pools: pools(1)}, e.now))
+}
+
+func testOrgKeys(e *env) {
+	keys := []seal.StoredKey{
+		{Scope: "acme", Purpose: "index", Version: 1, Wrapped: []byte("i")},
+		{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("w1")},
+	}
+	rest, err := e.AddOrgKeys(e.ctx, keys)
+	if e.ok(err); !reflect.DeepEqual(rest, keys) {
+		e.Errorf("got %v", rest)
+	}
+	second := seal.StoredKey{Scope: "acme", Purpose: "wrap", Version: 2, Wrapped: []byte("w2")}
+	rest, err = e.AddOrgKeys(e.ctx, []seal.StoredKey{second, {Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("too late")}})
+	if e.ok(err); len(rest) != 3 || !bytes.Equal(rest[1].Wrapped, []byte("w1")) {
+		e.Errorf("got %v", rest)
+	}
+	keys[1].Wrapped = []byte("rewrapped")
+	e.ok(e.ReplaceOrgKeys(e.ctx, keys))
+	rest, err = e.OrgKeys(e.ctx, "acme")
+	if e.ok(err); !reflect.DeepEqual(rest, append(keys, second)) {
+		e.Errorf("got %v", rest)
+	}
+}
+
+func testOrgKeysRace(e *env) {
+	other := e.again()
+	answers := make([][]seal.StoredKey, 2)
+	var wg sync.WaitGroup
+	for i, store := range []Store{e.Store, other} {
+		wg.Go(func() {
+			var err error
+			answers[i], err = store.AddOrgKeys(e.ctx, []seal.StoredKey{{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte{byte(i)}}})
+			if err != nil {
+				e.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(answers[0]) != 1 || !reflect.DeepEqual(answers[0], answers[1]) {
+		e.Errorf("two creators go on with %v and %v", answers[0], answers[1])
+	}
+}
+
+func testKeyring(e *env) {
+	master, err := seal.ParseMaster(seal.NewMasterLine())
+	e.ok(err)
+	load := func() (seal.Master, error) { return master, nil }
+	one, two := seal.NewKeyring(e.Store, load), seal.NewKeyring(e.again(), load)
+	var wg sync.WaitGroup
+	rings := make([]*seal.Ring, 2)
+	for i, k := range []*seal.Keyring{one, two} {
+		wg.Go(func() {
+			var err error
+			if rings[i], err = k.Ring(e.ctx, "acme"); err != nil {
+				e.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if e.Failed() {
+		return
+	}
+	sealed := rings[0].Seal([]byte("hello"), "event", "1")
+	if got, err := rings[1].Open(sealed, "event", "1"); err != nil || string(got) != "hello" {
+		e.Errorf("what one process sealed opens in another as %q, %v", got, err)
+	}
+	if rings[0].Index("a@example.com") != rings[1].Index("a@example.com") {
+		e.Error("two processes know one person by two indexes")
+	}
+}

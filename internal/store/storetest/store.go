@@ -1,0 +1,133 @@
+// Package storetest is what every engine of the store must do: one suite that
+// runs against each of them, so that nobody above can tell them apart.
+//
+// It promises that an engine that passes takes seats right under any order of
+// operations (P2, random operations against a model in memory), answers every
+// repeat with the first registration (P1), hands lanes out to one holder at a
+// time (P4), and forgets (P8). What only an engine can show, such as what
+// survives a kill, is in that engine's own tests.
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+// Store is all that an engine does for the rest of the program.
+type Store interface {
+	Ledgers
+	Registrations
+	Deliveries
+	Lanes
+	People
+	Erasure
+	Orgs
+	seal.Shelf
+	Feed
+	Turns
+	Errander
+	Close() error
+}
+
+// Ledgers hold what an event has and has given away.
+type Ledgers interface {
+	SetLedger(ctx context.Context, l turnout.Ledger, now time.Time) error
+	CloseLedger(ctx context.Context, org turnout.OrgID, event turnout.EventID, now time.Time) error
+	SetOutside(ctx context.Context, org turnout.OrgID, counts []turnout.HandCount, events []turnout.EventID, now time.Time) error
+	Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error)
+}
+
+// Registrations are taken, changed and read.
+type Registrations interface {
+	Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accepted, error)
+	Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error)
+	Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error)
+	LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error)
+}
+
+// Deliveries are what a lane's holder does.
+type Deliveries interface {
+	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error)
+	Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error
+	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error)
+	Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error)
+}
+
+// Lanes are listed and leased.
+type Lanes interface {
+	Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error)
+	Claim(ctx context.Context, lane turnout.Lane, owner string, now time.Time, ttl time.Duration) (turnout.Lease, bool, error)
+	Renew(ctx context.Context, lease turnout.Lease, until time.Time) error
+}
+
+// People are known by their data keys.
+type People interface {
+	DataKey(ctx context.Context, org turnout.OrgID, person turnout.PersonID) (turnout.DataKey, error)
+	EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error)
+	DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error)
+	Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) error
+}
+
+// Erasure destroys what must not be kept.
+type Erasure interface {
+	Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error)
+	Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error)
+}
+
+// Orgs are set up once and changed seldom.
+type Orgs interface {
+	SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error
+	Orgs(ctx context.Context) ([]turnout.Org, error)
+	OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error)
+}
+
+// Feed tells instances what changed.
+type Feed interface {
+	AppendChanges(ctx context.Context, changes []turnout.Change) error
+	Changes(ctx context.Context, after int64, limit int) ([]turnout.Change, error)
+	LastChange(ctx context.Context) (int64, error)
+	PruneChanges(ctx context.Context, before time.Time) error
+}
+
+// Turns keep work that one process does from being done by two.
+type Turns interface {
+	Turn(ctx context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error)
+}
+
+// Errander remembers what must be done through any crash.
+type Errander interface {
+	AddErrands(ctx context.Context, org turnout.OrgID, ids []string) error
+	Errands(ctx context.Context, org turnout.OrgID) ([]string, error)
+	DoneErrands(ctx context.Context, org turnout.OrgID, ids []string) error
+}
+
+// Run runs the suite. open opens the store that lives in dir; called again
+// for the same dir, it gives another handle on the same store, as another
+// process has. The suite closes what it opens.
+func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
+	for _, part := range []struct {
+		name  string
+		tests map[string]func(*env)
+	}{
+		{"Ledger", ledgerTests()},
+		{"Accept", acceptTests()},
+		{"Revise", reviseTests()},
+		{"Waitlist", waitlistTests()},
+		{"Lanes", laneTests()},
+		{"People", peopleTests()},
+		{"Orgs", orgTests()},
+		{"Feed", feedTests()},
+		{"Random", randomTests()},
+		{"Concurrent", concurrentTests()},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			for name, test := range part.tests {
+				t.Run(name, func(t *testing.T) { test(newEnv(t, open)) })
+			}
+		})
+	}
+}
