@@ -1,0 +1,53 @@
+package mapping
+
+import (
+	"strconv"
+	"unicode/utf16"
+)
+
+// fit cuts a free text to what its field takes and says so at its end: the
+// whole is kept in Turnout. Any other value that is too long is left for
+// Salesforce to refuse, and a person decides.
+func (w *writer) fit(word, text string) string {
+	if w.object == nil {
+		return text
+	}
+	field, ok := w.object.Field(w.m.Registration.Fields[word])
+	if !ok || field.Length <= 0 {
+		return text
+	}
+	return cut(text, field.Length)
+}
+
+// cut keeps the start of text and marks the cut, within limit characters.
+func cut(text string, limit int) string {
+	total := 0
+	for _, r := range text {
+		total += size(r)
+	}
+	if total <= limit {
+		return text
+	}
+	marker := "\n[cut here: " + strconv.Itoa(total) + " characters did not fit; see Turnout for the rest]"
+	room := limit - len(marker) - 1 // one more for the marker's line break
+	if room < 0 {
+		marker, room = "[…]", max(0, limit-3)
+	}
+	used := 0
+	for at, r := range text {
+		if used+size(r) > room {
+			return text[:at] + marker
+		}
+		used += size(r)
+	}
+	return text
+}
+
+// size is how many characters Salesforce may count for one: UTF-16 units, and
+// two for a line break, which long text areas keep as CR LF.
+func size(r rune) int {
+	if r == '\n' {
+		return 2
+	}
+	return max(1, utf16.RuneLen(r))
+}

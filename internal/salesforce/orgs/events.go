@@ -1,0 +1,180 @@
+package orgs
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/salesforce"
+	"github.com/turnout-events/turnout/internal/salesforce/mapping"
+)
+
+// maxEvents is how many events one query asks for with all their parts.
+const maxEvents = 200
+
+// Events fetches events by their ids, several hundred with one query. Every id
+// is answered, in order: unpublished and missing ones have a nil Event.
+func (o *Org) Events(ctx context.Context, ids []turnout.EventID) ([]turnout.EventCopy, error) {
+	found := map[turnout.EventID]turnout.EventCopy{}
+	base := "SELECT " + strings.Join(o.m.Event.Columns(), ",") + " FROM " + o.m.Event.Object + " WHERE Id IN ()"
+	for _, some := range split(base, recordIDs(ids), maxEvents) {
+		soql := strings.TrimSuffix(base, ")") + salesforce.QuoteAll(some) + ")"
+		for r, err := range o.client.Query(ctx, salesforce.Living, soql) {
+			if err != nil {
+				return nil, err
+			}
+			copied, err := o.event(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			found[copied.ID] = copied
+		}
+	}
+	out := make([]turnout.EventCopy, len(ids))
+	for i, id := range ids {
+		out[i] = turnout.EventCopy{ID: id}
+		if full := turnout.EventID(salesforce.ID(string(id))); full != "" {
+			out[i].ID = full
+		}
+		if copied, ok := found[out[i].ID]; ok {
+			out[i] = copied
+		}
+	}
+	return out, nil
+}
+
+// event reads a record with its parts, whose further pages it fetches.
+func (o *Org) event(ctx context.Context, r salesforce.Record) (turnout.EventCopy, error) {
+	var parts mapping.Parts
+	e := o.m.Event
+	for _, p := range []struct {
+		part *mapping.Part
+		to   *[]salesforce.Record
+	}{{e.Tickets, &parts.Tickets}, {e.Agenda, &parts.Agenda}, {e.Questions, &parts.Questions}} {
+		if p.part == nil {
+			continue
+		}
+		for child, err := range o.client.Children(ctx, r, p.part.Relationship) {
+			if err != nil {
+				return turnout.EventCopy{}, err
+			}
+			*p.to = append(*p.to, child)
+		}
+	}
+	read := e.Read(r, parts, o.zone)
+	if read.Event != nil {
+		o.fit(ctx, read.Event.Form.Questions)
+	}
+	return read, nil
+}
+
+// fit bounds answers by the fields that take them, so that a registrant hears of
+// a value that is too long while they can still shorten it. A field that cannot
+// be described bounds nothing; Salesforce then says no, and it is parked.
+func (o *Org) fit(ctx context.Context, questions []turnout.Question) {
+	if !slices.ContainsFunc(questions, func(q turnout.Question) bool { return q.Target != "" }) {
+		return
+	}
+	object := o.describe(ctx, o.m.Registration.Object)
+	if object == nil {
+		return
+	}
+	for i := range questions {
+		q := &questions[i]
+		if f, ok := object.Field(q.Target); ok && f.Length > 0 && q.Limit() > f.Length {
+			q.MaxLength = f.Length
+		}
+	}
+}
+
+// EventsSince fetches the events that changed at or after since, themselves or
+// in their parts, deleted ones included; a zero since means all. Where nothing
+// changed it takes one call. The time is where the next poll starts.
+func (o *Org) EventsSince(ctx context.Context, since time.Time) ([]turnout.EventCopy, time.Time, error) {
+	at := o.cursor(since, settleEvents)
+	changed, err := o.changed(ctx, since, at)
+	if err != nil {
+		return nil, since, err
+	}
+	var fetch []turnout.EventID
+	for _, c := range changed {
+		if !c.gone {
+			fetch = append(fetch, c.id)
+		}
+	}
+	copies, err := o.Events(ctx, fetch)
+	if err != nil {
+		return nil, since, err
+	}
+	byID := map[turnout.EventID]turnout.EventCopy{}
+	for _, copied := range copies {
+		byID[copied.ID] = copied
+	}
+	out := make([]turnout.EventCopy, len(changed))
+	for i, c := range changed {
+		out[i] = byID[c.id]
+		out[i].ID = c.id
+		if c.modified.After(out[i].Modified) {
+			out[i].Modified = c.modified
+		}
+		at.see(out[i].Modified)
+	}
+	return out, at.next(), nil
+}
+
+type change struct {
+	id       turnout.EventID
+	modified time.Time
+	// gone events are deleted or not published, so there is nothing to fetch.
+	gone bool
+}
+
+// changed asks which events there is something new about, in one call.
+func (o *Org) changed(ctx context.Context, since time.Time, at *cursor) ([]change, error) {
+	e := o.m.Event
+	columns := "SELECT Id,IsDeleted,SystemModstamp," + e.Published.Field + " FROM " + e.Object
+	rows, queries := salesforce.Living, []string{columns}
+	var parents []string
+	if !since.IsZero() {
+		rows, queries[0] = salesforce.AndDeleted, columns+" WHERE "+after(since)
+		for _, part := range []*mapping.Part{e.Tickets, e.Agenda, e.Questions} {
+			if part != nil {
+				queries = append(queries, "SELECT "+part.Parent+",SystemModstamp FROM "+part.Object+" WHERE "+after(since))
+				parents = append(parents, part.Parent)
+			}
+		}
+	}
+	results, err := o.client.Together(ctx, rows, queries...)
+	if err != nil {
+		return nil, err
+	}
+	var changed []change
+	known := map[turnout.EventID]int{}
+	note := func(id turnout.EventID, modified time.Time, gone bool) {
+		at.see(modified)
+		i, ok := known[id]
+		if !ok {
+			known[id] = len(changed)
+			changed = append(changed, change{id, modified, gone})
+			return
+		}
+		if modified.After(changed[i].modified) {
+			changed[i].modified = modified
+		}
+	}
+	for _, r := range results[0] {
+		modified, _ := r.Time("SystemModstamp")
+		note(turnout.EventID(r.ID("Id")), modified, r.True("IsDeleted") || !e.Published.Holds(r))
+	}
+	for i, parent := range parents {
+		for _, r := range results[i+1] {
+			modified, _ := r.Time("SystemModstamp")
+			if id := r.ID(parent); id != "" {
+				note(turnout.EventID(id), modified, false)
+			}
+		}
+	}
+	return changed, nil
+}
