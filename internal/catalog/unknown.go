@@ -1,0 +1,93 @@
+package catalog
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+const (
+	// unknownFor is how long an unknown link is not asked for again. The change
+	// feed ends it earlier when links came in.
+	unknownFor = 5 * time.Second
+	maxUnknown = 20_000
+)
+
+// unknown remembers for a short time which links are not in the cache.
+type unknown struct {
+	mu    sync.Mutex
+	until map[spot]time.Time
+}
+
+func newUnknown() *unknown { return &unknown{until: map[spot]time.Time{}} }
+
+func (u *unknown) has(at spot, now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return now.Before(u.until[at])
+}
+
+// add remembers a link unless something was heard since it was asked for. A
+// full memory begins anew: it only saves a read of microseconds.
+func (u *unknown) add(at spot, now time.Time, current func() bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !current() {
+		return
+	}
+	if len(u.until) >= maxUnknown {
+		clear(u.until)
+	}
+	u.until[at] = now.Add(unknownFor)
+}
+
+func (u *unknown) clear() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	clear(u.until)
+}
+
+func (u *unknown) clearOrg(org turnout.OrgID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.until, func(at spot, _ time.Time) bool { return at.org == org })
+}
+
+// maxNoted bounds the noted tokens of each org.
+const maxNoted = 1000
+
+// noted are tokens that visitors brought and nobody knows.
+type noted struct {
+	mu     sync.Mutex
+	tokens map[turnout.OrgID]map[string]bool
+}
+
+func newNoted() *noted { return &noted{tokens: map[turnout.OrgID]map[string]bool{}} }
+
+// add notes a token; one too many is left out.
+func (n *noted) add(org turnout.OrgID, token string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.tokens[org] == nil {
+		n.tokens[org] = map[string]bool{}
+	}
+	if len(n.tokens[org]) < maxNoted {
+		n.tokens[org][token] = true
+	}
+}
+
+func (n *noted) take(org turnout.OrgID, max int) []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var tokens []string
+	for token := range n.tokens[org] {
+		if len(tokens) == max {
+			break
+		}
+		tokens = append(tokens, token)
+		delete(n.tokens[org], token)
+	}
+	return tokens
+}

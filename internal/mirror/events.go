@@ -1,0 +1,272 @@
+package mirror
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+const (
+	// eventOverlap is how far before the cursor events are asked for. It heals
+	// what two processes did to one event at the same moment, one for a hint and
+	// one for the poll: whoever polls sets the newest ledger once more.
+	eventOverlap = 2 * time.Minute
+	// sweepEvery is how often all cached events are compared with Salesforce,
+	// for those that were deleted there without a trace.
+	sweepEvery = time.Hour
+	// tellAfter is how many events are applied before the feed hears of them.
+	tellAfter = 50
+)
+
+// sweepCursor says when the last sweep was.
+const sweepCursor = "sweep"
+
+// mark is what was told of an event.
+type mark struct {
+	modified time.Time
+	// content is a digest of the event, zero for one that is not published.
+	content [sha256.Size]byte
+}
+
+// pollEvents takes over what changed since the cursor, and now and then all.
+func (p *orgMirror) pollEvents(ctx context.Context, source Source) error {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	from, err := p.cursor(ctx, trackEvents)
+	if err != nil {
+		return err
+	}
+	since := from.since
+	if !since.IsZero() {
+		since = since.Add(-eventOverlap)
+	}
+	copies, next, err := source.EventsSince(ctx, since)
+	if err != nil {
+		return err
+	}
+	if since.IsZero() {
+		p.o.Logger.Info("backfill of events", "org", p.org, "events", len(copies))
+	}
+	if err := p.applyEvents(ctx, copies); err != nil {
+		return err
+	}
+	if err := p.moveCursor(ctx, trackEvents, from, next); err != nil {
+		return err
+	}
+	return p.sweep(ctx, source)
+}
+
+// sweep compares all cached events with Salesforce once in a while.
+func (p *orgMirror) sweep(ctx context.Context, source Source) error {
+	last, err := p.o.Cursors.Cursor(ctx, p.org, sweepCursor)
+	now := p.o.Now()
+	if err != nil || now.Sub(last) < sweepEvery {
+		return err
+	}
+	cached, err := p.o.Events.Events(ctx, p.org)
+	if err != nil {
+		return err
+	}
+	if !last.IsZero() && len(cached) > 0 { // the first time, all of it has just been fetched
+		copies, err := source.Events(ctx, idsOf(cached))
+		if err != nil {
+			return err
+		}
+		if err := p.applyEvents(ctx, copies); err != nil {
+			return err
+		}
+	}
+	return p.setCursor(ctx, sweepCursor, last, now)
+}
+
+func idsOf(events []SealedEvent) []turnout.EventID {
+	ids := make([]turnout.EventID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	return ids
+}
+
+// applyEvents takes over copies. One that fails keeps none of the others from
+// being applied; the error makes the caller fetch them all again. The caller
+// holds applying.
+func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	cached, err := p.o.Events.Events(ctx, p.org)
+	if err != nil {
+		return err
+	}
+	b := &batch{p: p, modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
+	for _, e := range cached {
+		b.modified[e.ID] = e.Modified
+		b.slugs[e.Slug] = e.ID
+	}
+	var errs []error
+	for chunk := range slices.Chunk(copies, tellAfter) {
+		for _, c := range chunk {
+			if err := b.apply(ctx, c); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		errs = append(errs, b.tell(ctx))
+	}
+	if b.slugsFreed {
+		p.retrySlugs()
+	}
+	return errors.Join(errs...)
+}
+
+// batch applies copies of events.
+type batch struct {
+	p *orgMirror
+	// modified and slugs are what is cached.
+	modified map[turnout.EventID]time.Time
+	slugs    map[string]turnout.EventID
+	// told is what the feed will be told of.
+	told       map[turnout.EventID]mark
+	slugsFreed bool
+}
+
+func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
+	if cached, ok := b.modified[c.ID]; ok && !c.Modified.IsZero() && c.Modified.Before(cached) {
+		return nil // a newer one is there
+	}
+	switch {
+	case c.Fault != nil:
+		b.p.setFault(Fault{Event: c.ID, Err: c.Fault, At: b.p.o.Now()})
+		return nil
+	case c.Event == nil:
+		b.p.clearFault(c.ID)
+		return b.withdraw(ctx, c)
+	}
+	if err := c.Event.Validate(); err != nil {
+		b.p.setFault(Fault{Event: c.ID, Err: err, At: b.p.o.Now()})
+		return nil
+	}
+	if other, taken := b.slugs[c.Event.Slug]; taken && other != c.ID {
+		b.p.setFault(Fault{Event: c.ID, Err: slugTaken(other), At: b.p.o.Now(), slug: true})
+		return nil
+	}
+	b.p.clearFault(c.ID)
+	return b.publish(ctx, c)
+}
+
+func slugTaken(by turnout.EventID) error {
+	return &turnout.Error{Code: turnout.CodeInvalid, Op: "check event", Fields: []turnout.FieldError{
+		{Field: "slug", Message: "give the event another slug: event " + string(by) + " has this one"}}}
+}
+
+// publish stores one event: its ledger first, so that whoever shows it can
+// take registrations.
+func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
+	p := b.p
+	plain, err := json.Marshal(c.Event)
+	if err != nil {
+		return turnout.Wrap(turnout.CodeInternal, "write event "+string(c.ID), err)
+	}
+	if err := p.o.Ledgers.SetLedger(ctx, turnout.LedgerOf(p.org, c.Event), p.o.Now()); err != nil {
+		return err
+	}
+	m := mark{c.Modified, sha256.Sum256(plain)}
+	_, there := b.modified[c.ID]
+	if there && p.applied[c.ID] == m {
+		return nil // this process has told of it
+	}
+	ring, err := p.o.Keyring.Ring(ctx, string(p.org))
+	if err != nil {
+		return err
+	}
+	if err := p.o.Events.PutEvent(ctx, p.org, c.ID, c.Event.Slug, ring.Seal(plain, "event", string(c.ID)), c.Modified); err != nil {
+		return err
+	}
+	b.freeSlug(c.ID)
+	b.slugs[c.Event.Slug], b.modified[c.ID], b.told[c.ID] = c.ID, c.Modified, m
+	if !there {
+		p.recount(c.ID)
+	}
+	return nil
+}
+
+// withdraw removes one event. It is told even if it was not cached: a process
+// that was killed may have removed it and told nobody.
+func (b *batch) withdraw(ctx context.Context, c turnout.EventCopy) error {
+	p, m := b.p, mark{modified: c.Modified}
+	_, there := b.modified[c.ID]
+	if last, ok := p.applied[c.ID]; ok && !there && last == m {
+		return nil
+	}
+	if err := p.o.Ledgers.CloseLedger(ctx, p.org, c.ID, p.o.Now()); err != nil {
+		return err
+	}
+	if err := p.o.Events.DeleteEvent(ctx, p.org, c.ID); err != nil {
+		return err
+	}
+	b.freeSlug(c.ID)
+	delete(b.modified, c.ID)
+	b.told[c.ID] = m
+	return nil
+}
+
+// freeSlug lets go of the slug that an event had.
+func (b *batch) freeSlug(id turnout.EventID) {
+	for slug, of := range b.slugs {
+		if of == id {
+			delete(b.slugs, slug)
+			b.slugsFreed = true
+		}
+	}
+}
+
+// tell appends to the feed what was applied.
+func (b *batch) tell(ctx context.Context) error {
+	if len(b.told) == 0 {
+		return nil
+	}
+	now := b.p.o.Now()
+	changes := make([]turnout.Change, 0, len(b.told))
+	for id := range b.told {
+		changes = append(changes, turnout.Change{Kind: turnout.ChangeEvent, Org: b.p.org, ID: string(id), At: now})
+	}
+	if err := b.p.o.Feed.AppendChanges(ctx, changes); err != nil {
+		return err
+	}
+	for id, m := range b.told {
+		b.p.applied[id] = m
+	}
+	clear(b.told)
+	return nil
+}
+
+func (p *orgMirror) setFault(f Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.faults[f.Event]; !known {
+		p.o.Logger.Warn("published event cannot be shown", "org", p.org, "event", f.Event, "err", f.Err)
+	}
+	p.faults[f.Event] = f
+}
+
+func (p *orgMirror) clearFault(id turnout.EventID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.faults, id)
+}
+
+// retrySlugs fetches the events again that only lacked a slug of their own.
+func (p *orgMirror) retrySlugs() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, f := range p.faults {
+		if f.slug {
+			p.queue.add(hintEvents, string(id))
+			p.signal(hintEvents)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+const (
+	// hintWindow is how long a hint waits for others to be fetched with it.
+	hintWindow = 100 * time.Millisecond
+	// maxHints bounds the records that wait, per org.
+	maxHints = 10_000
+)
+
+// hintKind says what is fetched for a hint.
+type hintKind int
+
+const (
+	hintEvents hintKind = iota
+	hintAttendees
+	hintPeople
+	hintKinds
+)
+
+// String is the kind's name among the passes.
+func (k hintKind) String() string {
+	return [hintKinds]string{hintEvents: "event hints", hintAttendees: "attendee hints", hintPeople: "people hints"}[k]
+}
+
+// kindOf is the one table from a hook's type to what is fetched. Whether an
+// event is said to be published or not makes no difference: it is fetched.
+func kindOf(hook string) (hintKind, bool) {
+	switch hook {
+	case "event.published", "event.updated", "event.unpublished":
+		return hintEvents, true
+	case "attendee.changed":
+		return hintAttendees, true
+	case "person.forgotten":
+		return hintPeople, true
+	}
+	return 0, false
+}
+
+// queue holds the records that hints named, each once.
+type queue [hintKinds]map[string]bool
+
+func newQueue() (q queue) {
+	for kind := range q {
+		q[kind] = map[string]bool{}
+	}
+	return q
+}
+
+func (q *queue) add(kind hintKind, id string) { q[kind][id] = true }
+
+func (q *queue) size() int {
+	n := 0
+	for _, ids := range q {
+		n += len(ids)
+	}
+	return n
+}
+
+// Hint takes a hook that was verified: kind is its type, ids are record ids of
+// 15 or 18 characters. It returns at once; what the ids name is fetched within
+// about 100 ms by this process, whoever has the turn.
+//
+// CodeInvalid for another kind or for ids that cannot be any. CodeUnavailable
+// for an org that is not mirrored here yet and CodeThrottled when too many
+// wait: send it again later, or leave it to the poll. person.forgotten, which no
+// poll makes good, is durable when Hint returns.
+func (m *Mirror) Hint(ctx context.Context, org turnout.OrgID, kind string, ids []string) error {
+	const op = "take hint"
+	k, ok := kindOf(kind)
+	if !ok {
+		return turnout.Errorf(turnout.CodeInvalid, op, "this type of hook is not known")
+	}
+	if i := slices.IndexFunc(ids, func(id string) bool { return !validRecordID(id) }); i >= 0 {
+		return turnout.Errorf(turnout.CodeInvalid, op, "id %d is no record id of 15 or 18 characters", i)
+	}
+	p := m.org(org)
+	if p == nil {
+		return &turnout.Error{Code: turnout.CodeUnavailable, Op: op, Detail: "the org is not mirrored here yet", RetryAfter: orgsEvery}
+	}
+	if k == hintPeople {
+		if err := m.o.Errands.AddErrands(ctx, org, ids); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queue.size()+len(ids) > maxHints {
+		return &turnout.Error{Code: turnout.CodeThrottled, Op: op, Detail: "too many records wait to be fetched", RetryAfter: m.o.Every}
+	}
+	for _, id := range ids {
+		p.queue.add(k, id)
+	}
+	if len(ids) > 0 {
+		p.signal(k)
+	}
+	return nil
+}
+
+func validRecordID(s string) bool {
+	if len(s) != 15 && len(s) != 18 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+// signal wakes the goroutine of a kind of hint; one signal stands for many.
+func (p *orgMirror) signal(kind hintKind) {
+	select {
+	case p.wake[kind] <- struct{}{}:
+	default:
+	}
+}
+
+// hints fetches what hints of one kind name until ctx ends. Each kind has a
+// goroutine and a backoff of its own, so that one that fails keeps no other
+// from its turn.
+func (p *orgMirror) hints(ctx context.Context, kind hintKind) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake[kind]:
+		}
+		if !wait(ctx, max(hintWindow, p.pause())) {
+			return
+		}
+		err := p.pass(ctx, kind.String(), func(ctx context.Context, source Source) error { return p.fetchHints(ctx, source, kind) })
+		if ctx.Err() != nil {
+			return
+		}
+		if delay := p.settle(kind.String(), err); err != nil {
+			if !wait(ctx, delay) {
+				return
+			}
+			p.signal(kind) // what failed waits again
+		}
+	}
+}
+
+// fetchHints fetches all of a kind that waits, with as few queries as it takes.
+func (p *orgMirror) fetchHints(ctx context.Context, source Source, kind hintKind) error {
+	p.mu.Lock()
+	waiting := p.queue[kind]
+	p.queue[kind] = map[string]bool{}
+	p.mu.Unlock()
+	if len(waiting) == 0 {
+		return nil
+	}
+	fetch := [hintKinds]func(context.Context, Source, []string) error{
+		hintEvents: p.fetchEvents, hintAttendees: p.fetchAttendees, hintPeople: p.fetchPeople}[kind]
+	err := fetch(ctx, source, slices.Sorted(maps.Keys(waiting)))
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		maps.Copy(p.queue[kind], waiting)
+	}
+	return err
+}
+
+func (p *orgMirror) fetchEvents(ctx context.Context, source Source, ids []string) error {
+	p.applying.Lock()
+	defer p.applying.Unlock()
+	events := make([]turnout.EventID, len(ids))
+	for i, id := range ids {
+		events[i] = turnout.EventID(id)
+	}
+	copies, err := source.Events(ctx, events)
+	if err != nil {
+		return err
+	}
+	return p.applyEvents(ctx, copies)
+}
+
+// fetchAttendees fetches links and registrations: the hook does not say, and
+// in some mappings one record is both.
+func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []string) error {
+	links, err := source.LinkRecords(ctx, ids)
+	if err != nil {
+		return err
+	}
+	w := p.newLinkWriter(false)
+	if err := errors.Join(p.applyLinks(ctx, links, w), w.end(ctx)); err != nil {
+		return err
+	}
+	registrations, err := source.Registrations(ctx, ids)
+	if err != nil {
+		return err
+	}
+	_, err = p.applyRegistrations(ctx, registrations) // hand counts, and what is early: with the next poll
+	return err
+}
+
+// fetchPeople forgets people. What cannot be an address is nobody's: it was
+// never cached and no later try would change that.
+func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string) error {
+	emails, err := source.People(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, email := range emails {
+		err := p.o.Forget(ctx, p.org, email)
+		if turnout.CodeOf(err) == turnout.CodeInvalid {
+			p.o.Logger.Warn("a record to be forgotten has no usable e-mail address", "org", p.org, "records", ids)
+			err = nil
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return p.o.Errands.DoneErrands(ctx, p.org, ids)
+}
+
+// resumeErrands queues people whom a process that died was to forget.
+func (p *orgMirror) resumeErrands(ctx context.Context) {
+	ids, err := p.o.Errands.Errands(ctx, p.org)
+	if err != nil {
+		p.o.Logger.Warn("errands cannot be read", "org", p.org, "err", err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range ids {
+		p.queue.add(hintPeople, id)
+	}
+	if len(ids) > 0 {
+		p.signal(hintPeople)
+	}
+}

@@ -1,0 +1,249 @@
+package mirror
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+const (
+	// chunkLinks is how many links are sealed at a time.
+	chunkLinks = 2000
+	// backfillLinks is how many links a backfill stores at a time. A cache that
+	// keeps links in the order of their ids writes a page once per transaction,
+	// so that larger ones are faster.
+	backfillLinks = 10_000
+	// namedLinks is how many links the feed names one by one; of more it names
+	// the events.
+	namedLinks = 32
+	// tellLinksEvery is how long the feed waits for more links of a pass.
+	tellLinksEvery = time.Second
+	// progressEvery is how many links of a backfill are a line in the log.
+	progressEvery = 100_000
+	maxNoted      = 1000
+)
+
+// pollLinks takes over the links that changed since the cursor; without one
+// that is a backfill. The cursor moves when the source says so: a large result
+// comes in no order, so that its parts prove nothing.
+func (p *orgMirror) pollLinks(ctx context.Context, source Source) error {
+	from, err := p.cursor(ctx, trackLinks)
+	if err != nil {
+		return err
+	}
+	since := from.since
+	p.beginLinks(since.IsZero())
+	w := p.newLinkWriter(since.IsZero())
+	next, err := source.LinksSince(ctx, since, func(copies []turnout.LinkCopy) error {
+		fresh := slices.DeleteFunc(copies, func(c turnout.LinkCopy) bool { return has(p.seenLinks, c) })
+		if err := p.applyLinks(ctx, fresh, w); err != nil {
+			return err
+		}
+		p.countLinks(len(copies), since.IsZero())
+		return w.tell(ctx, false)
+	})
+	if unsaved := w.end(ctx); unsaved != nil {
+		return unsaved // the cursor stays
+	}
+	if moved := p.moveCursor(ctx, trackLinks, from, next); moved != nil {
+		return moved
+	}
+	if err != nil {
+		return err
+	}
+	p.seenLinks.end()
+	p.endLinks(since.IsZero())
+	return nil
+}
+
+func (p *orgMirror) beginLinks(backfill bool) {
+	p.seenLinks.begin(backfill)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Backfilling, p.state.Links = backfill, 0
+	if backfill {
+		p.o.Logger.Info("backfill of links begins", "org", p.org)
+	}
+}
+
+func (p *orgMirror) countLinks(n int, backfill bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.state.Links
+	p.state.Links += n
+	if backfill && before/progressEvery != p.state.Links/progressEvery {
+		p.o.Logger.Info("backfill of links goes on", "org", p.org, "links", p.state.Links)
+	}
+}
+
+// endLinks closes a pass. The unknown tokens that visitors brought are counted
+// and dropped; see the package comment.
+func (p *orgMirror) endLinks(backfill bool) {
+	noted := len(p.o.Noted(p.org, maxNoted))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Backfilling = false
+	p.state.Unknown += noted
+	if backfill {
+		p.o.Logger.Info("backfill of links is done", "org", p.org, "links", p.state.Links)
+	}
+}
+
+// applyLinks seals and stores copies, and removes revoked ones.
+func (p *orgMirror) applyLinks(ctx context.Context, copies []turnout.LinkCopy, w *linkWriter) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	ring, err := p.o.Keyring.Ring(ctx, string(p.org))
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(copies, chunkLinks) {
+		if err := p.applyChunk(ctx, ring, chunk, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *orgMirror) applyChunk(ctx context.Context, ring *seal.Ring, copies []turnout.LinkCopy, w *linkWriter) error {
+	named, revoked := p.name(ring, copies)
+	keys, err := p.dataKeys(ctx, ring, named)
+	if err != nil {
+		return err
+	}
+	links, err := p.sealLinks(ring, named, keys)
+	if err != nil {
+		return err
+	}
+	if err := w.put(ctx, links); err != nil {
+		return err
+	}
+	return w.remove(ctx, revoked)
+}
+
+// namedLink is a copy with the ids that stand for its token and its person.
+type namedLink struct {
+	turnout.LinkCopy
+	id     turnout.LinkID
+	person turnout.PersonID
+}
+
+// name hashes tokens and e-mail addresses, and leaves out what has none.
+func (p *orgMirror) name(ring *seal.Ring, copies []turnout.LinkCopy) (named, revoked []namedLink) {
+	all := make([]namedLink, len(copies))
+	spread(len(copies), func(i int) {
+		c := copies[i]
+		if !turnout.ValidToken(c.Token) {
+			return
+		}
+		all[i] = namedLink{LinkCopy: c, id: turnout.LinkID(ring.MAC("link", c.Token)[:len(turnout.LinkID{})])}
+		if email := turnout.FoldEmail(c.Invite.Person.Email); strings.Contains(email, "@") { // what Forget takes (P8)
+			all[i].person = turnout.PersonID(ring.Index(email))
+		}
+	})
+	skipped := 0
+	for _, l := range all {
+		switch {
+		case !l.id.IsZero() && l.Revoked:
+			revoked = append(revoked, l)
+		case l.id.IsZero() || l.person.IsZero() || l.Event == "":
+			skipped++
+		default:
+			named = append(named, l)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Skipped += skipped
+	return named, revoked
+}
+
+// dataKeys returns the data key of each person, nil for those who were
+// forgotten (P8): they are not cached again.
+func (p *orgMirror) dataKeys(ctx context.Context, ring *seal.Ring, links []namedLink) (map[turnout.PersonID]*seal.DataKey, error) {
+	keys := map[turnout.PersonID]*seal.DataKey{}
+	var people []turnout.PersonID
+	for _, l := range links {
+		if _, ok := keys[l.person]; !ok {
+			keys[l.person] = nil
+			people = append(people, l.person)
+		}
+	}
+	if len(people) == 0 {
+		return keys, nil
+	}
+	made, offered, errs := make([]*seal.DataKey, len(people)), make([]turnout.DataKey, len(people)), make([]error, len(people))
+	spread(len(people), func(i int) {
+		offered[i].Person = people[i]
+		made[i], offered[i].Wrapped, errs[i] = ring.NewDataKey(people[i])
+	})
+	if err := firstOf(errs); err != nil {
+		return nil, err
+	}
+	effective, err := p.o.DataKeys.EnsureDataKeys(ctx, p.org, offered)
+	if err != nil {
+		return nil, err
+	}
+	spread(len(people), func(i int) {
+		switch {
+		case effective[i].Wrapped == nil:
+			made[i] = nil
+		case !slices.Equal(effective[i].Wrapped, offered[i].Wrapped):
+			made[i], errs[i] = ring.DataKey(people[i], effective[i].Wrapped)
+		}
+	})
+	for i, person := range people {
+		keys[person] = made[i]
+	}
+	return keys, firstOf(errs)
+}
+
+// sealLinks seals each Invite under its person's key.
+func (p *orgMirror) sealLinks(ring *seal.Ring, named []namedLink, keys map[turnout.PersonID]*seal.DataKey) ([]turnout.AttendeeLink, error) {
+	links, errs := make([]turnout.AttendeeLink, len(named)), make([]error, len(named))
+	spread(len(named), func(i int) {
+		l := &named[i]
+		key := keys[l.person]
+		if key == nil {
+			return
+		}
+		plain, err := json.Marshal(l.Invite)
+		if errs[i] = err; err != nil {
+			return
+		}
+		links[i] = turnout.AttendeeLink{ID: l.id, Org: p.org, Event: l.Event, Person: l.person,
+			Sealed: key.Seal(plain, "link", string(l.id[:])), Changed: l.Modified}
+	})
+	return slices.DeleteFunc(links, func(l turnout.AttendeeLink) bool { return l.ID.IsZero() }), firstOf(errs)
+}
+
+// spread calls do for 0 to n-1 from as many goroutines as there are processors.
+func spread(n int, do func(i int)) {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := w; i < n; i += workers {
+				do(i)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func firstOf(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

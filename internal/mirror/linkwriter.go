@@ -1,0 +1,117 @@
+package mirror
+
+import (
+	"context"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// linkWriter stores the links of one pass and tells the feed of them, always
+// in this order.
+type linkWriter struct {
+	p *orgMirror
+	// hold is how many links are stored at a time.
+	hold    int
+	pending []turnout.AttendeeLink
+
+	// What was stored and not told yet: the first links by their ids, and the
+	// events of all. The empty event stands for all of the org.
+	links  []turnout.LinkID
+	events map[turnout.EventID]bool
+	told   time.Time
+}
+
+func (p *orgMirror) newLinkWriter(backfill bool) *linkWriter {
+	w := &linkWriter{p: p, hold: 1, events: map[turnout.EventID]bool{}, told: p.o.Now()}
+	if backfill {
+		w.hold = backfillLinks
+	}
+	return w
+}
+
+// put stores links, or holds them until there are enough.
+func (w *linkWriter) put(ctx context.Context, links []turnout.AttendeeLink) error {
+	w.pending = append(w.pending, links...)
+	if len(w.pending) < w.hold {
+		return nil
+	}
+	return w.store(ctx)
+}
+
+func (w *linkWriter) store(ctx context.Context) error {
+	if len(w.pending) == 0 {
+		return nil
+	}
+	if err := w.p.o.Links.PutLinks(ctx, w.pending); err != nil {
+		return err
+	}
+	for _, l := range w.pending {
+		w.stored(l.ID, l.Event)
+	}
+	w.pending = w.pending[:0]
+	return nil
+}
+
+// remove removes revoked links.
+func (w *linkWriter) remove(ctx context.Context, revoked []namedLink) error {
+	if len(revoked) == 0 {
+		return nil
+	}
+	if err := w.store(ctx); err != nil { // what was held came before
+		return err
+	}
+	gone := make([]turnout.AttendeeLink, len(revoked))
+	for i, l := range revoked {
+		gone[i] = turnout.AttendeeLink{ID: l.id, Org: w.p.org, Changed: l.Modified}
+	}
+	if err := w.p.o.Links.DeleteLinks(ctx, gone); err != nil {
+		return err
+	}
+	for _, l := range revoked {
+		w.stored(l.id, l.Event)
+	}
+	return nil
+}
+
+func (w *linkWriter) stored(id turnout.LinkID, event turnout.EventID) {
+	if len(w.links) <= namedLinks {
+		w.links = append(w.links, id)
+	}
+	w.events[event] = true
+}
+
+// end stores what is held and tells the feed.
+func (w *linkWriter) end(ctx context.Context) error {
+	if err := w.store(ctx); err != nil {
+		return err
+	}
+	return w.tell(ctx, true)
+}
+
+// tell tells the feed, at most once a second unless it is the end.
+func (w *linkWriter) tell(ctx context.Context, end bool) error {
+	now := w.p.o.Now()
+	if len(w.links) == 0 || !end && now.Sub(w.told) < tellLinksEvery {
+		return nil
+	}
+	var changes []turnout.Change
+	add := func(id string) {
+		changes = append(changes, turnout.Change{Kind: turnout.ChangeLinks, Org: w.p.org, ID: id, At: now})
+	}
+	if len(w.links) <= namedLinks {
+		for _, id := range w.links {
+			add(id.String())
+		}
+	} else {
+		for event := range w.events {
+			add(string(event))
+		}
+	}
+	if err := w.p.o.Feed.AppendChanges(ctx, changes); err != nil {
+		return err
+	}
+	w.told, w.links = now, nil
+	clear(w.events)
+	return nil
+}

@@ -1,0 +1,127 @@
+package mirror
+
+import (
+	"context"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+// Source is one org's Salesforce.
+type Source interface {
+	EventSource
+	LinkSource
+	RegistrationSource
+	// People returns the e-mail addresses that records name.
+	People(ctx context.Context, ids []string) ([]string, error)
+}
+
+// EventSource reads event records.
+type EventSource interface {
+	// Events answers every id; unpublished and missing ones have a nil Event.
+	Events(ctx context.Context, ids []turnout.EventID) ([]turnout.EventCopy, error)
+	// EventsSince returns what changed at or after since, all for the zero time,
+	// and where the next poll starts.
+	EventsSince(ctx context.Context, since time.Time) ([]turnout.EventCopy, time.Time, error)
+}
+
+// LinkSource reads invite records.
+type LinkSource interface {
+	// LinksSince yields what changed at or after since in lists. The time is
+	// where the next poll starts; after an error, where to start again.
+	LinksSince(ctx context.Context, since time.Time, yield func([]turnout.LinkCopy) error) (time.Time, error)
+	// LinkRecords returns the links that record ids of links or people name.
+	LinkRecords(ctx context.Context, ids []string) ([]turnout.LinkCopy, error)
+}
+
+// RegistrationSource reads registration records.
+type RegistrationSource interface {
+	RegistrationsSince(ctx context.Context, since time.Time) ([]turnout.RegistrationCopy, time.Time, error)
+	Registrations(ctx context.Context, ids []string) ([]turnout.RegistrationCopy, error)
+	// HandCounts counts the seats of people whom organisers added by hand.
+	HandCounts(ctx context.Context, events []turnout.EventID) ([]turnout.HandCount, error)
+}
+
+// SealedEvent is a published event as the cache holds it: an alias of an
+// unnamed type, so that caches need not be imported.
+type SealedEvent = struct {
+	ID       turnout.EventID
+	Slug     string
+	Sealed   []byte
+	Modified time.Time
+}
+
+// EventCache holds published events.
+type EventCache interface {
+	PutEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID, slug string, sealed []byte, modified time.Time) error
+	DeleteEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID) error
+	Events(ctx context.Context, org turnout.OrgID) ([]SealedEvent, error)
+}
+
+// LinkCache holds AttendeeLinks.
+type LinkCache interface {
+	// PutLinks leaves out links that are older than what is there.
+	PutLinks(ctx context.Context, links []turnout.AttendeeLink) error
+	// DeleteLinks removes links as of their Changed: no older copy brings one back.
+	DeleteLinks(ctx context.Context, links []turnout.AttendeeLink) error
+}
+
+// Cursors rest in the cache.
+type Cursors interface {
+	Cursor(ctx context.Context, org turnout.OrgID, name string) (time.Time, error)
+	// SetCursor moves a cursor from what was read of it; false where another
+	// time is stored, as in a cache that was begun anew.
+	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+}
+
+// Ledgers is where the store keeps what it must know to take seats.
+type Ledgers interface {
+	SetLedger(ctx context.Context, l turnout.Ledger, now time.Time) error
+	CloseLedger(ctx context.Context, org turnout.OrgID, event turnout.EventID, now time.Time) error
+	SetOutside(ctx context.Context, org turnout.OrgID, counts []turnout.HandCount, events []turnout.EventID, now time.Time) error
+}
+
+// Registrations is where the store keeps them.
+type Registrations interface {
+	Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error)
+	Revise(ctx context.Context, r turnout.Revision) (turnout.Registration, error)
+	// Resend makes one due again that waits for nothing.
+	Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error
+}
+
+// DataKeys is where the store keeps people's keys.
+type DataKeys interface {
+	// EnsureDataKeys keeps the keys of new people and answers the effective key
+	// of each in order; Wrapped is nil for those who were forgotten.
+	EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error)
+}
+
+// Feed is the change feed.
+type Feed interface {
+	AppendChanges(ctx context.Context, changes []turnout.Change) error
+}
+
+// Turns decides which process polls an org.
+type Turns interface {
+	// Turn gives owner the org's turn until now + ttl, or says that another has it.
+	Turn(ctx context.Context, org turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error)
+}
+
+// Errands remember, through any crash, the records of people who are to be
+// forgotten: the one kind of hint that no poll would find again.
+type Errands interface {
+	AddErrands(ctx context.Context, org turnout.OrgID, ids []string) error
+	Errands(ctx context.Context, org turnout.OrgID) ([]string, error)
+	DoneErrands(ctx context.Context, org turnout.OrgID, ids []string) error
+}
+
+// Orgs lists the orgs.
+type Orgs interface {
+	Orgs(ctx context.Context) ([]turnout.Org, error)
+}
+
+// Keyring opens org keys.
+type Keyring interface {
+	Ring(ctx context.Context, scope string) (*seal.Ring, error)
+}

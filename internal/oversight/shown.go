@@ -1,0 +1,166 @@
+package oversight
+
+import (
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// Org is how it goes with one org.
+type Org struct {
+	ID         turnout.OrgID `json:"id"`
+	Name       string        `json:"name"`
+	Hosts      []string      `json:"hosts"`
+	Connection Connection    `json:"connection"`
+	// Oldest is the longest waiting undelivered registration, nil for none.
+	Oldest *Waiting `json:"oldest_undelivered"`
+	// Parked counts to MostParked; MoreParked says that there are more.
+	Parked     int    `json:"parked"`
+	MoreParked bool   `json:"more_parked,omitempty"`
+	Events     Counts `json:"events"`
+	Mirror     Mirror `json:"mirror"`
+}
+
+// Counts are an org's events.
+type Counts struct {
+	Published   int `json:"published"`
+	Unpublished int `json:"unpublished"`
+	// Faulty events are published in Salesforce but cannot be shown.
+	Faulty int `json:"faulty"`
+}
+
+// Waiting is a time and how long ago it was.
+type Waiting struct {
+	Since   time.Time `json:"since"`
+	Seconds int64     `json:"seconds"`
+}
+
+// Age is how long it has been.
+func (w Waiting) Age() time.Duration { return time.Duration(w.Seconds) * time.Second }
+
+// Connection is how it goes with writing to an org's Salesforce.
+type Connection struct {
+	// State is StateUnknown, the empty one, until something was sent.
+	State ConnectionState `json:"state"`
+	// Failures counts failed calls in a row, Cause says why the last one failed.
+	Failures int          `json:"failures"`
+	Cause    turnout.Code `json:"cause,omitempty"`
+	// Until is when the next call is made, on StatePaused.
+	Until time.Time `json:"until,omitzero"`
+	// Used and Limit are the API requests of the last 24 hours, 0 before Salesforce told.
+	Used  int64 `json:"api_used"`
+	Limit int64 `json:"api_limit"`
+	// Budget is how many of Limit Turnout may use.
+	Budget int64 `json:"api_budget"`
+}
+
+// ConnectionState says in a word how it goes.
+type ConnectionState string
+
+// The states of a connection.
+const (
+	StateUnknown   ConnectionState = ""
+	StateConnected ConnectionState = "connected"
+	StateFailing   ConnectionState = "failing"
+	StatePaused    ConnectionState = "paused"
+)
+
+// StateOf derives the state from what deliveries tell.
+func StateOf(failures int, paused bool) ConnectionState {
+	switch {
+	case paused:
+		return StatePaused
+	case failures > 0:
+		return StateFailing
+	}
+	return StateConnected
+}
+
+func budget(c Connection, share float64) int64 {
+	if share <= 0 {
+		share = 0.8
+	}
+	return int64(share * float64(c.Limit))
+}
+
+// Percent is how much of the budget is used, from 0; over 100 when others use
+// the org's requests too.
+func (c Connection) Percent() int {
+	if c.Budget <= 0 {
+		return 0
+	}
+	return int(100 * c.Used / c.Budget)
+}
+
+// Mirror is how it goes with reading an org's Salesforce.
+type Mirror struct {
+	// Success is when it was last read to the end, zero for never.
+	Success time.Time `json:"last_success,omitzero"`
+	// Cause says why it failed since, empty when it did not.
+	Cause turnout.Code `json:"cause,omitempty"`
+	// Elsewhere says that another instance has the turn to read, so that what
+	// this one knows says nothing about the org.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Backfilling says that all links are being read.
+	Backfilling bool `json:"backfilling,omitempty"`
+	// Links counts the AttendeeLinks that the cache holds, nil when unknown.
+	Links *int `json:"links,omitempty"`
+	// Events are those that were read.
+	Events map[turnout.EventID]Cached `json:"-"`
+}
+
+// Cached is an event as the mirror brought it.
+type Cached struct {
+	// At is when it was last fetched.
+	At time.Time
+	// Faults say why it cannot be shown.
+	Faults []turnout.FieldError
+}
+
+// Event is how it goes with one event.
+type Event struct {
+	ID        turnout.EventID `json:"id"`
+	Slug      string          `json:"slug,omitempty"`
+	Title     string          `json:"title"`
+	Published bool            `json:"published"`
+	Private   bool            `json:"private,omitempty"`
+	Starts    time.Time       `json:"starts,omitzero"`
+	Zone      string          `json:"zone,omitempty"`
+	Pools     []Pool          `json:"pools"`
+	// Fetched is the age of what the pages were made from, nil when unknown.
+	Fetched *Waiting             `json:"fetched,omitempty"`
+	Faults  []turnout.FieldError `json:"faults,omitempty"`
+	Funnel  *Funnel              `json:"funnel,omitempty"`
+}
+
+// Pool is how the seats of one pool stand.
+type Pool struct {
+	Pool turnout.Pool `json:"pool"`
+	Name string       `json:"name"`
+	// Limit is nil where there is none.
+	Limit *int `json:"limit"`
+	Taken int  `json:"taken"`
+	// Outside are people whom the organiser added in Salesforce by hand.
+	Outside int `json:"outside"`
+	Waiting int `json:"waiting"`
+	// Over is how many more seats are taken than there are, through Outside or
+	// a limit that was lowered.
+	Over int `json:"over,omitempty"`
+}
+
+// Percent is how much of the limit is taken, at most 100; 0 without a limit.
+func (p Pool) Percent() int {
+	if p.Limit == nil || *p.Limit <= 0 {
+		return 0
+	}
+	return min(100, 100*(p.Taken+p.Outside) / *p.Limit)
+}
+
+// Funnel counts people by how far they came. A nil number is not known.
+type Funnel struct {
+	Invited    *int `json:"invited"`
+	Opened     *int `json:"opened"`
+	Started    *int `json:"started"`
+	Registered *int `json:"registered"`
+	Delivered  *int `json:"delivered"`
+}
