@@ -1,0 +1,283 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/turnout-events/turnout/internal/simulator/hooks"
+	"github.com/turnout-events/turnout/internal/simulator/records"
+	"github.com/turnout-events/turnout/internal/simulator/schema"
+)
+
+// maxControlBody bounds a body of the control port, in bytes.
+const maxControlBody = 1 << 20
+
+// controlHandler serves /_sim/: what tests ask of the simulator itself. None
+// of it counts as API usage, and no fault applies to it.
+func (s *Simulator) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /_sim/stats", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.Stats()) })
+	mux.HandleFunc("DELETE /_sim/stats", func(w http.ResponseWriter, _ *http.Request) {
+		s.meter.reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /_sim/records/{object}", s.controlRecords)
+	mux.HandleFunc("GET /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.faults.current()) })
+	mux.HandleFunc("PUT /_sim/faults", s.controlFaults)
+	mux.HandleFunc("GET /_sim/hooks", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.hooks.Log()) })
+	mux.HandleFunc("POST /_sim/events/{id}/{action}", s.controlEvent)
+	mux.HandleFunc("POST /_sim/seed", s.controlSeed)
+	mux.HandleFunc("POST /_sim/reset", s.controlReset)
+	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, http.StatusNotFound, errors.New("the control port has stats, records/OBJECT, faults, hooks, events/ID/publish|update|unpublish, seed and reset; "+
+			r.Method+" "+r.URL.Path+" is none of them"))
+	})
+	return mux
+}
+
+func (s *Simulator) answer(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		s.log.Debug("the client of the control port went away", "error", err)
+	}
+}
+
+// refuse answers a control call that cannot be done: {"error": what to do}.
+func (s *Simulator) refuse(w http.ResponseWriter, status int, err error) {
+	s.answer(w, status, map[string]string{"error": err.Error()})
+}
+
+// Stats is what the org was asked so far and what it holds.
+func (s *Simulator) Stats() Stats {
+	out := s.meter.stats()
+	s.store.Read(func(v records.View) {
+		for _, object := range s.store.Schema().Objects() {
+			out.Records[object.Name] = v.Table(object).Live()
+		}
+	})
+	return out
+}
+
+// SetFaults makes the org misbehave; the zero value heals it.
+func (s *Simulator) SetFaults(f Faults) {
+	s.faults.put(f)
+	if f.ExpireTokens {
+		s.tokens.expire()
+	}
+}
+
+func (s *Simulator) controlFaults(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControlBody))
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
+		return
+	}
+	f, err := ParseFaults(body)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	s.SetFaults(f)
+	s.answer(w, http.StatusOK, s.faults.current())
+}
+
+func (s *Simulator) controlRecords(w http.ResponseWriter, r *http.Request) {
+	object := s.store.Schema().Object(r.PathValue("object"))
+	if object == nil {
+		s.refuse(w, http.StatusNotFound, fmt.Errorf("there is no object %q", r.PathValue("object")))
+		return
+	}
+	limit, offset, filters, err := recordFilters(object, r)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	var body []byte
+	s.store.Read(func(v records.View) { body = recordsJSON(v, v.Table(object), filters, limit, offset) })
+	w.Header().Set("Content-Type", "application/json")
+	s.wrote(w.Write(body))
+}
+
+func recordFilters(object *schema.Object, r *http.Request) (limit, offset int, filters map[*schema.Field]string, err error) {
+	limit, filters = -1, map[*schema.Field]string{}
+	for name, values := range r.URL.Query() {
+		switch name {
+		case "limit":
+			limit, err = strconv.Atoi(values[0])
+		case "offset":
+			offset, err = strconv.Atoi(values[0])
+		default:
+			field := object.Field(name)
+			if field == nil {
+				return 0, 0, nil, fmt.Errorf("%s has no field %q; filter by a field, or use limit and offset", object.Name, name)
+			}
+			filters[field] = values[0]
+		}
+		if err != nil || offset < 0 {
+			return 0, 0, nil, fmt.Errorf("%s must be a whole number", name)
+		}
+	}
+	return limit, offset, filters, nil
+}
+
+// recordsJSON is an array of live records, the newest last.
+func recordsJSON(v records.View, table *records.Table, filters map[*schema.Field]string, limit, offset int) []byte {
+	b := []byte{'['}
+	seen, written := 0, 0
+	each(v, table, filters, func(row *records.Row) bool {
+		if limit >= 0 && written >= limit {
+			return false
+		}
+		if seen++; seen <= offset {
+			return true
+		}
+		if written > 0 {
+			b = append(b, ',')
+		}
+		b = appendRecord(b, v, table, row, table.Object.Fields, "/services/data/v"+strconv.Itoa(newestVersion)+".0")
+		written++
+		return true
+	})
+	return append(b, ']', '\n')
+}
+
+// each visits the live records that pass the filters, by an index if one fits.
+func each(v records.View, table *records.Table, filters map[*schema.Field]string, visit func(*records.Row) bool) {
+	passes := func(row *records.Row) bool {
+		for field, want := range filters {
+			if got := v.Value(table, row, field); got != want && records.Long(want) != got {
+				return false
+			}
+		}
+		return !row.Deleted
+	}
+	for field, want := range filters {
+		if field.Index != schema.AtID && !field.Indexed() {
+			continue
+		}
+		for _, pos := range table.Find(field, want) {
+			if row := table.At(pos); passes(row) && !visit(row) {
+				return
+			}
+		}
+		return
+	}
+	for pos := range table.Len() {
+		if row := table.At(uint32(pos)); passes(row) && !visit(row) {
+			return
+		}
+	}
+}
+
+func (s *Simulator) controlEvent(w http.ResponseWriter, r *http.Request) {
+	id, err := s.PressButton(r.PathValue("id"), r.PathValue("action"))
+	switch {
+	case errors.Is(err, errNoEvent):
+		s.refuse(w, http.StatusNotFound, err)
+	case err != nil:
+		s.refuse(w, http.StatusBadRequest, err)
+	default:
+		s.answer(w, http.StatusOK, map[string]any{"id": id, "hooks": len(s.options.Hooks)})
+	}
+}
+
+var errNoEvent = errors.New("there is no event with this id, public id or slug")
+
+// PressButton does what Publish, Update and Unpublish do in the org: it changes
+// the event's status, or touches it, and sends the hint. It returns the
+// record's id.
+func (s *Simulator) PressButton(event, action string) (string, error) {
+	kinds := map[string]string{"publish": "event.published", "update": "event.updated", "unpublish": "event.unpublished"}
+	kind, known := kinds[action]
+	if !known {
+		return "", fmt.Errorf("the buttons are publish, update and unpublish, not %q", action)
+	}
+	var id string
+	err := s.store.Write(func(tx *records.Tx) error {
+		table, row := findEvent(tx.View, event)
+		if row == nil {
+			return errNoEvent
+		}
+		id = table.ID(row)
+		if action == "update" {
+			tx.Touch(table, row)
+			return nil
+		}
+		set := records.Set{Field: table.Object.Field("Turnout_Published__c"), Value: strconv.FormatBool(action == "publish")}
+		if set.Field == nil {
+			set = records.Set{Field: table.Object.Field("Status__c"), Value: map[bool]string{true: "Published", false: "Unpublished"}[action == "publish"]}
+		}
+		result := tx.Apply([]records.Write{{Op: records.Update, Object: table.Object, ID: id, Sets: []records.Set{set}}}, true)[0]
+		if !result.OK() {
+			return result.Faults[0]
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	s.hooks.Send(hooks.Hint{Type: kind, IDs: []string{id}})
+	return id, nil
+}
+
+// findEvent finds an event or campaign by record id, public id or slug.
+func findEvent(v records.View, event string) (*records.Table, *records.Row) {
+	if table, row := v.ByID(event); row != nil && !row.Deleted && (table.Object.Name == "Turnout_Event__c" || table.Object.Name == "Campaign") {
+		return table, row
+	}
+	for _, by := range [...][2]string{{"Turnout_Event__c", "Public_Id__c"}, {"Turnout_Event__c", "Slug__c"}, {"Campaign", "Turnout_Slug__c"}} {
+		table := v.Table(v.Schema().Object(by[0]))
+		if found := table.Find(table.Object.Field(by[1]), event); len(found) == 1 {
+			return table, table.At(found[0])
+		}
+	}
+	return nil, nil
+}
+
+func (s *Simulator) controlSeed(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Events int `json:"events"`
+		Links  int `json:"links"`
+	}
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControlBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&ask); err != nil {
+		s.refuse(w, http.StatusBadRequest, fmt.Errorf(`send {"events":N,"links":N}: %w`, err))
+		return
+	}
+	seeded, err := s.Seed(ask.Events, ask.Links)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	s.answer(w, http.StatusOK, seeded)
+}
+
+// controlReset empties the org and heals it.
+func (s *Simulator) controlReset(w http.ResponseWriter, _ *http.Request) {
+	if err := s.Reset(); err != nil {
+		s.refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Reset removes every record, job and cursor, heals all faults and zeroes the
+// counters. Sessions stay valid.
+func (s *Simulator) Reset() error {
+	s.finds.clear()
+	if err := s.jobs.Reset(); err != nil {
+		return fmt.Errorf("removing the bulk jobs: %w", err)
+	}
+	if err := s.store.Reset(); err != nil {
+		return fmt.Errorf("removing the records: %w", err)
+	}
+	s.faults.put(Faults{})
+	s.meter.reset()
+	return s.store.Write(s.found)
+}

@@ -1,0 +1,252 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// defaultDailyLimit is an Enterprise org with 15 licences.
+	defaultDailyLimit = 115_000
+	// longRequest and maxLongRequests: an org may have 25 requests running
+	// that took 20 seconds or more.
+	longRequest     = 20 * time.Second
+	maxLongRequests = 25
+)
+
+// BatchSize counts calls that carried so many records.
+type BatchSize struct {
+	Size  int `json:"size"`
+	Count int `json:"count"`
+}
+
+// Stats is the answer of GET /_sim/stats.
+type Stats struct {
+	Calls      map[string]int         `json:"calls"`
+	APIUsage   int                    `json:"api_usage"`
+	Records    map[string]int         `json:"records"`
+	Duplicates int                    `json:"duplicates"` // rows refused because a key was there already
+	MaxPerLock int                    `json:"max_in_flight_per_parent"`
+	Batches    map[string][]BatchSize `json:"batches"`
+}
+
+// meter counts what was asked of the org.
+type meter struct {
+	now func() time.Time
+
+	mu         sync.Mutex
+	calls      map[string]int
+	batches    map[string]map[int]int
+	duplicates int
+	maxLock    int
+	hours      map[int64]int // API requests by hour, for the rolling day
+	running    map[int]time.Time
+	next       int
+}
+
+func newMeter(now func() time.Time) *meter {
+	m := &meter{now: now}
+	m.reset()
+	return m
+}
+
+func (m *meter) reset() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls, m.batches, m.hours = map[string]int{}, map[string]map[int]int{}, map[int64]int{}
+	m.duplicates, m.maxLock = 0, 0
+	if m.running == nil {
+		m.running = map[int]time.Time{}
+	}
+}
+
+func (m *meter) count(operation string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls[operation]++
+}
+
+func (m *meter) batch(operation string, size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.batches[operation] == nil {
+		m.batches[operation] = map[int]int{}
+	}
+	m.batches[operation][size]++
+}
+
+func (m *meter) refusedDuplicates(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.duplicates += n
+}
+
+// heldBy notes how many calls were at one parent at the same time.
+func (m *meter) heldBy(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.maxLock = max(m.maxLock, n)
+}
+
+// begin notes that a request runs; the function it returns, that it ended.
+func (m *meter) begin() func() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.next++
+	number := m.next
+	m.running[number] = m.now()
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.running, number)
+	}
+}
+
+// use takes one request from the day's allowance. It answers why not, or "".
+func (m *meter) use(f Faults) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	long := 0
+	for _, started := range m.running {
+		if m.now().Sub(started) >= longRequest {
+			long++
+		}
+	}
+	if long >= maxLongRequests {
+		return "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+	}
+	if m.usedLocked() >= f.limit() {
+		return "TotalRequests Limit exceeded."
+	}
+	m.hours[m.now().Unix()/3600]++
+	return ""
+}
+
+func (m *meter) usedLocked() int {
+	oldest := m.now().Unix()/3600 - 24
+	used := 0
+	for hour, n := range m.hours {
+		if hour <= oldest {
+			delete(m.hours, hour)
+			continue
+		}
+		used += n
+	}
+	return used
+}
+
+// usage is the requests of the last 24 hours and how many there may be.
+func (m *meter) usage(f Faults) (used, most int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.usedLocked(), f.limit()
+}
+
+func (m *meter) limitInfo(f Faults) string {
+	used, most := m.usage(f)
+	return fmt.Sprintf("api-usage=%d/%d", used, most)
+}
+
+// stats copies the counters; the caller fills in the records.
+func (m *meter) stats() Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := Stats{Calls: maps.Clone(m.calls), APIUsage: m.usedLocked(), Duplicates: m.duplicates, MaxPerLock: m.maxLock,
+		Records: map[string]int{}, Batches: map[string][]BatchSize{}}
+	for operation, sizes := range m.batches {
+		for _, size := range slices.Sorted(maps.Keys(sizes)) {
+			out.Batches[operation] = append(out.Batches[operation], BatchSize{size, sizes[size]})
+		}
+	}
+	return out
+}
+
+// locks are the parent records that calls in flight hold.
+type locks struct {
+	mu sync.Mutex
+	by map[string]*lock
+}
+
+type lock struct {
+	owner *holder
+	calls int // calls at this parent, refused ones included
+}
+
+func newLocks() *locks { return &locks{by: map[string]*lock{}} }
+
+// holder is one HTTP request or bulk chunk with what it holds.
+type holder struct {
+	locks  *locks
+	ctx    context.Context
+	faults Faults
+	waited bool
+	held   map[string]bool
+}
+
+func (l *locks) holder(ctx context.Context, f Faults) *holder {
+	return &holder{locks: l, ctx: ctx, faults: f, held: map[string]bool{}}
+}
+
+// take marks the parents as touched by this call. It names one that another
+// call holds, or "", and the most calls that are at any of them now.
+func (h *holder) take(parents []string) (contested string, most int) {
+	h.locks.mu.Lock()
+	defer h.locks.mu.Unlock()
+	for _, parent := range parents {
+		if h.held[parent] {
+			continue
+		}
+		h.held[parent] = true
+		at := h.locks.by[parent]
+		if at == nil {
+			at = &lock{}
+			h.locks.by[parent] = at
+		}
+		at.calls++
+		most = max(most, at.calls)
+		if at.owner == nil {
+			at.owner = h
+		}
+	}
+	for _, parent := range parents {
+		if h.locks.by[parent].owner != h {
+			return parent, most
+		}
+	}
+	return "", most
+}
+
+// release lets go of everything.
+func (h *holder) release() {
+	h.locks.mu.Lock()
+	defer h.locks.mu.Unlock()
+	for parent := range h.held {
+		at := h.locks.by[parent]
+		if at.calls--; at.calls == 0 {
+			delete(h.locks.by, parent)
+			continue
+		}
+		if at.owner == h {
+			at.owner = nil
+		}
+	}
+	clear(h.held)
+}
+
+// wait spends the latency that was asked for, once per request.
+func (h *holder) wait() {
+	if h.waited || h.faults.LatencyMS <= 0 {
+		return
+	}
+	h.waited = true
+	timer := time.NewTimer(time.Duration(h.faults.LatencyMS) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-h.ctx.Done():
+	}
+}

@@ -1,0 +1,27 @@
+package simulator
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSample(t *testing.T) {
+	o := open(t, Options{Sample: true})
+	stats := o.want("GET", "/_sim/stats", "", 200, `"Turnout_Link__c":1000`)
+	for _, part := range []string{`"Turnout_Event__c":6`, `"Campaign":4`, `"CampaignMember":100`, `"Turnout_Question__c":1`} {
+		if !strings.Contains(stats, part) {
+			t.Errorf("%s is not in %s", part, stats)
+		}
+	}
+	body := o.soql("SELECT Name, Starts_At__c, (SELECT Name, Seats__c FROM Tickets__r ORDER BY Position__c), (SELECT Label__c FROM Questions__r) FROM Turnout_Event__c WHERE Slug__c = 'long-night-of-lenses'")
+	if !strings.Contains(body, `"Tickets__r":{"totalSize":3,"done":true,"records":[{"attributes":{"type":"Turnout_Ticket__c"`) {
+		t.Errorf("children: %s", body)
+	}
+	member := o.soql("SELECT FirstName, Email, CompanyOrAccount, Campaign.Turnout_Slug__c, Contact.Account.Name FROM CampaignMember WHERE ContactId != null LIMIT 1")
+	if !strings.Contains(member, `"CompanyOrAccount":"Tidewater Observatory (example)"`) || !strings.Contains(member, `"Account":{"attributes"`) {
+		t.Errorf("member: %s", member)
+	}
+	if body := o.soql("SELECT Turnout_Details__c FROM Campaign WHERE Turnout_Slug__c = 'city-that-mends'"); strings.Contains(body, "{+") {
+		t.Errorf("a relative date is left in the details: %s", body)
+	}
+}
