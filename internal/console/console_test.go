@@ -1,0 +1,324 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/console"
+	"github.com/turnout-events/turnout/internal/erasure"
+	"github.com/turnout-events/turnout/internal/oversight"
+)
+
+var noon = time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
+
+var summit = &turnout.Event{
+	ID: "a01000000000001AAA", Slug: "summit", Title: "Example Summit", Starts: noon.Add(240 * time.Hour), Zone: "Europe/Vienna", Seats: 100, MaxGuests: 2,
+	Tickets: []turnout.Ticket{{ID: "std", Name: "Standard", Seats: 60}, {ID: "vip", Name: "VIP", Seats: turnout.Unlimited}},
+	Agenda:  []turnout.AgendaItem{{ID: "lunch", Name: "Lunch", Seats: 40}},
+	Form: turnout.Form{Questions: []turnout.Question{
+		{ID: "diet", Label: "What do you eat?", Kind: turnout.KindChoices, Choices: []string{"vegan", "halal"}},
+		{ID: "why", Label: "Why do you come?", Kind: turnout.KindLongText, Help: "A sentence is enough."},
+		{ID: "size", Label: "Shirt size", Kind: turnout.KindChoice, Choices: []string{"S", "M"}}, {ID: "day", Label: "Arrival", Kind: turnout.KindDate},
+	}},
+}
+
+// operator is a fake of everything behind the console.
+type operator struct {
+	orgs    []oversight.Org
+	events  []oversight.Event
+	parked  []oversight.Parked
+	fails   error
+	calls   []string
+	amended turnout.Details
+	log     bytes.Buffer
+}
+
+func ptr(n int) *int { return &n }
+
+func newOperator() *operator {
+	return &operator{
+		orgs: []oversight.Org{
+			{ID: "acme", Name: "Acme <Events>", Connection: oversight.Connection{State: oversight.StateConnected, Used: 3120, Limit: 15000, Budget: 12000},
+				Oldest: &oversight.Waiting{Since: noon.Add(-7 * time.Second), Seconds: 7}, Events: oversight.Counts{Published: 12}, Mirror: oversight.Mirror{Success: noon.Add(-20 * time.Second), Links: ptr(1204311)}},
+			{ID: "lumen", Name: "Lumen Foundation", Connection: oversight.Connection{State: oversight.StatePaused, Failures: 9, Cause: turnout.CodeUnauthorized, Until: noon.Add(time.Minute), Used: 12700, Limit: 15000, Budget: 12000},
+				Oldest: &oversight.Waiting{Since: noon.Add(-3 * time.Hour), Seconds: 10800}, Parked: 2, Events: oversight.Counts{Published: 3, Unpublished: 1, Faulty: 1}, Mirror: oversight.Mirror{Success: noon.Add(-3 * time.Hour), Cause: turnout.CodeUnauthorized, Links: ptr(50000)}},
+			{ID: "orchard", Name: "Orchard Housing", Connection: oversight.Connection{State: oversight.StateConnected, Used: 10100, Limit: 15000, Budget: 12000}, Events: oversight.Counts{Published: 4}, Mirror: oversight.Mirror{Success: noon.Add(-50 * time.Second), Links: ptr(12)}},
+			{ID: "new", Name: "Newly Set Up", Mirror: oversight.Mirror{Elsewhere: true}},
+		},
+		events: []oversight.Event{
+			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon, Seconds: 640},
+				Pools:  []oversight.Pool{{Name: "Whole event", Limit: ptr(100), Taken: 72, Outside: 6}, {Name: "Standard", Limit: ptr(60), Taken: 60, Outside: 3, Waiting: 14, Over: 3}, {Name: "VIP", Taken: 12}, {Name: "Lunch", Limit: ptr(40), Taken: 11}},
+				Funnel: &oversight.Funnel{Invited: ptr(48211), Opened: ptr(9120), Registered: ptr(72), Delivered: ptr(70)}},
+			{ID: "a01000000000002AAA", Title: "a01000000000002AAA", Faults: []turnout.FieldError{{Field: "slug", Message: "give the event a slug of 1 to 80 lower-case letters, digits and single hyphens"}, {Field: "zone", Message: "give an IANA time zone such as Europe/Vienna"}}},
+			{ID: "a01000000000003AAA", Title: "a01000000000003AAA", Pools: []oversight.Pool{{Name: "Whole event", Limit: ptr(30), Taken: 30}}},
+		},
+		parked: []oversight.Parked{
+			{Key: "0f9k3e", Event: summit.ID, Title: summit.Title, Status: turnout.StatusRegistered, Code: "STRING_TOO_LONG", Says: "Job title: data value too large: Queen of <everything>", At: noon.Add(-3 * time.Minute),
+				Accepted: noon.Add(-4 * time.Minute), Readable: true, Form: summit, Details: turnout.Details{
+					Person: turnout.Person{FirstName: "Ada", LastName: "Example", Email: "ada@example.com", Title: "Queen of <everything>", Company: "Example Ltd"}, Ticket: "std", Agenda: []string{"lunch"},
+					Guests: []turnout.Guest{{FirstName: "Bo", LastName: "Example"}}, Answers: turnout.Answers{"diet": {"vegan", "kosher"}, "why": {"To meet people.\nAnd for lunch."}, "gone": {"old answer"}}}},
+			{Key: "0f9k3f", Event: "gone", Title: "gone", Code: "INVALID_EMAIL_ADDRESS", Readable: true, At: noon.Add(-26 * time.Hour), Accepted: noon.Add(-27 * time.Hour), Details: turnout.Details{Person: turnout.Person{FirstName: "Cy", LastName: "Example", Email: "cy@example.com"}}},
+			{Key: "0f9k3g", Event: summit.ID, Title: summit.Title, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", At: noon, Form: summit},
+		},
+	}
+}
+
+func (o *operator) Overview(context.Context) ([]oversight.Org, error) { return o.orgs, o.fails }
+func (o *operator) Org(_ context.Context, id turnout.OrgID) (oversight.Org, error) {
+	if i := slices.IndexFunc(o.orgs, func(org oversight.Org) bool { return org.ID == id }); i >= 0 {
+		return o.orgs[i], nil
+	}
+	return oversight.Org{}, turnout.Errorf(turnout.CodeNotFound, "find org", "there is no such org")
+}
+func (o *operator) Events(context.Context, turnout.OrgID) ([]oversight.Event, error) {
+	return o.events, o.fails
+}
+func (o *operator) Parked(context.Context, turnout.OrgID, int) ([]oversight.Parked, bool, error) {
+	return o.parked, false, o.fails
+}
+func (o *operator) OneParked(_ context.Context, _ turnout.OrgID, key turnout.Key) (oversight.Parked, error) {
+	for _, p := range o.parked {
+		if p.Key == key {
+			return p, nil
+		}
+	}
+	return oversight.Parked{}, turnout.Errorf(turnout.CodeNotFound, "find parked registration", "it is not parked, or not any more")
+}
+func (o *operator) Retry(_ context.Context, org turnout.OrgID, key turnout.Key) (int, error) {
+	o.calls = append(o.calls, "retry "+string(org)+" "+string(key))
+	return 3, o.fails
+}
+func (o *operator) Amend(_ context.Context, _ turnout.OrgID, key turnout.Key, d turnout.Details) error {
+	o.calls, o.amended = append(o.calls, "amend "+string(key)), d
+	return o.fails
+}
+func (o *operator) Forget(_ context.Context, org turnout.OrgID, email string) (erasure.Receipt, error) {
+	o.calls = append(o.calls, "forget "+string(org)+" "+email)
+	return erasure.Receipt{ID: "4f1c9a02b7de", Org: org, At: noon, Forgotten: turnout.Forgotten{Keys: 1, Registrations: 2, SeatsReturned: 1}}, o.fails
+}
+
+func (o *operator) handler(t testing.TB) http.Handler {
+	t.Helper()
+	c, err := console.New(console.Options{Desk: o, Forget: o, Now: func() time.Time { return noon }, Logger: slog.New(slog.NewTextHandler(&o.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Handler()
+}
+
+func send(h http.Handler, method, path string, form url.Values, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPages(t *testing.T) {
+	tests := []struct {
+		path string
+		want int
+		says []string
+	}{
+		{"/console/", 200, []string{"Acme &lt;Events&gt;", "3 h 0 min", "10,100", "of 12,000", "Paused", "/console/orgs/lumen/parked", "1 fault", "by another instance"}},
+		{"/console/?live", 200, []string{`http-equiv="refresh"`, "Stop refreshing"}},
+		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "10 min", "50,000"}},
+		{"/console/orgs/lumen/parked", 200, []string{"Queen of &lt;everything&gt;", "STRING_TOO_LONG", "To meet people.", "old answer", "Retry all 3", "ada@example.com", "cannot be read any more", "publish its event again"}},
+		{"/console/orgs/lumen/parked?sent=1", 200, []string{"1 registration is on the way"}},
+		{"/console/orgs/lumen/parked/0f9k3e", 200, []string{`value="Queen of &lt;everything&gt;"`, "kosher (not in the list any more)", `name="guests.1.first_name"`, `type="date"`, "And for lunch.", `<option value="std" selected>`}},
+		{"/console/orgs/lumen/parked/0f9k3f", 409, []string{"not published"}},
+		{"/console/orgs/lumen/parked/0f9k3g", 410, []string{"deleted"}},
+		{"/console/orgs/lumen/parked/nothing", 404, []string{"not any more"}},
+		{"/console/orgs/lumen/forget", 200, []string{"Forget this person at Lumen Foundation"}},
+		{"/console/orgs/nobody", 404, []string{"no such org"}},
+		{"/console/nothing", 404, []string{"no such page"}},
+	}
+	for _, test := range tests {
+		o := newOperator()
+		w := send(o.handler(t), "GET", test.path, nil)
+		if w.Code != test.want {
+			t.Errorf("%s: %d, want %d", test.path, w.Code, test.want)
+		}
+		for _, text := range test.says {
+			if !strings.Contains(w.Body.String(), text) {
+				t.Errorf("%s does not say %q", test.path, text)
+			}
+		}
+		if len(o.calls) > 0 {
+			t.Errorf("P12: %s did %v", test.path, o.calls)
+		}
+		if h := w.Header(); !strings.Contains(h.Get("Cache-Control"), "no-store") || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %v", test.path, h)
+		}
+		checkPage(t, test.path, w.Body.String())
+	}
+}
+
+// checkPage holds a page to what every page must have: a language, one title
+// and one first heading, a label for every field, nothing from elsewhere, no
+// script, no inline style, no id twice.
+func checkPage(t *testing.T, path, page string) {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, ids, labels, fields := map[string]int{}, map[string]int{}, map[string]bool{}, []string{}
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		count[n.Data]++
+		attr := map[string]string{}
+		for _, a := range n.Attr {
+			attr[a.Key] = a.Val
+		}
+		if id, ok := attr["id"]; ok {
+			ids[id]++
+		}
+		if n.Data == "label" {
+			labels[attr["for"]] = true
+		}
+		inLabel := n.Parent != nil && n.Parent.Data == "label"
+		if (n.Data == "input" || n.Data == "select" || n.Data == "textarea") && attr["type"] != "hidden" && !inLabel {
+			fields = append(fields, attr["id"])
+		}
+		if n.Data == "html" && attr["lang"] == "" {
+			t.Errorf("%s has no language", path)
+		}
+		for _, key := range []string{"href", "src", "action"} {
+			if v := attr[key]; v != "" && !strings.HasPrefix(v, "/console/") && !strings.HasPrefix(v, "#") && !strings.HasPrefix(v, "/admin/") {
+				t.Errorf("%s leads to %s", path, v)
+			}
+		}
+		if attr["style"] != "" || attr["onclick"] != "" {
+			t.Errorf("%s has inline style or script", path)
+		}
+	}
+	if count["h1"] != 1 || count["title"] != 1 || count["main"] != 1 || count["script"] != 0 || count["style"] != 0 {
+		t.Errorf("%s: %v", path, count)
+	}
+	for id, n := range ids {
+		if n > 1 {
+			t.Errorf("%s has %d of #%s", path, n, id)
+		}
+	}
+	for _, id := range fields {
+		if !labels[id] {
+			t.Errorf("%s: field %q has no label", path, id)
+		}
+	}
+}
+
+func TestTroubleComesFirst(t *testing.T) {
+	page := send(newOperator().handler(t), "GET", "/console/", nil).Body.String()
+	if strings.Index(page, "Lumen") > strings.Index(page, "Acme") || strings.Index(page, "Acme") > strings.Index(page, "Orchard") {
+		t.Error("the order is wrong")
+	}
+}
+
+func TestRetry(t *testing.T) {
+	for path, want := range map[string]string{"/console/orgs/acme/parked/retry": "retry acme ", "/console/orgs/acme/parked/0f9k3e/retry": "retry acme 0f9k3e"} {
+		o := newOperator()
+		w := send(o.handler(t), "POST", path, nil)
+		if w.Code != 303 || w.Header().Get("Location") != "/console/orgs/acme/parked?sent=3" || !slices.Equal(o.calls, []string{want}) {
+			t.Errorf("%s: %d %v %v", path, w.Code, w.Header(), o.calls)
+		}
+	}
+	o := newOperator()
+	if w := send(o.handler(t), "POST", "/console/orgs/acme/parked/%20/retry", nil); w.Code != 404 || len(o.calls) > 0 {
+		t.Errorf("%d %v", w.Code, o.calls)
+	}
+}
+
+func TestAmend(t *testing.T) {
+	form := url.Values{
+		"first_name": {"Ada"}, "last_name": {"Example"}, "title": {"Queen"}, "ticket": {"vip"}, "agenda": {"lunch"}, "email": {"other@example.com"},
+		"guests.0.first_name": {""}, "guests.1.first_name": {"Di"}, "guests.1.last_name": {"Example"}, "answers.diet": {"vegan"}, "answers.why": {" "},
+	}
+	o := newOperator()
+	w := send(o.handler(t), "POST", "/console/orgs/lumen/parked/0f9k3e", form)
+	if w.Code != 303 || w.Header().Get("Location") != "/console/orgs/lumen/parked?sent=1" {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if d := o.amended; d.Person.Title != "Queen" || d.Person.Email != "ada@example.com" || d.Ticket != "vip" || len(d.Guests) != 1 || len(d.Answers) != 1 {
+		t.Errorf("%+v", o.amended)
+	}
+
+	o.fails = &turnout.Error{Code: turnout.CodeInvalid, Fields: []turnout.FieldError{{Field: "title", Message: "Shorten the job title"}}}
+	w = send(o.handler(t), "POST", "/console/orgs/lumen/parked/0f9k3e", form)
+	for _, text := range []string{"<title>Error: ", "There is a problem", `href="#f-title"`, `value="Queen"`, `value="Di"`, `aria-invalid="true"`} {
+		if w.Code != 422 || !strings.Contains(w.Body.String(), text) {
+			t.Errorf("%d, without %q", w.Code, text)
+		}
+	}
+	checkPage(t, "amend with faults", w.Body.String())
+}
+
+func TestForget(t *testing.T) {
+	o := newOperator()
+	h := o.handler(t)
+	for _, form := range []url.Values{{}, {"email": {"ada"}, "sure": {"yes"}}, {"email": {"ada@example.com"}}} {
+		w := send(h, "POST", "/console/orgs/acme/forget", form)
+		if w.Code != 422 || len(o.calls) > 0 || !strings.Contains(w.Body.String(), "There is a problem") {
+			t.Errorf("%v: %d %v", form, w.Code, o.calls)
+		}
+		checkPage(t, "forget with faults", w.Body.String())
+	}
+	w := send(h, "POST", "/console/orgs/acme/forget", url.Values{"email": {"ada@example.com"}, "sure": {"yes"}})
+	if w.Code != 200 || !slices.Equal(o.calls, []string{"forget acme ada@example.com"}) || !strings.Contains(w.Body.String(), "4f1c9a02b7de") {
+		t.Errorf("%d %v", w.Code, o.calls)
+	}
+	if strings.Contains(w.Body.String(), "ada@") {
+		t.Error("P8: the receipt says who it was")
+	}
+	checkPage(t, "receipt", w.Body.String())
+}
+
+func TestP8LogsHoldNothingPersonal(t *testing.T) {
+	o := newOperator()
+	o.fails = turnout.Wrap(turnout.CodeInternal, "forget person", errors.New("disk"))
+	w := send(o.handler(t), "POST", "/console/orgs/acme/forget", url.Values{"email": {"ada@example.com"}, "sure": {"yes"}})
+	if w.Code != 500 || o.log.Len() == 0 || strings.Contains(o.log.String(), "ada") || strings.Contains(w.Body.String(), "ada@") {
+		t.Errorf("%d %s", w.Code, o.log.String())
+	}
+}
+
+func TestAnotherSitesPageMayNothing(t *testing.T) {
+	o := newOperator()
+	if w := send(o.handler(t), "POST", "/console/orgs/acme/parked/retry", nil, "Sec-Fetch-Site: cross-site"); w.Code != 403 || len(o.calls) > 0 {
+		t.Errorf("%d %v", w.Code, o.calls)
+	}
+}
+
+func FuzzAmend(f *testing.F) {
+	f.Add("first_name=Ada&guests.0.first_name=%00&answers.diet=a&answers.diet=b")
+	f.Add("%zz=&answers.=\xff")
+	o := newOperator()
+	o.fails = &turnout.Error{Code: turnout.CodeInvalid, Fields: []turnout.FieldError{{Field: "title", Message: "No"}}}
+	h := o.handler(f)
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest("POST", "/console/orgs/lumen/parked/0f9k3e", strings.NewReader(body))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != 422 && w.Code != 400 && w.Code != 413 {
+			t.Errorf("%q: %d", body, w.Code)
+		}
+	})
+}

@@ -1,0 +1,116 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/oversight"
+)
+
+// overview is the page of all orgs.
+type overview struct {
+	frame
+	Orgs []shownOrg
+	// Oldest is the age of the oldest undelivered registration of all.
+	Oldest      time.Duration
+	Undelivered bool
+	Troubled    int
+	Parked      int
+	MoreParked  bool
+}
+
+// shownOrg is an org with what is worth a look.
+type shownOrg struct {
+	oversight.Org
+	// Stale says that it was not read for longer than a few polls.
+	Stale bool
+	// Trouble says that somebody should look.
+	Trouble bool
+}
+
+// stalePolls is when a mirror counts as behind: three polls of a minute (P5).
+const stalePolls = 3 * time.Minute
+
+func (c *Console) shown(o oversight.Org) shownOrg {
+	s := shownOrg{Org: o, Stale: !o.Mirror.Elsewhere && c.now().Sub(o.Mirror.Success) > stalePolls}
+	late := o.Oldest != nil && o.Oldest.Age() > tooOld
+	down := o.Connection.State == oversight.StateFailing || o.Connection.State == oversight.StatePaused
+	s.Trouble = down || late || o.Parked > 0 || s.Stale || o.Events.Faulty > 0
+	return s
+}
+
+func (c *Console) showOverview(w http.ResponseWriter, r *http.Request) {
+	orgs, err := c.desk.Overview(r.Context())
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	page := overview{frame: frame{Title: "Orgs"}}
+	page.setLive(r)
+	for _, o := range orgs {
+		s := c.shown(o)
+		page.Orgs = append(page.Orgs, s)
+		page.Parked, page.MoreParked = page.Parked+o.Parked, page.MoreParked || o.MoreParked
+		if s.Trouble {
+			page.Troubled++
+		}
+		if o.Oldest != nil {
+			page.Undelivered, page.Oldest = true, max(page.Oldest, o.Oldest.Age())
+		}
+	}
+	slices.SortStableFunc(page.Orgs, func(a, b shownOrg) int {
+		switch {
+		case a.Trouble && !b.Trouble:
+			return -1
+		case b.Trouble && !a.Trouble:
+			return 1
+		}
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
+	c.show(w, r, http.StatusOK, "overview", page)
+}
+
+// setLive reads whether the page is to refresh itself. It does only for those
+// who ask: a page that changes by itself is in the way of a screen reader.
+func (f *frame) setLive(r *http.Request) {
+	f.Live = r.URL.Query().Has("live")
+	f.Refresh = r.URL.Path
+	if !f.Live {
+		f.Refresh += "?live"
+	}
+}
+
+// orgPage is the page of one org.
+type orgPage struct {
+	frame
+	It   shownOrg
+	List []oversight.Event
+}
+
+func (c *Console) showOrg(w http.ResponseWriter, r *http.Request) {
+	org, f, ok := c.org(w, r, "events")
+	if !ok {
+		return
+	}
+	events, err := c.desk.Events(r.Context(), org.ID)
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	f.Title = org.Name
+	f.setLive(r)
+	c.show(w, r, http.StatusOK, "org", orgPage{frame: f, It: c.shown(org), List: events})
+}
+
+// org finds the org that the path names, or answers the request and returns false.
+func (c *Console) org(w http.ResponseWriter, r *http.Request, section string) (oversight.Org, frame, bool) {
+	org, err := c.desk.Org(r.Context(), turnout.OrgID(r.PathValue("org")))
+	if err != nil {
+		c.fail(w, r, err)
+		return org, frame{}, false
+	}
+	return org, frame{Org: org.ID, OrgName: org.Name, Section: section, Waiting: org.Parked}, true
+}

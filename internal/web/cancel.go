@@ -1,0 +1,50 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/web/page"
+)
+
+// showCancel asks whether to cancel. Asking changes nothing (P12).
+func (web *Web) showCancel(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	view, entry, ok := web.openRegistration(w, r, org, r.PathValue("token"))
+	switch {
+	case !ok:
+	case !view.Registration.Status.Holds():
+		seeOther(w, page.RegistrationPath(view.Token))
+	case !entry.Event.CanCancel(web.now()):
+		web.showFixed(w, r, org, entry.Event, view.Token)
+	default:
+		html, err := web.pages.CancelPage(org, entry.Event, page.TicketState{View: view})
+		if err != nil {
+			web.fail(w, r, org, err)
+			return
+		}
+		web.writePrivate(w, http.StatusOK, html)
+	}
+}
+
+// cancel gives the place back. It may be sent twice.
+func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	view, entry, ok := web.openRegistration(w, r, org, r.PathValue("token"))
+	if !ok {
+		return
+	}
+	ctx, done := outliving(r)
+	defer done()
+	_, err := web.writer.Cancel(ctx, org.ID, entry.Event, view.Token)
+	switch turnout.CodeOf(err) {
+	case "":
+		seeOther(w, page.RegistrationPath(view.Token))
+	case turnout.CodeClosed:
+		web.showFixed(w, r, org, entry.Event, view.Token)
+	case turnout.CodeConflict:
+		n := web.say("later")
+		n.Event, n.Links = entry.Event, []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}
+		web.notice(w, r, org, http.StatusConflict, n)
+	default:
+		web.fail(w, r, org, err)
+	}
+}

@@ -1,0 +1,40 @@
+package web
+
+import "net/http"
+
+// policy is the Content-Security-Policy of every answer: our own stylesheet,
+// script and pictures, and nothing else. JSON-LD is data, which no directive
+// concerns. data: is for pictures inside stylesheets.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// secured sets the headers that every answer carries. HSTS is the edge's.
+func (web *Web) secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Referrer-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// untouched marks a form that names nobody. The visitor's own browser keeps it,
+// so that its Back button shows the same form with the same key, and sending it
+// again gets the first registration (P1); a new visit asks for a new one.
+func untouched(h http.Header) {
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+}
+
+// private marks an answer as one person's own: kept by nobody, found by no
+// search engine. Its address is the person's credential, so no other site may
+// get it as a referrer; that is same-origin from secured, since under
+// no-referrer browsers send "Origin: null" with our own forms, which no
+// cross-origin check can tell from a foreign one.
+func private(h http.Header) {
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+}

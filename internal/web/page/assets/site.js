@@ -1,0 +1,53 @@
+// Everything works without this file. It moves the focus to the error summary,
+// hides questions that do not count, and says times in the visitor's own zone.
+(function () {
+  "use strict";
+
+  var summary = document.querySelector("[data-focus]");
+  if (summary) summary.focus();
+
+  function answers(form, name) {
+    return new FormData(form).getAll(name);
+  }
+
+  function show(form) {
+    form.querySelectorAll("[data-if]").forEach(function (field) {
+      var on = form.querySelector('[name="' + CSS.escape(field.dataset.if) + '"]');
+      var parent = on && on.closest("[data-if]");
+      var wanted = JSON.parse(field.dataset.is);
+      field.hidden = Boolean(parent && parent.hidden) || !answers(form, field.dataset.if).some(function (a) {
+        return wanted.indexOf(a) >= 0;
+      });
+    });
+  }
+
+  document.querySelectorAll("form").forEach(function (form) {
+    if (!form.querySelector("[data-if]")) return;
+    form.classList.add("scripted");
+    form.addEventListener("input", function () { show(form); });
+    show(form);
+  });
+
+  // Back brings values back, but not always into sight.
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form").forEach(show);
+    document.querySelectorAll("details").forEach(function (part) {
+      part.open = part.open || Array.from(part.querySelectorAll("input")).some(function (input) { return input.value; });
+    });
+  });
+
+  document.querySelectorAll(".visitor").forEach(function (el) {
+    var start = new Date(el.dataset.start);
+    var end = el.dataset.end ? new Date(el.dataset.end) : null;
+    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    var offset = /([+-])(\d\d):(\d\d)$/.exec(el.dataset.start);
+    var minutes = offset ? (offset[1] === "-" ? -1 : 1) * (60 * offset[2] + +offset[3]) : 0;
+    if (isNaN(start) || -start.getTimezoneOffset() === minutes) return;
+    var format = new Intl.DateTimeFormat(document.documentElement.lang, {
+      weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false
+    });
+    var text = end && format.formatRange ? format.formatRange(start, end) : format.format(start);
+    el.textContent = el.dataset.label + " " + text + (zone ? " (" + zone.replace(/_/g, " ") + ")" : "");
+    el.hidden = false;
+  });
+})();

@@ -1,0 +1,17 @@
+package page
+
+// Contrast gives tests the ratio of two colours, "rrggbb" each.
+func Contrast(a, b string) float64 {
+	c := colours(a, b)
+	return contrast(c[0], c[1])
+}
+
+// LightGrounds and DarkGrounds give tests what text stands on.
+func LightGrounds() []string { return []string{"f5f5f2", "ffffff"} }
+func DarkGrounds() []string  { return []string{"141619", "1f2226"} }
+
+// Words gives tests the sentences by key.
+func (p *Pages) Words() map[string]string { return p.words }
+
+// QRCode gives tests the drawing of a key.
+var QRCode = qrCode

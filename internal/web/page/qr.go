@@ -1,0 +1,53 @@
+package page
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+
+	"rsc.io/qr"
+
+	"github.com/turnout-events/turnout"
+)
+
+// quiet is the margin that a QR code needs, in modules (ISO/IEC 18004).
+const quiet = 4
+
+// qrCode draws a registration's key as an inline SVG image. It holds the key
+// alone, which is the record's External ID in Salesforce: whoever stands at the
+// door can look it up there, and a photographed ticket opens nothing. Upper
+// case makes it half the size; ParseKey reads both cases.
+func qrCode(key turnout.Key) (template.HTML, error) {
+	code, err := qr.Encode(strings.ToUpper(string(key)), qr.M)
+	if err != nil {
+		return "", err
+	}
+	side := strconv.Itoa(code.Size + 2*quiet)
+	var b strings.Builder
+	b.WriteString(`<svg viewBox="0 0 ` + side + ` ` + side + `" shape-rendering="crispEdges" aria-hidden="true" focusable="false"><path fill="#fff" d="M0 0h` + side + `v` + side + `H0z"/><path d="`)
+	for y := range code.Size {
+		for x := 0; x < code.Size; x++ {
+			run := 0
+			for x+run < code.Size && code.Black(x+run, y) {
+				run++
+			}
+			if run > 0 {
+				b.WriteString("M" + strconv.Itoa(x+quiet) + " " + strconv.Itoa(y+quiet) + "h" + strconv.Itoa(run) + "v1h-" + strconv.Itoa(run) + "z")
+				x += run
+			}
+		}
+	}
+	b.WriteString(`"/></svg>`)
+	return template.HTML(b.String()), nil
+}
+
+// Reference is the short form of a key that people read out: its last eight
+// characters, which are random, in two groups.
+func Reference(key turnout.Key) string {
+	s := strings.ToUpper(string(key))
+	if len(s) < 8 {
+		return s
+	}
+	s = s[len(s)-8:]
+	return s[:4] + "-" + s[4:]
+}

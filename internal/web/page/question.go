@@ -1,0 +1,82 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+)
+
+// question turns one of the event's own questions into a field.
+func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, bad string) field {
+	name := "answers." + q.ID
+	f := field{ID: name, Name: name, Label: q.Label, Hint: q.Help, Error: bad, Optional: !q.Required, Value: strings.Join(answer, "\n")}
+	switch q.Kind {
+	case turnout.KindLongText:
+		f.Type, f.Hint = "textarea", join(q.Help, p.say("form.limit", q.Limit()))
+	case turnout.KindEmail:
+		f.Type = "email"
+	case turnout.KindPhone:
+		f.Type, f.Autocomplete = "tel", "tel"
+	case turnout.KindNumber:
+		f.Type, f.Hint = "number", join(q.Help, p.bounds(q))
+	case turnout.KindDate:
+		f.Type = "date"
+	case turnout.KindChoice:
+		f.Type, f.Options = "radios", options(name, q.Choices, q.Choices, answer)
+	case turnout.KindChoices:
+		f.Type, f.Options, f.Hint = "checkboxes", options(name, q.Choices, q.Choices, answer), cmpOr(q.Help, p.say("form.choose.any"))
+	case turnout.KindYesNo:
+		f.Type, f.Options = "radios", options(name, []string{"yes", "no"}, []string{p.say("form.yes"), p.say("form.no")}, answer)
+	default:
+		f.Type = "text"
+	}
+	p.condition(&f, e, q)
+	return f
+}
+
+func options(name string, values, labels, chosen []string) []option {
+	list := make([]option, len(values))
+	for i, v := range values {
+		list[i] = option{ID: optionID(name, i), Value: v, Label: labels[i], Checked: slices.Contains(chosen, v)}
+	}
+	return list
+}
+
+func (p *Pages) bounds(q turnout.Question) string {
+	switch {
+	case q.Min != nil && q.Max != nil:
+		return p.say("form.number.between", *q.Min, *q.Max)
+	case q.Min != nil:
+		return p.say("form.number.min", *q.Min)
+	case q.Max != nil:
+		return p.say("form.number.max", *q.Max)
+	}
+	return ""
+}
+
+// condition says when a question counts, in words for everybody and as data
+// for the script that hides it until then.
+func (p *Pages) condition(f *field, e *turnout.Event, q turnout.Question) {
+	if q.ShowIf == nil {
+		return
+	}
+	on, ok := e.Form.Question(q.ShowIf.Question)
+	if !ok {
+		return
+	}
+	labels := make([]string, len(q.ShowIf.Values))
+	for i, v := range q.ShowIf.Values {
+		labels[i] = "“" + p.answerLabel(on, v) + "”"
+	}
+	f.If, f.Is = "answers."+on.ID, q.ShowIf.Values
+	f.IfText = p.say("form.if", on.Label, strings.Join(labels, p.say("form.or")))
+}
+
+// answerLabel is an answer as the form words it.
+func (p *Pages) answerLabel(q turnout.Question, value string) string {
+	if q.Kind == turnout.KindYesNo && (value == "yes" || value == "no") {
+		return p.say("form." + value)
+	}
+	return value
+}

@@ -1,0 +1,181 @@
+package page
+
+import (
+	"html/template"
+	"net/url"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/intake"
+)
+
+// TicketState is a registration in front of its owner.
+type TicketState struct {
+	View intake.View
+	// Link is the path of the personal link it stands on, or empty on the
+	// registration's own page.
+	Link string
+	// Again is the path where one can register again, or empty.
+	Again string
+	// AgainOnLink says that one can register again, by the personal link.
+	AgainOnLink bool
+}
+
+// ticketView is a registration for its template.
+type ticketView struct {
+	frame
+	Event       head
+	Heading     string
+	Text        string
+	Mood        string // good, wait or off: the colour of the banner
+	Live        bool   // holds a place or a place in line
+	Confirmed   bool   // holds a place
+	Date        date
+	Reference   string
+	QR          template.HTML
+	Person      turnout.Person
+	Ticket      string
+	Guests      []string
+	Sessions    []agendaLine
+	Answers     []answerLine
+	Gone        bool
+	JoinURL     string
+	ICS         string
+	Google      string
+	Outlook     string
+	Edit        string
+	Cancel      string
+	Fixed       bool
+	Again       string
+	AgainText   string
+	AgainOnLink bool
+	OnLink      bool
+	Keep        string
+}
+
+type answerLine struct{ Label, Value string }
+
+// RegistrationPath is where the registration with this token is.
+func RegistrationPath(token string) string { return "/registrations/" + url.PathEscape(token) }
+
+// TicketPage draws a registration for its owner.
+func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
+	r, d, path := s.View.Registration, s.View.Details, RegistrationPath(s.View.Token)
+	v := ticketView{
+		Event: p.head(e), Person: d.Person, Reference: Reference(r.Key), Again: s.Again, AgainOnLink: s.AgainOnLink, OnLink: s.Link != "",
+		Gone: d.Person == (turnout.Person{}), Live: r.Status.Holds(), Confirmed: r.Status == turnout.StatusRegistered,
+	}
+	v.Heading, v.Text, v.Mood = p.standing(&r)
+	v.frame = p.frame(org, e, v.Heading)
+	v.Date = dateBlock(v.Event.When)
+	p.addAnswers(&v, e, d)
+	if v.Live {
+		now := p.now()
+		v.ICS, v.Google, v.Outlook = path+".ics", google(e, p.origin(org)), outlook(e, p.origin(org))
+		if e.CanEdit(now) && !v.Gone {
+			v.Edit = path + "/edit"
+		}
+		if e.CanCancel(now) {
+			v.Cancel = path + "/cancel"
+		}
+		v.Fixed = v.Edit == "" && v.Cancel == ""
+	}
+	if v.Confirmed {
+		v.JoinURL = webAddress(e.JoinURL)
+		var err error
+		if v.QR, err = qrCode(r.Key); err != nil {
+			return nil, err
+		}
+	}
+	v.Keep = p.say("ticket.keep")
+	if !v.Confirmed {
+		v.Keep = p.say("ticket.keep.wait")
+	}
+	v.AgainText = p.say("ticket.again")
+	if Full(e, seats) {
+		v.Keep = p.say("ticket.keep")
+		if !v.Confirmed {
+			v.Keep = p.say("ticket.keep.wait")
+		}
+		v.AgainText = p.say("ticket.again.wait")
+	}
+	return p.draw("ticket", v)
+}
+
+// standing says how a registration stands, in words.
+func (p *Pages) standing(r *turnout.Registration) (heading, text, mood string) {
+	mood = "off"
+	switch r.Status {
+	case turnout.StatusRegistered:
+		mood = "good"
+	case turnout.StatusWaitlisted:
+		mood = "wait"
+	}
+	text = string(r.Status)
+	if r.Status == turnout.StatusRegistered {
+		text = string(r.State())
+	}
+	return p.say("ticket.title." + string(r.Status)), p.say("ticket." + text), mood
+}
+
+func (p *Pages) addAnswers(v *ticketView, e *turnout.Event, d turnout.Details) {
+	if t, ok := e.Ticket(d.Ticket); ok {
+		v.Ticket = t.Name
+	}
+	for _, g := range d.Guests {
+		v.Guests = append(v.Guests, strings.TrimSpace(g.FirstName+" "+g.LastName))
+	}
+	chosen := map[string]bool{}
+	for _, id := range d.Agenda {
+		chosen[id] = true
+	}
+	for _, day := range p.agendaDays(e, nil) {
+		for _, item := range day.Items {
+			if chosen[item.ID] {
+				item.Hours = join(day.Name, item.Hours)
+				v.Sessions = append(v.Sessions, item)
+			}
+		}
+	}
+	for _, q := range e.Form.Questions {
+		var values []string
+		for _, a := range d.Answers[q.ID] {
+			values = append(values, p.answerLabel(q, a))
+		}
+		if len(values) > 0 {
+			v.Answers = append(v.Answers, answerLine{Label: q.Label, Value: strings.Join(values, ", ")})
+		}
+	}
+}
+
+// webAddress passes on an address that a browser opens as a page.
+func webAddress(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
+
+// google and outlook are links that open a prefilled entry in those calendars.
+// They hold what the event's public page says and nothing about the person.
+func google(e *turnout.Event, origin string) string {
+	const stamp = "20060102T150405Z"
+	end := e.EndsOrStarts()
+	return "https://calendar.google.com/calendar/render?" + url.Values{
+		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {about(e, origin)}, "location": {place(e)},
+		"dates": {e.Starts.UTC().Format(stamp) + "/" + end.UTC().Format(stamp)},
+	}.Encode()
+}
+
+func outlook(e *turnout.Event, origin string) string {
+	const stamp = "2006-01-02T15:04:05Z"
+	return "https://outlook.live.com/calendar/0/deeplink/compose?" + url.Values{
+		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {about(e, origin)},
+		"location": {place(e)}, "startdt": {e.Starts.UTC().Format(stamp)}, "enddt": {e.EndsOrStarts().UTC().Format(stamp)},
+	}.Encode()
+}
+
+func about(e *turnout.Event, origin string) string {
+	return strings.TrimSpace(e.Summary + "\n\n" + origin + EventPath(e))
+}

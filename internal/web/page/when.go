@@ -1,0 +1,97 @@
+package page
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// when is a span of time as a page says it, in the event's zone.
+type when struct {
+	Start, End time.Time // local; End may be zero
+	Text       string    // "Thursday, 4 March 2027, 18:00 to 21:00"
+	Day        string    // "Thursday, 4 March 2027", or both days
+	Hours      string    // "18:00 to 21:00", empty over several days
+	Zone       string    // "Vienna time (UTC+1)"
+}
+
+// Machine is the start for a datetime attribute.
+func (w when) Machine() string { return w.Start.Format(time.RFC3339) }
+
+// MachineEnd is the end for a script, empty if nobody said.
+func (w when) MachineEnd() string {
+	if w.End.IsZero() {
+		return ""
+	}
+	return w.End.Format(time.RFC3339)
+}
+
+func (p *Pages) when(e *turnout.Event) when {
+	loc := e.Location()
+	w := when{Start: e.Starts.In(loc), Zone: p.zone(e)}
+	if e.Ends.After(e.Starts) {
+		w.End = e.Ends.In(loc)
+	}
+	w.Day, w.Hours = p.span(w.Start, w.End)
+	w.Text = w.Day
+	if w.Hours != "" {
+		w.Text += ", " + w.Hours
+	}
+	return w
+}
+
+// span says a day and its hours, or both ends where the days differ.
+func (p *Pages) span(start, end time.Time) (day, hours string) {
+	date, clock := p.say("format.date"), p.say("format.time")
+	switch {
+	case end.IsZero():
+		return start.Format(date), start.Format(clock)
+	case sameDay(start, end):
+		return start.Format(date), p.say("time.range", start.Format(clock), end.Format(clock))
+	}
+	return p.say("time.days", start.Format(date), start.Format(clock), end.Format(date), end.Format(clock)), ""
+}
+
+func sameDay(a, b time.Time) bool {
+	ay, am, ad := a.Date()
+	by, bm, bd := b.Date()
+	return ay == by && am == bm && ad == bd
+}
+
+// zone names the event's zone by its city, which people know better than
+// abbreviations.
+func (p *Pages) zone(e *turnout.Event) string {
+	loc := e.Location()
+	if loc == time.UTC {
+		return "UTC"
+	}
+	city := strings.ReplaceAll(e.Zone[strings.LastIndexByte(e.Zone, '/')+1:], "_", " ")
+	return p.say("time.zone", city, offset(e.Starts.In(loc)))
+}
+
+// offset is "UTC+5:30".
+func offset(t time.Time) string {
+	_, seconds := t.Zone()
+	sign := '+'
+	if seconds < 0 {
+		sign, seconds = '-', -seconds
+	}
+	hours, minutes := seconds/3600, seconds%3600/60
+	switch {
+	case hours == 0 && minutes == 0:
+		return "UTC"
+	case minutes == 0:
+		return fmt.Sprintf("UTC%c%d", sign, hours)
+	}
+	return fmt.Sprintf("UTC%c%d:%02d", sign, hours, minutes)
+}
+
+// date is the block that stands for a day in pictures; screen readers get the
+// words beside it instead.
+type date struct{ Weekday, Day, Month string }
+
+func dateBlock(w when) date {
+	return date{w.Start.Format("Mon"), w.Start.Format("2"), w.Start.Format("Jan")}
+}

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/web/page"
+)
+
+// refuseForm answers a form that was not taken. Wherever trying again makes
+// sense the form comes back with everything typed and with the same key.
+func (web *Web) refuseForm(w http.ResponseWriter, r *http.Request, d desk, f filled, err error) {
+	code := turnout.CodeOf(err)
+	s := page.FormState{Key: f.Key, Details: f.Details, Invited: d.link != nil}
+	switch {
+	case code == turnout.CodeInvalid:
+		s.Faults = turnout.FieldsOf(err)
+	case code == turnout.CodeStale:
+		s.Alert = web.alert("stale")
+	case code == turnout.CodeFull:
+		s.Alert, s.Offer = web.fullAlert(d, f.Details), d.entry.Event.Waitlist && !f.JoinWaitlist
+	case code == turnout.CodeConflict:
+		s.Alert = web.alert("again")
+	case mayPass(code):
+		setRetryAfter(w.Header(), err)
+		s.Alert = web.laterAlert(code)
+	case code == turnout.CodeClosed:
+		web.refuseClosed(w, r, d)
+		return
+	case code == turnout.CodeReused:
+		web.notice(w, r, d.org, status(code), web.reused(r, d))
+		return
+	default:
+		web.fail(w, r, d.org, err)
+		return
+	}
+	web.showAgain(w, r, d, s, status(code))
+}
+
+// reused says that a form's key was used for something else. A personal link
+// that was answered opens no new form, but leads to its registration.
+func (web *Web) reused(r *http.Request, d desk) page.Notice {
+	n, way := web.say("reused"), "notice.reused.link"
+	if d.link != nil {
+		if _, answered, err := web.reader.ByLink(r.Context(), d.org.ID, d.link.AttendeeLink); err == nil && answered {
+			n, way = web.say("answered"), "notice.answered.link"
+		}
+	}
+	n.Event, n.Links = d.entry.Event, []page.Link{{Path: r.URL.Path, Text: web.pages.Say(way)}}
+	return n
+}
+
+// showAgain draws a form in full, with what is wrong and what was typed.
+func (web *Web) showAgain(w http.ResponseWriter, r *http.Request, d desk, s page.FormState, status int) {
+	html, err := web.pages.FormPage(d.org, d.entry.Event, d.entry.Seats, s)
+	if err != nil {
+		web.fail(w, r, d.org, err)
+		return
+	}
+	web.writePrivate(w, status, html)
+}
+
+// alert makes an alert of the words "alert.KEY" and "alert.KEY.text".
+func (web *Web) alert(key string) page.Alert {
+	return page.Alert{Title: web.pages.Say("alert." + key), Lines: []string{web.pages.Say("alert." + key + ".text")}}
+}
+
+func (web *Web) laterAlert(code turnout.Code) page.Alert {
+	a := web.alert("later")
+	if code == turnout.CodeThrottled {
+		a.Title = web.pages.Say("alert.busy")
+	}
+	return a
+}
+
+// fullAlert says what is full, as far as the catalog's seats tell: they may be
+// a second behind the store, which decided.
+func (web *Web) fullAlert(d desk, details turnout.Details) page.Alert {
+	e, seats := d.entry.Event, d.entry.Seats
+	a := page.Alert{Title: web.pages.Say("alert.full")}
+	for _, claim := range e.Claims(details) {
+		seating, counted := seats[claim.Pool]
+		if free := seating.Free(); !counted || free == turnout.Unlimited || free >= claim.Seats {
+			continue
+		}
+		a.Lines = append(a.Lines, web.fullLine(e, claim))
+	}
+	if len(a.Lines) == 0 {
+		a.Lines = []string{web.pages.Say("alert.full.generic")}
+	}
+	way := "alert.full.nowait"
+	if e.Waitlist {
+		way = "alert.full.wait"
+	}
+	a.Lines = append(a.Lines, web.pages.Say(way))
+	return a
+}
+
+func (web *Web) fullLine(e *turnout.Event, claim turnout.Claim) string {
+	for _, t := range e.Tickets {
+		if claim.Pool == turnout.PoolTicket(t.ID) {
+			return web.pages.Say("alert.full.ticket", t.Name, claim.Seats)
+		}
+	}
+	for _, item := range e.Agenda {
+		if claim.Pool == turnout.PoolAgenda(item.ID) {
+			return web.pages.Say("alert.full.agenda", item.Name, claim.Seats)
+		}
+	}
+	return web.pages.Say("alert.full.event")
+}
+
+// refuseClosed answers a form that came when registration was not open.
+func (web *Web) refuseClosed(w http.ResponseWriter, r *http.Request, d desk) {
+	n, shut := web.shut(d.entry)
+	if !shut {
+		n = web.say("closed")
+		n.Event, n.Links = d.entry.Event, []page.Link{web.toEvent(d.entry.Event), web.toEvents()}
+	}
+	web.notice(w, r, d.org, http.StatusConflict, n)
+}

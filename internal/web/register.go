@@ -1,0 +1,142 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/web/page"
+)
+
+// desk is where one registration is made: an event, and the personal link that
+// led there if one did.
+type desk struct {
+	org   *turnout.Org
+	entry *catalog.Entry
+	link  *catalog.Link
+}
+
+// showForm shows an event's empty form.
+func (web *Web) showForm(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	entry, ok := web.catalog.Event(org.ID, r.PathValue("slug"))
+	if !ok {
+		web.showMissing(w, r, org)
+		return
+	}
+	d := desk{org: org, entry: entry}
+	if n, shut := web.shut(entry); shut {
+		web.notice(w, r, org, http.StatusOK, n)
+		return
+	}
+	web.writeForm(w, r, d)
+}
+
+// writeForm writes the form that the catalog holds, with this request's values.
+// It is the hot path of an invite mailing.
+func (web *Web) writeForm(w http.ResponseWriter, r *http.Request, d desk) {
+	s := web.fresh(d)
+	if d.entry.Form == nil {
+		web.showAgain(w, r, d, s, http.StatusOK)
+		return
+	}
+	values := web.pages.FormValues(d.entry.Event, d.entry.Seats, s)
+	buffer := web.buffers.Get().(*[]byte)
+	defer web.buffers.Put(buffer)
+	*buffer = d.entry.Form.AppendTo((*buffer)[:0], values[:]...)
+	if d.link == nil {
+		untouched(w.Header())
+		writeHTML(w, http.StatusOK, *buffer)
+		return
+	}
+	web.writePrivate(w, http.StatusOK, *buffer)
+	clear(*buffer) // it held a person's fields (P8)
+}
+
+// fresh is the state of a form that nobody has touched yet.
+func (web *Web) fresh(d desk) page.FormState {
+	s := page.FormState{Key: turnout.NewKey(web.now())}
+	if d.link != nil {
+		s.Invited, s.Details.Person = true, d.link.Invite.Person
+	}
+	return s
+}
+
+// shut says why an event takes no registrations now, if so. Seats come from the
+// catalog: when in doubt the form is shown and the store decides.
+func (web *Web) shut(entry *catalog.Entry) (page.Notice, bool) {
+	e := entry.Event
+	var n page.Notice
+	switch phase := e.Phase(web.now()); {
+	case phase == turnout.PhaseUpcoming:
+		n = web.say("upcoming", e.Opens.In(e.Location()).Format(web.pages.Say("format.datetime")))
+	case phase == turnout.PhaseClosed:
+		n = web.say("closed")
+	case phase == turnout.PhaseOver:
+		n = web.say("over")
+	case page.Full(e, entry.Seats) && !e.Waitlist:
+		n = web.say("full")
+	default:
+		return page.Notice{}, false
+	}
+	n.Event, n.Links = e, []page.Link{web.toEvent(e), web.toEvents()}
+	return n, true
+}
+
+// register takes an event's form.
+func (web *Web) register(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	entry, ok := web.catalog.Event(org.ID, r.PathValue("slug"))
+	if !ok {
+		web.showMissing(w, r, org)
+		return
+	}
+	f, err := web.readForm(w, r)
+	if err != nil {
+		web.refuseBody(w, r, org, err)
+		return
+	}
+	web.take(w, r, desk{org: org, entry: entry}, f)
+}
+
+// take hands a filled form to intake and answers with where the registration
+// is, or with the form again. Only a valid key makes a retry safe, so a form
+// without one is not taken (P1).
+func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
+	if !f.Key.Valid() {
+		web.notice(w, r, d.org, http.StatusBadRequest, web.say("malformed"))
+		return
+	}
+	if d.link != nil {
+		f.Link, f.Invite = d.link.ID, &d.link.Invite
+		if d.entry.Event.LockEmail {
+			f.Person.Email = d.link.Invite.Person.Email
+		}
+	}
+	ctx, done := outliving(r)
+	defer done()
+	view, err := web.writer.Register(ctx, d.org.ID, d.entry.Event, f.Submission)
+	if err != nil {
+		web.refuseForm(w, r, d, f, err)
+		return
+	}
+	seeOther(w, page.RegistrationPath(view.Token))
+}
+
+// writeTimeout bounds a call that saves something. It is longer than any store
+// takes in health, and shorter than the minute after which people try again.
+const writeTimeout = 20 * time.Second
+
+// outliving is the context for a call that saves something. Whoever sent the
+// form and left gets it saved all the same: giving up halfway would leave the
+// outcome unknown to both sides.
+func outliving(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), writeTimeout)
+}
+
+// seeOther leads on after a POST, so that a reload repeats nothing.
+func seeOther(w http.ResponseWriter, path string) {
+	private(w.Header())
+	w.Header().Set("Location", path)
+	w.WriteHeader(http.StatusSeeOther)
+}

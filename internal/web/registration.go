@@ -1,0 +1,78 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/web/page"
+)
+
+// openRegistration finds a registration and its event, or answers the request
+// itself and returns false.
+func (web *Web) openRegistration(w http.ResponseWriter, r *http.Request, org *turnout.Org, token string) (intake.View, *catalog.Entry, bool) {
+	if !validRegistrationToken(token) {
+		web.showMissing(w, r, org)
+		return intake.View{}, nil, false
+	}
+	view, err := web.reader.View(r.Context(), org.ID, token)
+	if err != nil {
+		web.fail(w, r, org, err)
+		return intake.View{}, nil, false
+	}
+	entry, ok := web.catalog.EventByID(org.ID, view.Registration.Event)
+	if !ok {
+		web.notice(w, r, org, http.StatusOK, web.offline(view))
+		return intake.View{}, nil, false
+	}
+	view.Token = token
+	return view, entry, true
+}
+
+// offline says that a registration stands although its event's page is down.
+func (web *Web) offline(view intake.View) page.Notice {
+	n := web.say("offline")
+	n.Lines = append(n.Lines, web.pages.Say("ticket.title."+string(view.Registration.Status))+". "+
+		web.pages.Say("ticket.reference")+" "+page.Reference(view.Registration.Key)+".")
+	n.Links = []page.Link{web.toEvents()}
+	return n
+}
+
+// showRegistration shows a registration to its owner, or its calendar file.
+func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	token, calendar := strings.CutSuffix(r.PathValue("token"), ".ics")
+	view, entry, ok := web.openRegistration(w, r, org, token)
+	if !ok {
+		return
+	}
+	if calendar {
+		web.writeOwnCalendar(w, r, view, entry)
+		return
+	}
+	s := page.TicketState{View: view}
+	if _, shut := web.shut(entry); !shut && !view.Registration.Link.IsZero() {
+		s.AgainOnLink = true // its token is not kept, so nothing can lead there
+	} else if !shut {
+		s.Again = page.EventPath(entry.Event) + "/register"
+	}
+	web.showTicket(w, r, org, entry, s)
+}
+
+// writeOwnCalendar writes the event for whoever is registered: with the address
+// to join, as not certain for a place in line, and withdrawn when the place is gone.
+func (web *Web) writeOwnCalendar(w http.ResponseWriter, r *http.Request, view intake.View, entry *catalog.Entry) {
+	c := web.calendarEntry(entry)
+	c.Cancelled = !view.Registration.Status.Holds()
+	if view.Registration.Status == turnout.StatusWaitlisted {
+		c.Tentative, c.About = true, strings.TrimSpace(web.pages.Say("ticket.calendar.waitlisted")+"\n\n"+c.About)
+	}
+	if view.Registration.Status == turnout.StatusRegistered {
+		c.About = strings.TrimSpace(c.About + "\n\n" + web.pages.Say("ticket.reference") + ": " + page.Reference(view.Registration.Key))
+		if entry.Event.JoinURL != "" {
+			c.About += "\n" + web.pages.Say("ticket.join") + ": " + entry.Event.JoinURL
+		}
+	}
+	web.writeCalendar(w, r, c, "")
+}
