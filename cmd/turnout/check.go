@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/app"
+)
+
+func checkCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check configuration, keys and each org's Salesforce connection and field mapping",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			d, err := s.desk(cmd)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			fmt.Fprintln(out, "configuration  ok")
+			orgs, err := d.Store.Orgs(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(orgs) == 0 {
+				fmt.Fprintln(out, "orgs           none yet; set one up with turnout org apply")
+			}
+			faults := 0
+			for _, o := range orgs {
+				faults += checkOrg(cmd, out, d, o)
+			}
+			if faults > 0 {
+				return errors.New("some checks failed")
+			}
+			return nil
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}
+
+// checkOrg prints how it stands with one org, and tells how many faults there were.
+func checkOrg(cmd *cobra.Command, out io.Writer, d *app.Desk, o turnout.Org) int {
+	if _, err := d.Keyring.Ring(cmd.Context(), string(o.ID)); err != nil {
+		fmt.Fprintf(out, "%-14s keys: %v\n", o.ID, err)
+		return 1
+	}
+	findings, err := d.CheckOrg(cmd.Context(), o)
+	if err != nil {
+		fmt.Fprintf(out, "%-14s Salesforce: %v\n", o.ID, err)
+		return 1
+	}
+	if len(findings) == 0 {
+		fmt.Fprintf(out, "%-14s ok: keys open, Salesforce answers, the mapping %q fits\n", o.ID, o.Mapping)
+		return 0
+	}
+	for _, f := range findings {
+		fmt.Fprintf(out, "%-14s %s\n", o.ID, f)
+	}
+	return len(findings)
+}

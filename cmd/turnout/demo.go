@@ -1,0 +1,33 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turnout-events/turnout/internal/app"
+)
+
+func demoCommand() *cobra.Command {
+	var o app.DemoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Everything on one machine, with sample data; Ctrl-C ends all of it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Instances < 1 || o.Instances > 16 {
+				return errors.New("--instances: use 1 to 16")
+			}
+			o.Out, o.Logger = cmd.OutOrStdout(), logger(cmd.ErrOrStderr(), "text", "warn")
+			return app.Demo(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Dir, "dir", "", "directory for everything that is stored; empty uses a temporary one")
+	f.StringVar(&o.Public, "public", "127.0.0.1:8080", "address of the public pages")
+	f.StringVar(&o.Admin, "admin", "127.0.0.1:9090", "address of the operator's console")
+	f.StringVar(&o.Simulator, "simulator", "127.0.0.1:8180", "address of the simulated Salesforce")
+	f.IntVar(&o.Instances, "instances", 2, "how many instances serve")
+	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once everything serves")
+	return cmd
+}

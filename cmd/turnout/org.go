@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turnout-events/turnout/internal/config"
+)
+
+func orgCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "org", Short: "Orgs: the customers, each of them one Salesforce org"}
+	cmd.AddCommand(orgApplyCommand(), orgListCommand())
+	return cmd
+}
+
+func orgApplyCommand() *cobra.Command {
+	var s settings
+	var file string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Set orgs up or change them, as a YAML file says",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := readFile(cmd, file)
+			if err != nil {
+				return err
+			}
+			orgs, err := config.Orgs(text)
+			if err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			_, e, err := s.engines(cmd)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			if err := e.Apply(cmd.Context(), orgs); err != nil {
+				return err
+			}
+			for _, o := range orgs {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s applied\n", o.ID)
+			}
+			return nil
+		},
+	}
+	s.flags(cmd)
+	cmd.Flags().StringVarP(&file, "file", "f", "", "YAML file, - for standard input")
+	_ = cmd.MarkFlagRequired("file")
+	return cmd
+}
+
+func readFile(cmd *cobra.Command, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(cmd.InOrStdin())
+	}
+	return os.ReadFile(path)
+}
+
+func orgListCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List orgs",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, e, err := s.engines(cmd)
+			if err != nil {
+				return err
+			}
+			defer e.Close()
+			orgs, err := e.Store.Orgs(cmd.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "ORG\tNAME\tMAPPING\tSALESFORCE\tHOSTS")
+			for _, o := range orgs {
+				hosts := append([]string{string(o.ID) + ".localhost"}, o.Hosts...)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.ID, o.Name, o.Mapping, o.Salesforce.LoginURL, strings.Join(hosts, " "))
+			}
+			return w.Flush()
+		},
+	}
+	s.flags(cmd)
+	return cmd
+}

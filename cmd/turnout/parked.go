@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/turnout-events/turnout"
+)
+
+func parkedCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "parked",
+		Short: "Registrations that Salesforce refused: list, edit, retry",
+		Long: `A parked registration is safe and holds its seat; Salesforce refused it for good,
+so a person decides: mend what Salesforce objects to (there, or here with edit)
+and retry.`,
+	}
+	cmd.AddCommand(parkedListCommand(), parkedRetryCommand(), parkedEditCommand())
+	return cmd
+}
+
+func orgFlag(cmd *cobra.Command, org *string) {
+	cmd.Flags().StringVar(org, "org", "", "the org")
+	_ = cmd.MarkFlagRequired("org")
+}
+
+func parkedListCommand() *cobra.Command {
+	var s settings
+	var org string
+	cmd := &cobra.Command{
+		Use:   "list --org ORG",
+		Short: "List parked registrations with Salesforce's own words",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := s.desk(cmd)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			if _, err := d.Org(cmd.Context(), turnout.OrgID(org)); err != nil {
+				return err
+			}
+			parked, err := d.Store.Parked(cmd.Context(), turnout.OrgID(org), 1000)
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "KEY\tEVENT\tSINCE\tCODE\tSALESFORCE SAYS")
+			for i := range parked {
+				note, err := d.Intake.Note(cmd.Context(), &parked[i])
+				if err != nil {
+					note = "(cannot be read: " + string(turnout.CodeOf(err)) + ")"
+				}
+				p := parked[i]
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Key, p.Event, p.Parked.At.Format(time.RFC3339), p.Parked.Code, strings.Join(strings.Fields(note), " "))
+			}
+			return w.Flush()
+		},
+	}
+	s.flags(cmd)
+	orgFlag(cmd, &org)
+	return cmd
+}
+
+func parkedRetryCommand() *cobra.Command {
+	var s settings
+	var org string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "retry --org ORG {KEY | --all}",
+		Short: "Send parked registrations out again",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all == (len(args) == 1) {
+				return fmt.Errorf("name one KEY, or --all")
+			}
+			d, err := s.desk(cmd)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			key := turnout.Key("")
+			if len(args) == 1 {
+				if key, err = turnout.ParseKey(args[0]); err != nil {
+					return err
+				}
+			}
+			n, err := d.Retry(cmd.Context(), turnout.OrgID(org), key)
+			if err != nil {
+				return err
+			}
+			if n == 0 && !all {
+				return fmt.Errorf("%s is not parked", key)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d sent out again\n", n)
+			return nil
+		},
+	}
+	s.flags(cmd)
+	orgFlag(cmd, &org)
+	cmd.Flags().BoolVar(&all, "all", false, "all of the org's")
+	return cmd
+}
+
+func parkedEditCommand() *cobra.Command {
+	var s settings
+	var org string
+	var set []string
+	cmd := &cobra.Command{
+		Use:   "edit --org ORG KEY --set FIELD=VALUE...",
+		Short: "Change what a registration says and send it out again",
+		Long: `Edit changes fields as the form names them: first_name, last_name, title,
+company, ticket, answers.ID. An empty value removes an optional one. The result
+must satisfy the event's form. The e-mail address cannot be changed: it is whose
+registration it is.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key, err := turnout.ParseKey(args[0])
+			if err != nil {
+				return err
+			}
+			edit, err := edits(set)
+			if err != nil {
+				return err
+			}
+			d, err := s.desk(cmd)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			if err := d.Amend(cmd.Context(), turnout.OrgID(org), key, edit); err != nil {
+				return explain(err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s changed and sent out again\n", key)
+			return nil
+		},
+	}
+	s.flags(cmd)
+	orgFlag(cmd, &org)
+	cmd.Flags().StringArrayVar(&set, "set", nil, "FIELD=VALUE (may be repeated)")
+	_ = cmd.MarkFlagRequired("set")
+	return cmd
+}
+
+// edits turns FIELD=VALUE pairs into one change.
+func edits(set []string) (func(*turnout.Details), error) {
+	var changes []func(*turnout.Details)
+	for _, pair := range set {
+		field, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, errors.New("--set: use FIELD=VALUE") // what was typed may be a name
+		}
+		change, err := editOf(field, value)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, change)
+	}
+	return func(d *turnout.Details) {
+		for _, change := range changes {
+			change(d)
+		}
+	}, nil
+}
+
+func editOf(field, value string) (func(*turnout.Details), error) {
+	switch field {
+	case "first_name":
+		return func(d *turnout.Details) { d.Person.FirstName = value }, nil
+	case "last_name":
+		return func(d *turnout.Details) { d.Person.LastName = value }, nil
+	case "title":
+		return func(d *turnout.Details) { d.Person.Title = value }, nil
+	case "company":
+		return func(d *turnout.Details) { d.Person.Company = value }, nil
+	case "ticket":
+		return func(d *turnout.Details) { d.Ticket = value }, nil
+	}
+	if id, ok := strings.CutPrefix(field, "answers."); ok && id != "" {
+		return func(d *turnout.Details) {
+			if d.Answers == nil {
+				d.Answers = turnout.Answers{}
+			}
+			d.Answers[id] = []string{value}
+		}, nil
+	}
+	return nil, fmt.Errorf("--set %s: use first_name, last_name, title, company, ticket or answers.ID", field)
+}
+
+// explain lists the broken rules of an invalid submission.
+func explain(err error) error {
+	fields := turnout.FieldsOf(err)
+	if len(fields) == 0 {
+		return err
+	}
+	lines := make([]string, len(fields))
+	for i, f := range fields {
+		lines[i] = f.Field + ": " + f.Message
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}

@@ -1,0 +1,201 @@
+// Package app is where Turnout's parts meet: it opens the engines, joins
+// features to adapters, puts faces on them and runs all of it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/api"
+	cachedb "github.com/turnout-events/turnout/internal/cache/sqlite"
+	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/delivery"
+	"github.com/turnout-events/turnout/internal/erasure"
+	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/mirror"
+	"github.com/turnout-events/turnout/internal/run"
+	"github.com/turnout-events/turnout/internal/web"
+	"github.com/turnout-events/turnout/internal/web/page"
+)
+
+// instance is one app process, put together.
+type instance struct {
+	cfg config.Config
+	log *slog.Logger
+
+	*Engines
+	cache    *cachedb.Cache
+	metrics  *metrics
+	catalog  *catalog.Catalog
+	links    *catalog.Links
+	intake   *intake.Intake
+	delivery *delivery.Delivery
+	mirror   *mirror.Mirror
+	erasure  *erasure.Erasure
+	pages    *page.Pages
+}
+
+// Serve runs one instance until ctx ends. It answers requests once everything
+// published was read into memory; ready is then written, if it names a file.
+func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready string) (err error) {
+	in, err := open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	if err := in.catalog.Load(ctx); err != nil {
+		return fmt.Errorf("read published events: %w", err)
+	}
+	services, r, err := in.services()
+	if err != nil {
+		return err
+	}
+	if err := WriteReady(ready, r); err != nil {
+		return err
+	}
+	log.Info("serving", "public", r.URL, "admin", r.Admin)
+	return run.Group{Services: services, Logger: log}.Run(ctx)
+}
+
+// open opens the engines and joins the parts. Nothing runs yet.
+func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, error) {
+	engines, err := OpenEngines(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	in := &instance{cfg: cfg, log: log, Engines: engines}
+	if in.cache, err = cachedb.Open(ctx, cachedb.Options{Path: CachePath(cfg), Logger: log}); err != nil {
+		return nil, errors.Join(err, engines.Close())
+	}
+	in.features()
+	if err := in.reading(); err != nil {
+		return nil, errors.Join(err, in.close())
+	}
+	return in, nil
+}
+
+// features joins what changes things.
+func (in *instance) features() {
+	in.intake = intake.New(intake.Options{Store: in.Store, Keys: in.Store, Keyring: in.Keyring, Changed: in.changed})
+	in.delivery = delivery.New(delivery.Options{
+		Queue: in.Store, Leases: in.Store, Records: in.intake,
+		Target: func(ctx context.Context, org turnout.OrgID) (delivery.Target, error) { return in.targets.org(ctx, org) },
+		Event:  in.event, Owner: in.cfg.Instance, Share: in.targets.share,
+		Policy:      delivery.Policy{Few: in.cfg.Delivery.Few, Longest: in.cfg.Delivery.Longest, Most: in.cfg.Delivery.Most},
+		LanesPerOrg: in.cfg.Delivery.LanesPerOrg, Logger: in.log,
+		Observe: func(org turnout.OrgID, result turnout.Result, n int) {
+			in.metrics.outcomes.WithLabelValues(string(org), string(result)).Add(float64(n))
+		},
+	})
+	in.erasure = erasure.New(erasure.Options{Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Logger: in.log})
+	in.metrics = newMetrics(in.delivery.Oldest, in.targets.usage)
+	in.targets.observe = in.metrics.observeCall
+}
+
+// reading joins what shows things.
+func (in *instance) reading() (err error) {
+	if in.pages, err = web.NewRenderer(page.Options{}); err != nil {
+		return err
+	}
+	in.catalog = catalog.New(catalog.Options{
+		Orgs: in.Store, Cache: in.cache, Seats: in.Store, Feed: in.Store, Keyring: in.Keyring, Renderer: in.pages, Logger: in.log,
+	})
+	in.links = catalog.NewLinks(catalog.LinksOptions{Cache: in.cache, Keys: in.Store, Keyring: in.Keyring})
+	in.catalog.Follow(in.links.Hear)
+	in.catalog.Follow(in.orgsChanged)
+	return in.newMirror()
+}
+
+// changed is told of every registration that waits for delivery.
+func (in *instance) changed(org turnout.OrgID, _ turnout.EventID, fresh bool) {
+	if fresh {
+		in.metrics.accepted.WithLabelValues(string(org)).Inc()
+	}
+	in.delivery.Nudge()
+}
+
+func (in *instance) event(org turnout.OrgID, id turnout.EventID) *turnout.Event {
+	if e, ok := in.catalog.EventByID(org, id); ok {
+		return e.Event
+	}
+	return nil
+}
+
+// orgsChanged drops what was made from an org's old settings.
+func (in *instance) orgsChanged(_ context.Context, n catalog.News) {
+	if n.All { // too much was missed to know what changed
+		in.Keyring.Drop("")
+		in.targets.drop("")
+	}
+	for _, c := range n.Changes {
+		if c.Kind == turnout.ChangeOrg {
+			in.Keyring.Drop(string(c.Org))
+			in.targets.drop(c.Org)
+		}
+	}
+}
+
+// services are the instance's, in the order in which they start: whoever is
+// used comes before whoever uses it, so that stopping goes the other way.
+func (in *instance) services() ([]run.Service, Ready, error) {
+	public, err := in.public()
+	if err != nil {
+		return nil, Ready{}, err
+	}
+	admin, err := in.admin()
+	if err != nil {
+		return nil, Ready{}, err
+	}
+	adminService, adminAddr, err := listen("admin pages", in.cfg.AdminListen, admin, in.log)
+	if err != nil {
+		return nil, Ready{}, fmt.Errorf("admin_listen: %w", err)
+	}
+	publicService, publicAddr, err := listen("public pages", in.cfg.Listen, public, in.log)
+	if err != nil {
+		return nil, Ready{}, fmt.Errorf("listen: %w", err)
+	}
+	return []run.Service{
+		{Name: "erasure", Run: in.erasure.Run},
+		{Name: "catalog", Run: in.catalog.Run},
+		{Name: "mirror", Run: in.mirror.Run},
+		{Name: "delivery", Run: in.delivery.Run},
+		adminService, publicService,
+	}, Ready{PID: os.Getpid(), URL: "http://" + publicAddr.String(), Admin: "http://" + adminAddr.String()}, nil
+}
+
+// public is what registrants, API clients and Salesforce's hooks reach.
+func (in *instance) public() (http.Handler, error) {
+	pages, err := web.New(web.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Pages: in.pages, Logger: in.log})
+	if err != nil {
+		return nil, err
+	}
+	public, err := api.New(api.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log})
+	if err != nil {
+		return nil, err
+	}
+	apiHandler, pageHandler := public.Handler(), pages.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") {
+			apiHandler.ServeHTTP(w, r)
+			return
+		}
+		pageHandler.ServeHTTP(w, r)
+	}), nil
+}
+
+// hookOurs lets one instance of all take a hook.
+func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string, remember time.Duration) (bool, error) {
+	return in.Store.Turn(ctx, org, "hook/"+hook, in.cfg.Instance, time.Now(), remember)
+}
+
+func (in *instance) close() error {
+	return errors.Join(in.cache.Close(), in.Store.Close())
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/sqlite"
+)
+
+// Engines are the store and the keys: what every command that works on the
+// truth needs.
+type Engines struct {
+	Store   *sqlite.Store
+	Keyring *seal.Keyring
+	targets *targets
+	log     *slog.Logger
+}
+
+// StorePath is where the embedded store lives.
+func StorePath(cfg config.Config) string { return filepath.Join(cfg.Data, "store.db") }
+
+// CachePath is where the embedded cache lives.
+func CachePath(cfg config.Config) string { return filepath.Join(cfg.Data, "cache.db") }
+
+// OpenEngines opens the store and the keyring, making both on the first run.
+func OpenEngines(ctx context.Context, cfg config.Config, log *slog.Logger) (*Engines, error) {
+	load, err := masters(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := keyLost(ctx, cfg, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	e := &Engines{Store: store, log: log}
+	e.Keyring = seal.NewKeyring(store, load)
+	e.targets = &targets{
+		store: store, keyring: e.Keyring, log: log, open: map[turnout.OrgID]*connected{},
+		observe: func(turnout.OrgID, string, turnout.Code, time.Duration) {},
+	}
+	return e, nil
+}
+
+// keyLost refuses to go on with orgs whose master key file is gone: a new one
+// would open nothing, and hide that the old one has to be found.
+func keyLost(ctx context.Context, cfg config.Config, store *sqlite.Store) error {
+	names := cfg.MasterKeys()
+	if len(names) > 0 && !slices.Contains(names, config.MasterKeyFromFile) {
+		return nil
+	}
+	// An org's first key is made before the org is set up, so the file is looked
+	// for after the orgs were.
+	orgs, err := store.Orgs(ctx)
+	if err != nil || len(orgs) == 0 || masterFileExists(cfg) {
+		return err
+	}
+	return fmt.Errorf("the master key file %s is gone, and without it nothing of the orgs can be read: put a copy of it back", cfg.MasterKeyFile)
+}
+
+// master is the master key of the file, or of the environment.
+func master(cfg config.Config, log *slog.Logger) (seal.Master, error) {
+	if cfg.MasterKey != "" {
+		return seal.ParseMaster(cfg.MasterKey)
+	}
+	m, made, err := seal.OpenMaster(cfg.MasterKeyFile)
+	if made {
+		log.Warn("A master key was made. Whoever loses it loses the data: keep a copy of it apart from the backups.", "file", cfg.MasterKeyFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Apply sets orgs up or changes them.
+func (e *Engines) Apply(ctx context.Context, list []turnout.Org) error {
+	return e.targets.apply(ctx, list, time.Now())
+}
+
+// Close closes the store. It may be called twice.
+func (e *Engines) Close() error { return e.Store.Close() }
+
+// ApplyOrgs sets orgs up in the store that cfg names.
+func ApplyOrgs(ctx context.Context, cfg config.Config, list []turnout.Org, log *slog.Logger) error {
+	e, err := OpenEngines(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return e.Apply(ctx, list)
+}

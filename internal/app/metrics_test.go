@@ -1,0 +1,99 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/turnout-events/turnout"
+)
+
+func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.Usage, now time.Time) *orgGauges {
+	return &orgGauges{
+		oldest: func() map[turnout.OrgID]time.Time { return oldest },
+		usage:  func() map[turnout.OrgID]turnout.Usage { return usage },
+		now:    func() time.Time { return now },
+	}
+}
+
+// An org has its gauges whether it was called, waits, or both, and none twice.
+func TestOrgGauges(t *testing.T) {
+	now := time.Date(2031, 3, 1, 9, 0, 0, 0, time.UTC)
+	g := gauges(
+		map[turnout.OrgID]time.Time{"waits": now.Add(-90 * time.Second), "both": now.Add(-time.Second)},
+		map[turnout.OrgID]turnout.Usage{"called": {Used: 7, Limit: 1000}, "both": {Used: 1, Limit: 2}}, now)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(g)
+	want := []string{
+		`turnout_delivery_oldest_seconds{org="both"} 1`,
+		`turnout_delivery_oldest_seconds{org="called"} 0`,
+		`turnout_delivery_oldest_seconds{org="waits"} 90`,
+		`turnout_salesforce_api_limit{org="both"} 2`,
+		`turnout_salesforce_api_limit{org="called"} 1000`,
+		`turnout_salesforce_api_used{org="both"} 1`,
+		`turnout_salesforce_api_used{org="called"} 7`,
+	}
+	if got := shown(registry); !slices.Equal(got, want) {
+		t.Errorf("shown:\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// shown is what /metrics shows, without the comments.
+func shown(g prometheus.Gatherer) []string {
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(g, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return slices.DeleteFunc(strings.Split(strings.TrimSpace(w.Body.String()), "\n"), func(line string) bool { return strings.HasPrefix(line, "#") })
+}
+
+// The names are a contract, and P8: no label can hold anything of a person.
+func TestMetricNamesAndLabels(t *testing.T) {
+	m := newMetrics(
+		func() map[turnout.OrgID]time.Time { return map[turnout.OrgID]time.Time{"acme": time.Now()} },
+		func() map[turnout.OrgID]turnout.Usage { return map[turnout.OrgID]turnout.Usage{"acme": {}} })
+	m.accepted.WithLabelValues("acme").Inc()
+	m.outcomes.WithLabelValues("acme", string(turnout.ResultDone)).Add(3)
+	m.observeCall("acme", "upsert", "", time.Second)
+	m.observeCall("acme", "upsert", turnout.CodeLocked, time.Second)
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"turnout_registrations_accepted_total": "org", "turnout_deliveries_total": "org outcome",
+		"turnout_salesforce_calls_total": "code operation org", "turnout_salesforce_call_seconds": "operation",
+		"turnout_delivery_oldest_seconds": "org", "turnout_salesforce_api_used": "org", "turnout_salesforce_api_limit": "org",
+	}
+	for _, f := range families {
+		if !strings.HasPrefix(f.GetName(), "turnout_") {
+			continue
+		}
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		if got := strings.Join(labels, " "); got != want[f.GetName()] {
+			t.Errorf("%s has labels %q, want %q", f.GetName(), got, want[f.GetName()])
+		}
+		delete(want, f.GetName())
+	}
+	if len(want) != 0 {
+		t.Errorf("missing: %v", want)
+	}
+	lines := shown(m.registry)
+	for _, line := range []string{
+		`turnout_registrations_accepted_total{org="acme"} 1`,
+		`turnout_deliveries_total{org="acme",outcome="done"} 3`,
+		`turnout_salesforce_calls_total{code="ok",operation="upsert",org="acme"} 1`,
+		`turnout_salesforce_calls_total{code="locked",operation="upsert",org="acme"} 1`,
+	} {
+		if !slices.Contains(lines, line) {
+			t.Errorf("%s is not shown", line)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/mirror"
+	"github.com/turnout-events/turnout/internal/store/sqlite"
+)
+
+// newMirror joins the mirror to Salesforce, the store and the cache.
+func (in *instance) newMirror() error {
+	in.mirror = mirror.New(mirror.Options{
+		Orgs: in.Store,
+		Source: func(org turnout.OrgID) (mirror.Source, error) {
+			return in.targets.org(context.Background(), org)
+		},
+		Events: in.cache, Links: in.cache, Cursors: in.cache,
+		Ledgers: in.Store, Registrations: in.Store, DataKeys: in.Store, Feed: in.Store,
+		Turns: pollTurns{in.Store}, Errands: in.Store, Keyring: in.Keyring,
+		Forget: func(ctx context.Context, org turnout.OrgID, email string) error {
+			_, err := in.erasure.Forget(ctx, org, email)
+			return err
+		},
+		Allow: in.targets.affords, Noted: in.links.TakeNoted,
+		Owner: in.cfg.Instance, Logger: in.log, Every: in.cfg.Mirror.Every,
+	})
+	return nil
+}
+
+// pollTurns are the store's turns at polling an org.
+type pollTurns struct{ store *sqlite.Store }
+
+func (t pollTurns) Turn(ctx context.Context, org turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error) {
+	return t.store.Turn(ctx, org, "poll", owner, now, ttl)
+}

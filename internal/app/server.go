@@ -1,0 +1,52 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/run"
+)
+
+// Bounds of a visitor's connection. A slow client costs a connection, never a
+// place in the writer's queue: bodies are read whole before anything is done.
+const (
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 20 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 90 * time.Second
+	maxHeader     = 16 << 10
+)
+
+// listen opens a listener and returns the service that serves it. Stopping
+// lets requests that are under way finish.
+func listen(name, address string, handler http.Handler, log *slog.Logger) (run.Service, net.Addr, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return run.Service{}, nil, err
+	}
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	serve := func(ctx context.Context) error {
+		failed := make(chan error, 1)
+		go func() { failed <- server.Serve(l) }()
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bodyTimeout)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return server.Close()
+	}
+	return run.Service{Name: name, Run: serve}, l.Addr(), nil
+}

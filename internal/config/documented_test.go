@@ -1,0 +1,174 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// keysOf lists the YAML keys of a struct, nested ones with dots.
+func keysOf(t reflect.Type, path string) []string {
+	var keys []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Tag.Get("yaml")
+		switch {
+		case name == "-":
+		case f.Type.Kind() == reflect.Struct:
+			keys = append(keys, keysOf(f.Type, path+name+".")...)
+		default:
+			keys = append(keys, path+name)
+		}
+	}
+	return keys
+}
+
+// TestEveryKeyIsAVariable holds "every key also as TURNOUT_… in the environment".
+func TestEveryKeyIsAVariable(t *testing.T) {
+	params, err := env.GetFieldParamsWithOptions(&Config{}, env.Options{Prefix: envPrefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, p := range params {
+		got[p.Key] = true
+	}
+	want := map[string]bool{"TURNOUT_MASTER_KEY": true} // a secret, so not in the file
+	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
+		want[envPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = true
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("variables %v\nwant      %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+}
+
+// row is a line of a table in the documentation.
+type row struct {
+	keys []string // with their prefix
+	rest []string // code in the other columns
+}
+
+var code = regexp.MustCompile("`([^`]+)`")
+
+func spans(text string) []string {
+	var out []string
+	for _, m := range code.FindAllStringSubmatch(text, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+// tables reads docs/configuration.md: the settings, and the keys of an org file.
+func tables(t *testing.T) (settings, orgs []row) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second, ok := strings.Cut(string(text), "\n## Orgs\n")
+	if !ok {
+		t.Fatal("docs/configuration.md has no part about orgs")
+	}
+	return rows(first), rows(second)
+}
+
+func rows(text string) []row {
+	var all []row
+	for line := range strings.Lines(text) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) < 4 || !strings.HasPrefix(strings.TrimSpace(cells[1]), "`") {
+			continue
+		}
+		r := row{keys: spans(cells[1]), rest: spans(strings.Join(cells[2:], " "))}
+		if before, _, ok := strings.Cut(r.keys[0], "."); ok {
+			for i, k := range r.keys {
+				if !strings.Contains(k, ".") {
+					r.keys[i] = before + "." + k
+				}
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func documented(rows []row) []string {
+	var keys []string
+	for _, r := range rows {
+		keys = append(keys, r.keys...)
+	}
+	return keys
+}
+
+func TestEveryKeyIsDocumented(t *testing.T) {
+	settings, _ := tables(t)
+	got, want := documented(settings), keysOf(reflect.TypeFor[Config](), "")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("documented %v\nthere are   %v", got, want)
+	}
+}
+
+// The defaults in the documentation are those that hold.
+func TestDocumentedDefaults(t *testing.T) {
+	settings, _ := tables(t)
+	c, checked := Default(), 0
+	for _, r := range settings {
+		if r.keys[0] == "master_key_file" {
+			continue // made of another one
+		}
+		for i, key := range r.keys {
+			if i >= len(r.rest) || strings.Contains(r.rest[i], "://") {
+				continue
+			}
+			outer, inner, ok := strings.Cut(key, ".")
+			text := outer + ": " + r.rest[i]
+			if ok {
+				text = outer + ": {" + inner + ": " + r.rest[i] + "}"
+			}
+			if err := Parse([]byte(text), &c); err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+			checked++
+		}
+	}
+	if !reflect.DeepEqual(c, Default()) {
+		t.Errorf("documented %+v\nthere is   %+v", c, Default())
+	}
+	if checked < 10 {
+		t.Errorf("only %d defaults were found", checked)
+	}
+}
+
+func TestEveryOrgKeyIsDocumented(t *testing.T) {
+	_, orgs := tables(t)
+	keys := keysOf(reflect.TypeFor[OrgEntry](), "")
+	named := map[string]bool{}
+	for _, r := range orgs {
+		before, _, nested := strings.Cut(r.keys[0], ".")
+		for _, k := range r.keys {
+			if !slices.Contains(keys, k) {
+				t.Errorf("%s is documented, but is no key", k)
+			}
+			named[k] = true
+		}
+		for _, k := range r.rest { // such as "or client_secret_file"
+			if nested {
+				k = before + "." + k
+			}
+			named[k] = true
+		}
+	}
+	for _, k := range keys {
+		if !named[k] {
+			t.Errorf("%s is not documented", k)
+		}
+	}
+}
