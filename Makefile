@@ -1,0 +1,42 @@
+# Targets explain themselves: `make help`.
+GO ?= go
+LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build lint unit race e2e bench fuzz tools
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## run everything on this machine with sample data; Ctrl-C ends it
+	bin/turnout demo
+
+test: check ## everything that CI runs (the same as check)
+
+check: tools build lint unit race e2e ## build, lint, unit tests, race detector, end-to-end and kill tests
+
+build: ## build bin/turnout
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/turnout ./cmd/turnout
+
+lint: ## go vet and golangci-lint, for every build tag
+	$(GO) vet -tags e2e ./...
+	$(LINT) run --build-tags e2e ./...
+
+unit: ## unit tests, about a minute
+	$(GO) test ./...
+
+race: ## unit tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short ./...
+
+e2e: tools build ## the whole product: real processes, kill -9, a real browser, jsforce
+	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 20m ./e2e/...
+	mkdir -p bin/screenshots && TURNOUT_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count=1 -run TestScreenshots ./internal/web
+
+bench: ## accepts/s and pages/s beside floor servers, in one run
+	$(GO) test -run NONE -bench . -benchtime 1x -timeout 60m ./bench/...
+
+fuzz: ## every fuzz target for 20 seconds
+	./e2e/fuzz.sh 20s
+
+tools: ## install what the tests need besides Go, or say what is missing
+	@./e2e/prerequisites.sh

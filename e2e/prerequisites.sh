@@ -1,0 +1,20 @@
+#!/bin/sh
+# What the tests need besides Go, make and git: a C compiler (race detector),
+# Chromium (pages), Node.js with npm (jsforce). Installed where this may be
+# done, named in one line where not.
+set -eu
+missing=""
+command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-core"
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -qq
+	# shellcheck disable=SC2086
+	apt-get install -y -qq --no-install-recommends $missing >/dev/null
+	exit 0
+fi
+echo "the tests need:$missing (on Debian: sudo apt-get install$missing)" >&2
+exit 1

@@ -1,0 +1,229 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// somebody has words that stand nowhere else.
+var somebody = map[string]any{
+	"first_name": "Quillfeather", "last_name": "Marrowbone-Zanzibar", "email": "quillfeather.marrowbone@zanzibar.example.org",
+	"title": "Keeper of Umbrellas", "company": "Thistlewick & Oddsocks",
+}
+
+func words(of map[string]any) []string {
+	var all []string
+	for _, v := range of {
+		all = append(all, v.(string))
+	}
+	return all
+}
+
+// command runs a command of the program on a data directory.
+func command(t *testing.T, data string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	cmd.Env = append(os.Environ(), "TURNOUT_DATA="+data)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("turnout %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// found names the files below dir, the simulated Salesforce's apart, that hold
+// one of the words, whole or in any case.
+func found(t *testing.T, dir string, needles []string) []string {
+	t.Helper()
+	var hits []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.Contains(path, "/simulator") {
+			return nil // files come and go while the product runs
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		text = bytes.ToLower(text)
+		for _, n := range needles {
+			if bytes.Contains(text, bytes.ToLower([]byte(n))) {
+				hits = append(hits, filepath.Base(path)+": "+n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hits
+}
+
+// P8: database, write-ahead log, logs and backup hold nothing readable of a
+// person; after forget, neither does a restored backup with today's keys.
+func TestP8NothingReadableAtRest(t *testing.T) {
+	base := t.TempDir()
+	data := filepath.Join(base, "demo", "data")
+	backups := filepath.Join(base, "backups")
+	var page string
+	t.Run("serving", func(t *testing.T) {
+		d := startDemo(t, "--dir", filepath.Join(base, "demo"))
+		id := d.event("private", 10, nil)
+		// Salesforce refuses them, with its own words about the value.
+		d.sim(http.MethodPut, "/_sim/faults", `{"reject": {"Last_Name__c": "Marrowbone-Zanzibar"}}`, nil)
+		r, err := d.register("private", "privacy-1", somebody)
+		if err != nil || r.status != http.StatusCreated {
+			t.Fatalf("%d %s %v", r.status, r.body, err)
+		}
+		var made struct{ Page, Token string }
+		if err := json.Unmarshal([]byte(r.body), &made); err != nil {
+			t.Fatal(err)
+		}
+		page = made.Page
+		for _, w := range words(somebody) {
+			if strings.Contains(page, w) || strings.Contains(r.header.Get("Location"), w) {
+				t.Errorf("P8: %q in a URL", w)
+			}
+		}
+		if r, err := d.register("private", "privacy-2", somebody); err != nil || r.status != http.StatusCreated {
+			t.Fatalf("%d %s %v", r.status, r.body, err)
+		}
+		d.within(30*time.Second, "two parked registrations", func() bool {
+			list := command(t, data, "parked", "list", "--org", d.ready.Org)
+			return strings.Contains(list, "privacy-1") && strings.Contains(list, "privacy-2")
+		})
+		if hits := found(t, base, words(somebody)); len(hits) > 0 {
+			t.Errorf("P8: readable while parked: %v", hits)
+		}
+		d.sim(http.MethodPut, "/_sim/faults", `{}`, nil)
+		command(t, data, "parked", "retry", "--org", d.ready.Org, "--all")
+		d.within(30*time.Second, "both in Salesforce", func() bool { return len(d.arrived(id)) == 2 })
+
+		command(t, data, "backup", "--to", backups)
+		if hits := found(t, base, words(somebody)); len(hits) > 0 {
+			t.Errorf("P8: readable at rest: %v", hits)
+		}
+		metrics := d.get(strings.TrimSuffix(d.ready.Console, "/console/") + "/metrics").body
+		for _, w := range words(somebody) {
+			if strings.Contains(metrics, w) {
+				t.Errorf("P8: %q in the metrics", w)
+			}
+		}
+		if got := d.get(page); got.status != http.StatusOK || !strings.Contains(got.body, "Quillfeather") {
+			t.Fatalf("the owner's page: %d", got.status)
+		}
+		receipt := command(t, data, "forget", "--org", d.ready.Org, "--email", "Quillfeather.Marrowbone@zanzibar.example.org")
+		if !strings.Contains(receipt, `"registrations": 2`) || !strings.Contains(receipt, `"keys": 1`) {
+			t.Errorf("receipt %s", receipt)
+		}
+		d.within(5*time.Second, "the page is gone on every instance", func() bool {
+			for range 4 {
+				if got := d.get(page); got.status == http.StatusOK || strings.Contains(got.body, "Quillfeather") {
+					return false
+				}
+			}
+			return true
+		})
+	})
+	made, err := filepath.Glob(filepath.Join(backups, "turnout-*"))
+	if err != nil || len(made) != 1 {
+		t.Fatalf("backups %v %v", made, err)
+	}
+	out := command(t, data, "restore", "--from", made[0])
+	if !strings.Contains(out, "2 erased") {
+		t.Errorf("restore said %s", out)
+	}
+	t.Run("restored", func(t *testing.T) {
+		d := startDemo(t, "--dir", filepath.Join(base, "demo"))
+		at, err := url.Parse(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.get(at.Path); got.status == http.StatusOK || strings.Contains(got.body, "Quillfeather") {
+			t.Errorf("P8: a restored backup shows a forgotten person: %d", got.status)
+		}
+		if hits := found(t, filepath.Join(base, "demo"), words(somebody)); len(hits) > 0 {
+			t.Errorf("P8: readable after restore: %v", hits)
+		}
+	})
+}
+
+// P8: a person who is forgotten in Salesforce is forgotten here, and the next
+// sync does not bring their link back.
+func TestP8ForgottenLinksStayForgotten(t *testing.T) {
+	d := startDemo(t)
+	link := d.ready.Links[0]
+	body := d.get(link).body
+	email := regexp.MustCompile(`[a-z0-9.]+@example\.com`).FindString(body)
+	if email == "" {
+		t.Fatal("the link's page names nobody")
+	}
+	command(t, filepath.Join(d.dir, "demo", "data"), "forget", "--org", d.ready.Org, "--email", email)
+	gone := func() bool {
+		for range 4 {
+			if d.get(link).status == http.StatusOK {
+				return false
+			}
+		}
+		return true
+	}
+	d.within(5*time.Second, "the link is gone", gone)
+	// An organiser touches the record: the sync sees it again.
+	token := link[strings.LastIndex(link, "/")+1:]
+	records := d.records("Turnout_Link__c", "&Token__c="+token)
+	if len(records) != 1 {
+		t.Fatalf("%d records of the link", len(records))
+	}
+	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Link__c/"+records[0]["Id"].(string), map[string]any{"Title__c": "Changed"})
+	for range 3 {
+		pass(700 * time.Millisecond)
+		if !gone() {
+			t.Fatal("P8: the link came back")
+		}
+	}
+}
+
+// P12: opening every page of a journey changes nothing, in the store or in Salesforce.
+func TestP12GetChangesNothing(t *testing.T) {
+	d := startDemo(t)
+	d.event("quiet", 10, nil)
+	r, err := d.register("quiet", "quiet-1", nil)
+	if err != nil || r.status != http.StatusCreated {
+		t.Fatalf("%d %v", r.status, err)
+	}
+	var made struct{ Page, URL string }
+	_ = json.Unmarshal([]byte(r.body), &made)
+	d.within(20*time.Second, "delivery", func() bool { return d.stats().Records["Turnout_Registration__c"] == 1 })
+	before := d.get("/api/v1/events/quiet").body
+	stats := d.stats()
+	for range 3 {
+		for _, path := range []string{
+			"/", "/events/quiet", "/events/quiet.ics", "/events/quiet/register", made.Page, made.Page + "/edit", made.Page + "/cancel", d.ready.Links[1],
+			"/api/v1/events", "/api/openapi.json", d.ready.Links[1] + "?action=decline", made.Page + "/cancel?confirm=yes",
+		} {
+			if got := d.get(path); got.status >= 500 {
+				t.Errorf("%s: %d", path, got.status)
+			}
+		}
+	}
+	pass(2 * time.Second)
+	if after := d.get("/api/v1/events/quiet").body; after != before {
+		t.Errorf("P12: the event changed:\n%s\n%s", before, after)
+	}
+	now := d.stats()
+	for _, op := range []string{"collections_upsert", "collections_update", "create", "update", "upsert"} {
+		if now.Calls[op] != stats.Calls[op] {
+			t.Errorf("P12: %d %s calls by opening pages", now.Calls[op]-stats.Calls[op], op)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// P4: a trickle goes out in batches of at most five, none later than ten
+// seconds after its oldest (plus the call itself); a thousand that wait go out
+// in at most ten calls; one call at a time under a parent.
+func TestP4Batches(t *testing.T) {
+	d := startDemo(t)
+	id := d.event("trickle", -1, nil)
+	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
+	sent := map[string]time.Time{}
+	seen := map[string]time.Duration{}
+	look := func() {
+		for key := range d.arrived(id) {
+			if _, ok := seen[key]; !ok {
+				seen[key] = time.Since(sent[key])
+			}
+		}
+	}
+	for i := range 24 {
+		key := fmt.Sprintf("trickle-%d", i)
+		sent[key] = time.Now()
+		if r, err := d.register("trickle", key, nil); err != nil || r.status != http.StatusCreated {
+			t.Fatalf("%d %s %v", r.status, r.body, err)
+		}
+		pass(700 * time.Millisecond)
+		look()
+	}
+	d.within(15*time.Second, "the trickle in Salesforce", func() bool { look(); return len(seen) == 24 })
+	for key, wait := range seen {
+		if wait > 12*time.Second {
+			t.Errorf("P4: %s took %v", key, wait)
+		}
+	}
+	for _, b := range d.stats().Batches["collections_upsert"] {
+		if b.Size > 5 {
+			t.Errorf("P4: %d batches of %d in a trickle", b.Count, b.Size)
+		}
+	}
+
+	backlog := d.event("backlog", -1, nil)
+	d.sim(http.MethodPut, "/_sim/faults", `{"outage_seconds": 3600}`, nil)
+	var acknowledged sync.Map
+	var clients sync.WaitGroup
+	for c := range 20 {
+		clients.Go(func() {
+			for i := range 50 {
+				key := fmt.Sprintf("backlog-%d-%d", c, i)
+				if r, err := d.register("backlog", key, nil); err == nil && r.status == http.StatusCreated {
+					acknowledged.Store(key, true)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
+	d.sim(http.MethodPut, "/_sim/faults", `{"latency_ms": 150}`, nil)
+	d.allArrive(backlog, &acknowledged, 1000)
+	s := d.stats()
+	if n := s.Calls["collections_upsert"]; n > 10 {
+		t.Errorf("P4: %d calls for 1,000 that waited: %v", n, s.Batches)
+	}
+	if s.MaxInFlight != 1 {
+		t.Errorf("P4: %d calls at once under one parent", s.MaxInFlight)
+	}
+}
+
+// P3: no visitor's request causes a Salesforce call: not a hard refresh, not
+// an unknown link, not 10,000 random tokens.
+func TestP3VisitorsCauseNoCalls(t *testing.T) {
+	// After its first pass the mirror rests for longer than this test, so that
+	// every call is a visitor's.
+	t.Setenv("TURNOUT_MIRROR_EVERY", "10m")
+	d := startDemo(t)
+	slug := d.ready.Events[0]
+	pass(15 * time.Second) // the first passes begin within ten seconds
+	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
+	for range 50 {
+		r, err := d.do(http.MethodGet, d.ready.Public+"/events/"+slug, "", "", "Cache-Control", "no-cache", "Pragma", "no-cache")
+		if err != nil || r.status != http.StatusOK {
+			t.Fatalf("hard refresh: %d %v", r.status, err)
+		}
+	}
+	if r := d.get("/events/no-such-event"); r.status != http.StatusNotFound {
+		t.Errorf("unknown event: %d", r.status)
+	}
+	for _, link := range d.ready.Links[:20] {
+		if r := d.get(link); r.status != http.StatusOK {
+			t.Errorf("a link: %d", r.status)
+		}
+	}
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			for range 500 {
+				r, err := d.do(http.MethodGet, d.ready.Public+"/l/"+rand.Text(), "", "")
+				if err != nil || r.status != http.StatusNotFound {
+					t.Errorf("unknown link: %d %v", r.status, err)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if s := d.stats(); s.calls() != 0 {
+		t.Errorf("P3: %d calls while visitors came: %v", s.calls(), s.Calls)
+	}
+}
+
+// P5: Publish, Update and Unpublish in Salesforce are seen on every instance
+// within a second; what is not published is not served; a lost hook heals.
+func TestP5PublishUpdateUnpublish(t *testing.T) {
+	d := startDemo(t)
+	id := d.event("fresh", 10, nil)
+	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Event__c/"+id, map[string]any{"Name": "Renamed by the organiser"})
+	if strings.Contains(d.get("/events/fresh").body, "Renamed by") {
+		t.Log("the poll was faster than the button")
+	}
+	begin := time.Now()
+	d.sim(http.MethodPost, "/_sim/events/"+id+"/update", "", nil)
+	d.within(5*time.Second, "the update on every instance", func() bool {
+		for range 4 {
+			if !strings.Contains(d.get("/events/fresh").body, "Renamed by the organiser") {
+				return false
+			}
+		}
+		return true
+	})
+	t.Logf("an update was seen on every instance after %v", time.Since(begin).Round(time.Millisecond))
+	d.sim(http.MethodPost, "/_sim/events/"+id+"/unpublish", "", nil)
+	d.within(5*time.Second, "the event is gone", func() bool {
+		for range 4 {
+			if d.get("/events/fresh").status != http.StatusNotFound {
+				return false
+			}
+		}
+		return true
+	})
+	// No hook at all: the poll brings it back.
+	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Event__c/"+id, map[string]any{"Status__c": "Published"})
+	d.within(75*time.Second, "a publish whose hook was lost", func() bool { return d.served("/events/fresh") })
+}
+
+// P5: a hook with a wrong or expired signature is refused and queues nothing.
+func TestP5ForgedHooks(t *testing.T) {
+	d := startDemo(t)
+	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
+	for name, signature := range map[string]string{
+		"none": "", "wrong": fmt.Sprintf("t=%d,v1=%064x", time.Now().Unix(), 1), "old": "t=1000000000,v1=" + strings.Repeat("ab", 32), "odd": "x",
+	} {
+		r, err := d.do(http.MethodPost, d.ready.Public+"/hooks/salesforce", "application/json", `{"type":"event.published","ids":["a00000000000001"]}`, "Turnout-Signature", signature)
+		if err != nil || r.status != http.StatusUnauthorized {
+			t.Errorf("%s: %d %v", name, r.status, err)
+		}
+	}
+}
+
+// P5: a hook that any instance took is refused by all of them when it comes again.
+func TestP5ReplayedHooks(t *testing.T) {
+	d := startDemo(t)
+	body := `{"type":"event.updated","ids":["a00000000000001AAA"]}`
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(d.ready.HookSecret))
+	mac.Write([]byte(stamp + "." + body))
+	signature := "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	for i, want := range []int{http.StatusAccepted, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized} {
+		r, err := d.do(http.MethodPost, d.ready.Public+"/hooks/salesforce", "application/json", body, "Turnout-Signature", signature)
+		if err != nil || r.status != want {
+			t.Errorf("time %d: %d %s %v, want %d", i+1, r.status, r.body, err, want)
+		}
+	}
+}
