@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if kind := os.Getenv("TURNOUT_BENCH_SERVER"); kind != "" {
-		if err := Serve(kind, os.Getenv("TURNOUT_BENCH_DIR"), os.Stdout); err != nil {
+		if err := Serve(kind, os.Getenv("TURNOUT_BENCH_DIR"), os.Getenv("TURNOUT_BENCH_PROFILE"), os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -39,6 +40,7 @@ var (
 	rounds  = flag.Int("rounds", 5, "interleaved rounds; medians are reported")
 	seconds = flag.Float64("seconds", 3, "seconds a round and server")
 	clients = flag.Int("clients", 64, "connections")
+	profile = flag.String("profile", "", "directory for a CPU profile of each server")
 )
 
 // server is a process under measurement.
@@ -50,7 +52,7 @@ type server struct {
 func start(b *testing.B, kind, dir string) *server {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TURNOUT_BENCH_SERVER="+kind, "TURNOUT_BENCH_DIR="+dir)
+	cmd.Env = append(os.Environ(), "TURNOUT_BENCH_SERVER="+kind, "TURNOUT_BENCH_DIR="+dir, "TURNOUT_BENCH_PROFILE="+*profile)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -59,7 +61,7 @@ func start(b *testing.B, kind, dir string) *server {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		b.Fatalf("%s did not start: %v", kind, err)

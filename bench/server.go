@@ -10,13 +10,17 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
+	"syscall"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -40,9 +44,23 @@ const (
 	ticket                 = "std"
 )
 
-// Serve runs one of the servers in this process and prints its address: floor,
-// accept, static or links.
-func Serve(kind, dir string, out io.Writer) error {
+// Serve runs one of the servers in this process until SIGTERM and prints its
+// address: floor, accept, static or links. With a profile directory it leaves a
+// CPU profile there.
+func Serve(kind, dir, profile string, out io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if profile != "" {
+		f, err := os.Create(filepath.Join(profile, kind+".prof"))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	var h http.Handler
 	var err error
 	switch kind {
@@ -51,7 +69,7 @@ func Serve(kind, dir string, out io.Writer) error {
 	case "static":
 		h, err = static(dir)
 	default:
-		h, err = product(context.Background(), dir)
+		h, err = product(ctx, dir)
 	}
 	if err != nil {
 		return err
@@ -61,7 +79,12 @@ func Serve(kind, dir string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out, l.Addr())
-	return (&http.Server{Handler: h, ReadHeaderTimeout: time.Second}).Serve(l)
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Second}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }
 
 // floor is the least that accepts durably: a handler that reads the body and

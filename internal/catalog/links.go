@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -71,9 +72,6 @@ type LinkStats struct {
 	// Kept and Bytes are how many links are in memory, and their size.
 	Kept, Bytes int
 }
-
-// loadTimeout bounds a miss, which otherwise ends with none of its callers.
-const loadTimeout = 5 * time.Second
 
 // NewLinks makes a Links that remembers nothing yet.
 func NewLinks(o LinksOptions) *Links {
@@ -145,8 +143,11 @@ func (l *Links) unseal(ctx context.Context, k *kept) (Link, error) {
 	return link, nil
 }
 
+// loadTimeout bounds a miss, which otherwise ends with none of its callers.
+const loadTimeout = 5 * time.Second
+
 // find returns what rests of a link: from memory, else from cache and store,
-// where of many callers one asks for all.
+// where of many callers one asks for all, in its own goroutine.
 func (l *Links) find(ctx context.Context, at spot) (k *kept, hit bool, err error) {
 	if k, ok := l.recent.get(at); ok {
 		l.hits.Add(1)
@@ -157,20 +158,15 @@ func (l *Links) find(ctx context.Context, at spot) (k *kept, hit bool, err error
 		return nil, false, &turnout.Error{Code: turnout.CodeNotFound, Op: "find link"}
 	}
 	l.misses.Add(1)
-	result := l.flight.DoChan(fmt.Sprint(epoch, " ", at.org, " ", at.id), func() (any, error) {
+	v, err, _ := l.flight.Do(string(at.org)+string(at.id[:])+strconv.FormatUint(epoch, 10), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 		defer cancel()
 		return l.load(ctx, at, epoch)
 	})
-	select {
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
-	case r := <-result:
-		if r.Err != nil {
-			return nil, false, r.Err
-		}
-		return r.Val.(*kept), false, nil
+	if err = errors.Join(err, ctx.Err()); err != nil { // who left meanwhile needs no answer
+		return nil, false, err
 	}
+	return v.(*kept), false, nil
 }
 
 func (l *Links) load(ctx context.Context, at spot, epoch uint64) (*kept, error) {

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/turnout-events/turnout/internal/point"
+
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -39,10 +41,9 @@ type file struct {
 	// read and write are pools of the same file; write has one connection, so
 	// that writers of this process wait in line instead of for SQLite's lock.
 	read, write *sql.DB
-	// links is a third pool, whose connections are all in readers.
-	links   *sql.DB
-	readers chan *reader
-	ended   chan struct{}
+	// links is a third pool, whose connections all belong to point.
+	links *sql.DB
+	point *point.Pool
 
 	readEvent, readEvents, readCursor, readOrg *sql.Stmt
 
@@ -71,7 +72,7 @@ func openFile(ctx context.Context, path string) (*file, error) {
 		f.links, err = connect(ctx, path, readers, "query_only(1)", "cache_size(-8192)")
 	}
 	if err == nil {
-		err = f.openReaders(ctx, readers)
+		f.point, err = point.Open(ctx, f.links, readers, "SELECT body FROM link WHERE key = ?")
 	}
 	if err == nil {
 		err = f.prepare(ctx)
@@ -161,7 +162,7 @@ func (f *file) replaced() bool {
 }
 
 func (f *file) close() error {
-	f.endReaders()
+	f.point.Close()
 	var errs []error
 	for _, db := range []*sql.DB{f.links, f.read, f.write} {
 		if db != nil {

@@ -163,15 +163,11 @@ func (f *file) link(ctx context.Context, org turnout.OrgID, id turnout.LinkID) (
 	if err != nil {
 		return l, err
 	}
-	r, err := f.reader(ctx)
+	value, err := f.point.Row(ctx, 0, key(num, id))
 	if err != nil {
 		return l, err
 	}
-	body, err := r.link(ctx, key(num, id))
-	f.readers <- r
-	if err != nil {
-		return l, err
-	}
+	body, _ := value.([]byte)
 	if len(body) == 0 {
 		return l, sql.ErrNoRows // it is gone
 	}

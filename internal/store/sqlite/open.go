@@ -31,6 +31,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/point"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -56,6 +57,7 @@ type Store struct {
 	path   string
 	log    *slog.Logger
 	reads  *sql.DB
+	points *sql.DB // whose connections all belong to hot.point
 	writes *sql.DB
 	turn   *turnLock
 	writer *groupcommit.Writer[*job]
@@ -116,40 +118,46 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.session, err = openSession(ctx, s.writes); err != nil {
 		return err
 	}
-	if s.reads, err = openDB(s.path, readers, true); err != nil {
+	for _, db := range []**sql.DB{&s.reads, &s.points} {
+		if *db, err = openDB(s.path, readers, true); err != nil {
+			return err
+		}
+	}
+	return s.prepareHot(ctx)
+}
+
+// hotReads are what pages wait for, prepared once: parsing a statement takes
+// several times as long as running it. They are run under the background
+// context, since one that can end costs a goroutine for each.
+type hotReads struct {
+	point *point.Pool // by the numbers below
+	byKey *sql.Stmt
+	byID  *sql.Stmt
+}
+
+// The queries of hotReads.point.
+const (
+	wrappedKey = iota
+	latestOfLink
+)
+
+func (s *Store) prepareHot(ctx context.Context) (err error) {
+	if s.hot.point, err = point.Open(ctx, s.points, readers,
+		"SELECT wrapped FROM people WHERE org = ? AND person = ?",
+		"SELECT id FROM registrations WHERE org = ? AND link = ? AND link IS NOT NULL ORDER BY id DESC LIMIT 1"); err != nil {
 		return err
 	}
-	s.hot, err = prepareHot(ctx, s.reads)
+	if s.hot.byKey, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.org = ? AND r.key = ?"); err != nil {
+		return err
+	}
+	s.hot.byID, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.id = ?")
 	return err
 }
 
-// hotReads are the statements that pages wait for, prepared once: parsing one
-// takes several times as long as running it. They are run under the background
-// context, since one that can end costs a goroutine for each.
-type hotReads struct {
-	dataKey    *sql.Stmt
-	byKey      *sql.Stmt
-	byID       *sql.Stmt
-	linkLatest *sql.Stmt
-}
-
-func prepareHot(ctx context.Context, db *sql.DB) (h hotReads, err error) {
-	for query, stmt := range map[string]**sql.Stmt{
-		"SELECT wrapped FROM people WHERE org = ? AND person = ?":                                               &h.dataKey,
-		selectRegistration + " WHERE r.org = ? AND r.key = ?":                                                   &h.byKey,
-		selectRegistration + " WHERE r.id = ?":                                                                  &h.byID,
-		"SELECT id FROM registrations WHERE org = ? AND link = ? AND link IS NOT NULL ORDER BY id DESC LIMIT 1": &h.linkLatest,
-	} {
-		if *stmt, err = db.PrepareContext(ctx, query); err != nil {
-			return h, errors.Join(err, h.close())
-		}
-	}
-	return h, nil
-}
-
 func (h hotReads) close() error {
+	h.point.Close()
 	var errs []error
-	for _, stmt := range []*sql.Stmt{h.dataKey, h.byKey, h.byID, h.linkLatest} {
+	for _, stmt := range []*sql.Stmt{h.byKey, h.byID} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}
@@ -167,8 +175,9 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-// readers is the number of connections that read: more than cores only wait
-// for each other.
+// readers is the number of connections of each pool that reads: more than cores
+// only wait for each other. Each keeps 8 MiB of pages, which holds the inner
+// ones of every index; the rest is in the operating system's cache, once for all.
 const readers = 4
 
 // busyTimeout is how long a statement waits for a lock of SQLite's own. The
@@ -178,10 +187,12 @@ const busyTimeout = 10 * time.Second
 func openDB(path string, conns int, readOnly bool) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)", "wal_autocheckpoint(4000)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)",
 	}}
 	if readOnly {
-		q.Add("_pragma", "query_only(ON)")
+		q["_pragma"] = append(q["_pragma"], "query_only(ON)", "cache_size(-8192)")
+	} else {
+		q["_pragma"] = append(q["_pragma"], "cache_size(-65536)")
 	}
 	db, err := sql.Open("sqlite", fileURL(path, q.Encode()))
 	if err != nil {
@@ -260,7 +271,7 @@ func (s *Store) closeFiles() error {
 		errs = append(errs, s.session.close())
 	}
 	errs = append(errs, s.hot.close())
-	for _, db := range []*sql.DB{s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.points, s.reads, s.writes} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -274,6 +285,9 @@ func (s *Store) closeFiles() error {
 // codeOf turns an SQLite error into one of ours.
 func codeOf(err error) turnout.Code {
 	var e *sqlite.Error
+	if errors.Is(err, point.ErrClosed) {
+		return turnout.CodeUnavailable
+	}
 	if !errors.As(err, &e) {
 		return turnout.CodeOf(err)
 	}

@@ -15,7 +15,9 @@ func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.P
 	k := turnout.DataKey{Person: person, Stored: true}
 	num, err := s.orgNumber(ctx, org)
 	if err == nil {
-		err = s.hot.dataKey.QueryRowContext(context.WithoutCancel(ctx), num, person[:]).Scan(&k.Wrapped)
+		var wrapped any
+		wrapped, err = s.hot.point.Row(context.WithoutCancel(ctx), wrappedKey, num, person[:])
+		k.Wrapped, _ = wrapped.([]byte)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, turnout.Errorf(turnout.CodeForgotten, "read data key", "there is no key for this person")

@@ -61,9 +61,9 @@ func noRegistration(err error) error {
 func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
 	var r turnout.Registration
 	num, err := s.orgNumber(ctx, org)
-	var id int64
+	var id any
 	if err == nil {
-		err = s.hot.linkLatest.QueryRowContext(context.WithoutCancel(ctx), num, link[:]).Scan(&id)
+		id, err = s.hot.point.Row(context.WithoutCancel(ctx), latestOfLink, num, link[:])
 	}
 	if err == nil {
 		r, err = scanRegistration(s.hot.byID.QueryRowContext(context.WithoutCancel(ctx), id))
