@@ -73,3 +73,13 @@ type Usage struct {
 	Limit int64
 	At    time.Time
 }
+
+// UsageAge is how long a used-up share is believed: usage is only told by calls,
+// so after that one is let through to hear anew. That is 288 calls a day.
+const UsageAge = 5 * time.Minute
+
+// Affords reports whether a share (0 to 1) of the org's daily API requests
+// leaves room for a call at now.
+func (u Usage) Affords(share float64, now time.Time) bool {
+	return u.Limit <= 0 || float64(u.Used) < share*float64(u.Limit) || now.Sub(u.At) >= UsageAge
+}

@@ -16,8 +16,9 @@ type LaneStatus struct {
 	// Waiting counts the due registrations, up to the number asked for; it is 0
 	// where all of them wait for another try.
 	Waiting int
-	// Oldest is since when the longest waiting one waits, whether it is due now
-	// or after a failure.
+	// Due is since when the longest waiting of those waits, zero where none does.
+	Due time.Time
+	// Oldest is the same of all, those included that wait for another try.
 	Oldest time.Time
 	// Leased says that some instance is delivering it.
 	Leased bool
@@ -38,6 +39,8 @@ type Outcome struct {
 	Key Key
 	// Revision is the one that was sent.
 	Revision int64
+	// Status is the one that was sent.
+	Status Status
 	// Result decides which of the fields below count.
 	Result Result
 	// Record is the Salesforce id, on ResultDone.

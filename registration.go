@@ -73,6 +73,10 @@ type Registration struct {
 	// Salesforce has, 0 for none.
 	Revision  int64
 	Delivered int64
+	// Told is the status that Salesforce has, as far as Turnout knows: the one
+	// that was last delivered or taken over; empty for none. Only another one is
+	// delivered, so that what an organiser decides meanwhile is not undone.
+	Told Status
 	// Record is its record id in Salesforce, empty before the first delivery.
 	Record string
 	// Attempts counts deliveries of this revision that failed.

@@ -23,7 +23,7 @@ func (in *instance) newMirror() error {
 			_, err := in.erasure.Forget(ctx, org, email)
 			return err
 		},
-		Allow: in.targets.affords, Noted: in.links.TakeNoted,
+		Allow: func(org turnout.OrgID) bool { return in.targets.affords(org, time.Now()) }, Noted: in.links.TakeNoted,
 		Owner: in.cfg.Instance, Logger: in.log, Every: in.cfg.Mirror.Every,
 	})
 	return nil

@@ -227,14 +227,13 @@ func (t *targets) share(id turnout.OrgID) float64 {
 	return defaultShare
 }
 
-// affords reports whether the org's share leaves room for another call.
-func (t *targets) affords(id turnout.OrgID) bool {
+// affords reports whether the org's share leaves room for another call at now.
+func (t *targets) affords(id turnout.OrgID, now time.Time) bool {
 	t.mu.Lock()
 	o, ok := t.open[id]
 	t.mu.Unlock()
 	if !ok {
 		return true
 	}
-	u := o.Usage()
-	return u.Limit <= 0 || float64(u.Used) < t.share(id)*float64(u.Limit)
+	return o.Usage().Affords(t.share(id), now)
 }

@@ -104,7 +104,7 @@ func TestUnknownOrg(t *testing.T) {
 	if _, err := e.targets.Secrets(t.Context(), "nobody"); turnout.CodeOf(err) != turnout.CodeNotFound {
 		t.Errorf("secrets: %v", err)
 	}
-	if !e.targets.affords("nobody") || e.targets.share("nobody") != defaultShare || len(e.targets.usage()) != 0 {
+	if !e.targets.affords("nobody", time.Now()) || e.targets.share("nobody") != defaultShare || len(e.targets.usage()) != 0 {
 		t.Error("an org that was never called has a budget")
 	}
 }
@@ -165,7 +165,7 @@ func TestOneConnectionForAll(t *testing.T) {
 		wg.Go(func() {
 			got[i], _ = e.targets.org(t.Context(), "acme")
 			e.targets.usage()
-			e.targets.affords("acme")
+			e.targets.affords("acme", time.Now())
 		})
 	}
 	wg.Wait()
@@ -213,7 +213,7 @@ func TestAffords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := 0; e.targets.affords("acme"); n++ {
+	for n := 0; e.targets.affords("acme", time.Now()); n++ {
 		if _, _, err := c.EventsSince(t.Context(), time.Time{}); err != nil || n == 10 {
 			t.Fatalf("usage %+v is still affordable, %v", e.targets.usage(), err)
 		}

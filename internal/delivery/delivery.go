@@ -172,7 +172,7 @@ func (d *Delivery) Step(ctx context.Context) error {
 	rand.Shuffle(len(lanes), func(i, j int) { lanes[i], lanes[j] = lanes[j], lanes[i] })
 	for _, lane := range lanes {
 		// Whoever would have waited too long by the next look goes now.
-		age := now.Add(look + breath).Sub(lane.Oldest)
+		age := now.Add(look + breath).Sub(lane.Due)
 		n := min(d.o.Policy.Batch(lane.Waiting, age), d.size(lane.ID))
 		if n == 0 || lane.Leased || lane.Resting {
 			continue

@@ -71,6 +71,61 @@ func TestP4TrickleGoesInFivesWithinTenSeconds(t *testing.T) {
 	})
 }
 
+// P4: one that is refused again and again does not break up the batches of
+// those that come after it.
+func TestP4RetriesDoNotBreakUpBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &target{latency: 150 * time.Millisecond}
+		s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+			out := done(batch)
+			for i := range out {
+				if out[i].Key == "e1-0" {
+					out[i] = turnout.Receipt{Key: "e1-0", Code: turnout.CodeUnauthorized}
+				}
+			}
+			return out, nil
+		}
+		d := start(t, q, s)
+		for range 121 {
+			q.add("e1", 1)
+			d.Nudge()
+			pass(500 * time.Millisecond)
+		}
+		pass(12 * time.Second)
+		if n := q.count(delivered); n != 120 {
+			t.Fatalf("%d of 120 delivered", n)
+		}
+		// 24 calls of five, the retries, and the rest of the last five.
+		if n := len(s.made()); n > 24+8+2 {
+			t.Errorf("%d calls: %v", n, s.made())
+		}
+	})
+}
+
+// P2, P8: of somebody who was forgotten the cancellation goes out, and nothing
+// of them with it.
+func TestP2ErasedIsDeliveredAsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &target{}
+		var sent []turnout.Dispatch
+		s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+			sent = append(sent, batch...)
+			return done(batch), nil
+		}
+		q.add("e1", 2)
+		q.rows[0].Person, q.rows[0].Sealed, q.rows[0].Status = turnout.PersonID{}, nil, turnout.StatusCancelled
+		q.rows[1].Sealed = nil // unreadable, which is another matter
+		start(t, q, s)
+		pass(11 * time.Second)
+		if len(sent) != 1 || sent[0].Key != "e1-0" || sent[0].Status != turnout.StatusCancelled {
+			t.Errorf("sent %+v", sent)
+		}
+		if p := q.rows[1].Parked; p == nil || p.Code != unreadable {
+			t.Errorf("the unreadable one is %+v", q.rows[1])
+		}
+	})
+}
+
 // P4: a backlog goes out in large batches, one call at a time under a parent,
 // several parents at once.
 func TestP4BacklogGoesInFewCallsAndOneLaneAtATime(t *testing.T) {
@@ -223,7 +278,7 @@ func TestP4BudgetStopsCallsButNotForEver(t *testing.T) {
 		}
 		q.add("e1", 1000)
 		start(t, q, s)
-		pass(budgetPause - time.Second)
+		pass(turnout.UsageAge - time.Second)
 		// Usage is told by calls, so that the first one is made in any case.
 		if n := len(s.made()); n > 1 {
 			t.Fatalf("%d calls beyond the budget", n)

@@ -35,7 +35,8 @@ func (q *queue) add(event turnout.EventID, n int) {
 	}
 	for range n {
 		key := turnout.Key(fmt.Sprintf("%s-%d", event, len(q.rows)))
-		q.rows = append(q.rows, &turnout.Registration{Org: "acme", Event: event, Key: key, Revision: 1, Due: now, ChangedAt: now, Status: turnout.StatusRegistered})
+		q.rows = append(q.rows, &turnout.Registration{Org: "acme", Event: event, Key: key, Revision: 1, Due: now, ChangedAt: now, Status: turnout.StatusRegistered,
+			Person: turnout.PersonID{1}, Sealed: []byte("sealed")})
 	}
 }
 
@@ -65,8 +66,13 @@ func (q *queue) status(all []turnout.LaneStatus, l *laneRow, now time.Time, coun
 	if len(waiting) == 0 {
 		return all
 	}
+	due := q.due(l.lane.Event, now)
+	var since time.Time
+	if len(due) > 0 {
+		since = due[0].ChangedAt
+	}
 	return append(all, turnout.LaneStatus{
-		Lane: l.lane, Waiting: min(len(q.due(l.lane.Event, now)), count), Oldest: waiting[0].ChangedAt,
+		Lane: l.lane, Waiting: min(len(due), count), Due: since, Oldest: waiting[0].ChangedAt,
 		Leased: l.until.After(now), Resting: l.notBefore.After(now),
 	})
 }
@@ -153,7 +159,10 @@ func parked(r *turnout.Registration) bool    { return r.Parked != nil }
 
 type records struct{}
 
-func (records) Open(context.Context, *turnout.Registration) (turnout.Details, error) {
+func (records) Open(_ context.Context, r *turnout.Registration) (turnout.Details, error) {
+	if r.Sealed == nil {
+		return turnout.Details{}, turnout.Errorf(turnout.CodeForgotten, "open", "no key")
+	}
 	return turnout.Details{}, nil
 }
 

@@ -73,7 +73,11 @@ func (d *Delivery) openAll(ctx context.Context, batch []turnout.Registration) ([
 		r := &batch[i]
 		details, err := d.o.Records.Open(ctx, r)
 		o := turnout.Outcome{Key: r.Key, Revision: r.Revision}
-		switch turnout.CodeOf(err) {
+		code := turnout.CodeOf(err)
+		if code == turnout.CodeForgotten && r.Person.IsZero() {
+			code = "" // erased: nothing but its cancellation is left to tell (P2, P8)
+		}
+		switch code {
 		case "":
 			dispatches = append(dispatches, turnout.Dispatch{Registration: *r, Details: details})
 			continue
@@ -165,7 +169,7 @@ func (d *Delivery) judge(ctx context.Context, lane turnout.Lane, batch []turnout
 
 func (d *Delivery) outcome(ctx context.Context, r *turnout.Registration, receipt turnout.Receipt, v Verdict) turnout.Outcome {
 	now := d.o.Now()
-	o := turnout.Outcome{Key: r.Key, Revision: r.Revision, Result: v.Result, Record: receipt.Record, Blameless: v.Blameless}
+	o := turnout.Outcome{Key: r.Key, Revision: r.Revision, Status: r.Status, Result: v.Result, Record: receipt.Record, Blameless: v.Blameless}
 	if v.Result == turnout.ResultRetry && v.exhausted(r.Attempts+1) {
 		o.Result = turnout.ResultParked
 	}

@@ -24,10 +24,9 @@ type orgState struct {
 }
 
 const (
-	tripAfter   = 3
-	firstPause  = 500 * time.Millisecond
-	longPause   = 15 * time.Second
-	budgetPause = 5 * time.Minute // between probes while the budget is used up: 288 calls a day
+	tripAfter  = 3
+	firstPause = 500 * time.Millisecond
+	longPause  = 15 * time.Second
 )
 
 // enter lets a call to org begin, unless its circuit is open, its budget is
@@ -66,17 +65,9 @@ func (d *Delivery) reach(ctx context.Context, s *orgState) (Target, error) {
 }
 
 // affords reports whether the org's share of its daily API requests leaves
-// room for a call. With the share used up one call is let through now and then,
-// since usage is only told by calls.
+// room for a call.
 func (d *Delivery) affords(s *orgState, now time.Time) bool {
-	if s.target == nil {
-		return true
-	}
-	u := s.target.Usage()
-	if u.Limit <= 0 || float64(u.Used) < d.o.Share(s.id)*float64(u.Limit) {
-		return true
-	}
-	return now.Sub(u.At) >= budgetPause
+	return s.target == nil || s.target.Usage().Affords(d.o.Share(s.id), now)
 }
 
 func (d *Delivery) leave(s *orgState) {
@@ -101,7 +92,7 @@ func (d *Delivery) failed(s *orgState, code turnout.Code, now time.Time) int {
 	s.cause = code
 	switch {
 	case code == turnout.CodeExhausted:
-		s.openUntil = now.Add(budgetPause/2 + rand.N(budgetPause))
+		s.openUntil = now.Add(turnout.UsageAge/2 + rand.N(turnout.UsageAge))
 	case s.failures >= tripAfter:
 		pause := longPause
 		if n := s.failures - tripAfter; n < 5 {

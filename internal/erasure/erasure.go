@@ -20,11 +20,10 @@ import (
 	"github.com/turnout-events/turnout/internal/seal"
 )
 
-// Store forgets, shreds and scrubs.
+// Store forgets and shreds, and sees to it that no file keeps what was destroyed.
 type Store interface {
 	Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error)
 	Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error)
-	Scrub(ctx context.Context) error
 	PruneChanges(ctx context.Context, before time.Time) error
 }
 
@@ -49,10 +48,7 @@ type Options struct {
 }
 
 // Erasure forgets people. Safe for concurrent use.
-type Erasure struct {
-	o     Options
-	scrub chan struct{}
-}
+type Erasure struct{ o Options }
 
 // New makes an erasure.
 func New(o Options) *Erasure {
@@ -62,7 +58,7 @@ func New(o Options) *Erasure {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Erasure{o: o, scrub: make(chan struct{}, 1)}
+	return &Erasure{o}
 }
 
 // Receipt proves that a person was forgotten without saying who it was.
@@ -77,8 +73,8 @@ type Receipt struct {
 
 // Forget erases a person by e-mail address, as far as Turnout knows of them;
 // somebody unknown gives a receipt of zeros and a tombstone. It may be
-// repeated, and must be when it fails: a failure after the data key was
-// destroyed leaves only unreadable data behind.
+// repeated, and must be when it fails: only a receipt without an error says that
+// everything is reached.
 //
 // Any address with an @ is taken: Salesforce holds some that no form would
 // take, and what can be cached can be forgotten (P8). Others are CodeInvalid.
@@ -96,12 +92,8 @@ func (e *Erasure) Forget(ctx context.Context, org turnout.OrgID, email string) (
 	person := turnout.PersonID(ring.Index(turnout.FoldEmail(email)))
 	r := Receipt{ID: person.String()[:12], Org: org, At: e.o.Now().UTC().Truncate(time.Second)}
 	r.Forgotten, err = e.o.Store.Forget(ctx, org, person, e.o.Now())
-	if err != nil && r.Keys+r.Registrations == 0 {
-		return r, err
-	}
-	if err != nil { // forgotten, but the log file still has to be emptied
-		e.o.Logger.Warn("erasure: will empty the write-ahead log later", "org", org, "error", err)
-		e.later()
+	if err != nil {
+		return Receipt{}, err
 	}
 	if err := e.o.Cache.DeletePerson(ctx, org, person); err != nil {
 		return r, fmt.Errorf("forget person: drop links: %w", err)
@@ -122,38 +114,22 @@ func (e *Erasure) known(ctx context.Context, org turnout.OrgID) error {
 	return nil
 }
 
-func (e *Erasure) later() {
-	select {
-	case e.scrub <- struct{}{}:
-	default:
-	}
-}
-
-// How often the services look.
+// How often Run looks, and what it leaves.
 const (
-	scrubEvery  = 5 * time.Second
 	retainEvery = 10 * time.Minute
 	feedKept    = 15 * time.Minute
 	shredBatch  = 500
 )
 
-// Run repeats scrubs that did not get through, shreds answers whose time has
-// passed and prunes the change feed, until ctx ends.
+// Run shreds answers whose time has passed and prunes the change feed, until
+// ctx ends.
 func (e *Erasure) Run(ctx context.Context) error {
-	retry, retain := time.NewTicker(scrubEvery), time.NewTicker(retainEvery)
-	defer retry.Stop()
+	retain := time.NewTicker(retainEvery)
 	defer retain.Stop()
-	pending := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-e.scrub:
-			pending = true
-		case <-retry.C:
-			if pending {
-				pending = e.o.Store.Scrub(ctx) != nil
-			}
 		case <-retain.C:
 			if err := e.Retain(ctx); err != nil && ctx.Err() == nil {
 				e.o.Logger.Error("erasure: retention", "error", err)

@@ -29,16 +29,15 @@ type engines struct {
 
 	forgotten []turnout.PersonID
 	dropped   []turnout.PersonID
-	scrubs    []time.Time
 	shreds    []shred
 	pruned    []time.Time
 	// toShred is how many answers of an org are over.
 	toShred map[turnout.OrgID]int
 
-	failForget, failScrub, failDrop, failOrgs, failPrune error
-	failShred                                            map[turnout.OrgID]error
-	// logStays makes forgetting get through while the log could not be emptied.
-	logStays error
+	failForget, failDrop, failOrgs, failPrune error
+	failShred                                 map[turnout.OrgID]error
+	// failCommit makes forgetting fail after it counted what it would reach.
+	failCommit error
 }
 
 type shred struct {
@@ -56,7 +55,7 @@ func (e *engines) Forget(_ context.Context, _ turnout.OrgID, person turnout.Pers
 	f := e.held[person]
 	delete(e.held, person)
 	e.forgotten = append(e.forgotten, person)
-	return f, e.logStays
+	return f, e.failCommit
 }
 
 func (e *engines) Shred(_ context.Context, org turnout.OrgID, before time.Time, limit int) (int, error) {
@@ -71,13 +70,6 @@ func (e *engines) Shred(_ context.Context, org turnout.OrgID, before time.Time, 
 		e.toShred[org] -= n
 	}
 	return n, nil
-}
-
-func (e *engines) Scrub(context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.scrubs = append(e.scrubs, time.Now())
-	return e.failScrub
 }
 
 func (e *engines) PruneChanges(_ context.Context, before time.Time) error {
@@ -106,12 +98,6 @@ func (e *engines) set(change func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	change()
-}
-
-func (e *engines) scrubbed() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.scrubs)
 }
 
 // shelf keeps wrapped org keys in memory.
@@ -279,14 +265,20 @@ func TestForgetFails(t *testing.T) {
 			b.store.failForget = turnout.Errorf(turnout.CodeUnavailable, "forget person", "away")
 		}, turnout.CodeUnavailable},
 		"cache away": {func(b *bench) { b.store.failDrop = turnout.Errorf(turnout.CodeUnavailable, "delete links", "away") }, turnout.CodeUnavailable},
-		// Nothing was counted, so that nothing shows that it got through: asked again.
-		"log stays, unknown person": {func(b *bench) { b.store.logStays = turnout.Errorf(turnout.CodeUnavailable, "scrub", "busy") }, turnout.CodeUnavailable},
+		// P8: what was counted before a commit that failed is no receipt.
+		"disk full at the commit": {func(b *bench) {
+			b.store.held[b.person(t, address)] = turnout.Forgotten{Keys: 1, Registrations: 1}
+			b.store.failCommit = turnout.Errorf(turnout.CodeNoSpace, "commit", "disk full")
+		}, turnout.CodeNoSpace},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			c.fail(b)
-			_, err := b.Forget(ctx, "acme", address)
+			r, err := b.Forget(ctx, "acme", address)
+			if name != "cache away" && r != (Receipt{}) {
+				t.Errorf("a receipt for nothing: %+v", r)
+			}
 			if turnout.CodeOf(err) != c.code {
 				t.Errorf("error %v has code %q, want %q", err, turnout.CodeOf(err), c.code)
 			}
@@ -315,46 +307,6 @@ func TestForgetAgainAfterTheCacheFailed(t *testing.T) {
 	if _, err := b.Forget(ctx, "acme", address); err != nil || !slices.Equal(b.store.dropped, []turnout.PersonID{person}) {
 		t.Errorf("dropped %v, %v", b.store.dropped, err)
 	}
-}
-
-// P8: a key that was destroyed while somebody read the log file is overwritten
-// there as soon as that is possible.
-func TestScrubIsRetried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- b.Run(ctx) }()
-		pass := func(d time.Duration) {
-			<-time.After(d)
-			synctest.Wait()
-		}
-		pass(time.Minute)
-		if b.store.scrubbed() != 0 {
-			t.Errorf("scrubbed %d times for nothing", b.store.scrubbed())
-		}
-		b.store.held[b.person(t, address)] = turnout.Forgotten{Keys: 1}
-		b.store.logStays, b.store.failScrub = errors.New("a reader is in the way"), errors.New("still there")
-		for range 3 { // more than one at once is still one scrub
-			b.store.set(func() { b.store.held[b.person(t, address)] = turnout.Forgotten{Keys: 1} })
-			if _, err := b.Forget(ctx, "acme", address); err != nil {
-				t.Fatalf("forgotten all the same, but: %v", err)
-			}
-		}
-		pass(4*scrubEvery + time.Second)
-		if n := b.store.scrubbed(); n != 4 {
-			t.Errorf("tried %d times in %v", n, 4*scrubEvery)
-		}
-		b.store.set(func() { b.store.failScrub = nil })
-		pass(time.Minute)
-		if n := b.store.scrubbed(); n != 5 {
-			t.Errorf("scrubbed %d times, want one more than 4", n)
-		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run ended with %v", err)
-		}
-	})
 }
 
 // P8: answers go when their org's time is over, in batches, until none is left.

@@ -108,7 +108,7 @@ func TestOneBadPersonStallsNothing(t *testing.T) {
 // TestOlderWriteThatWonIsMended: Salesforce holds revision 1 where 2 was
 // delivered and nothing waits.
 func TestOlderWriteThatWonIsMended(t *testing.T) {
-	settled := turnout.Registration{Key: "k1", Status: turnout.StatusCancelled, Revision: 2, Delivered: 2, Record: "a0R000000000001AAA"}
+	settled := turnout.Registration{Key: "k1", Person: turnout.PersonID{1}, Status: turnout.StatusCancelled, Revision: 2, Delivered: 2, Record: "a0R000000000001AAA"}
 	due := settled
 	due.Due = time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
@@ -150,7 +150,7 @@ func TestOlderWriteThatWonIsMended(t *testing.T) {
 func TestEarlyCopyIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHouse(t), newSalesforce()
-		h.regs["k1"] = turnout.Registration{Key: "k1", Status: turnout.StatusRegistered, Revision: 2, Delivered: 1, Due: time.Now()}
+		h.regs["k1"] = turnout.Registration{Key: "k1", Person: turnout.PersonID{1}, Status: turnout.StatusRegistered, Revision: 2, Delivered: 1, Due: time.Now()}
 		defer running(t, h.mirror("a", one(s)))()
 		h.pass(10 * time.Second)
 		s.mu.Lock()
@@ -175,7 +175,7 @@ func TestEarlyCopyIsNotLost(t *testing.T) {
 func TestOverlapIsCheap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHouse(t), newSalesforce()
-		h.regs["k1"] = turnout.Registration{Key: "k1", Status: turnout.StatusRegistered, Revision: 1, Delivered: 1}
+		h.regs["k1"] = turnout.Registration{Key: "k1", Person: turnout.PersonID{1}, Status: turnout.StatusRegistered, Revision: 1, Delivered: 1}
 		defer running(t, h.mirror("a", one(s)))()
 		h.pass(10 * time.Second)
 		for n := range 100 {

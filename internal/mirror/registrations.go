@@ -64,9 +64,9 @@ func (p *orgMirror) applyRegistrations(ctx context.Context, copies []turnout.Reg
 	return early, nil
 }
 
-// applyRegistration lets Salesforce win on status and attendance, where
-// nothing of ours is on its way there. If something is, ours wins, and the copy
-// counts as early.
+// applyRegistration lets Salesforce win on status and attendance. While
+// something of ours is on its way there, only what an organiser alone can have
+// done counts; of the rest ours wins, and the copy counts as early.
 func (p *orgMirror) applyRegistration(ctx context.Context, c turnout.RegistrationCopy) (early bool, err error) {
 	for range 2 { // once more if somebody else was faster
 		r, err := p.o.Registrations.Registration(ctx, p.org, c.Key)
@@ -75,6 +75,13 @@ func (p *orgMirror) applyRegistration(ctx context.Context, c turnout.Registratio
 			return false, nil // another stack's
 		case err != nil:
 			return false, err
+		case r.Person.IsZero():
+			// Forgotten, and its seats are given back: Salesforce is told so again
+			// where a write that was under way came later (P2, P8).
+			if !c.Status.Holds() {
+				return false, nil
+			}
+			return false, p.o.Registrations.Resend(ctx, p.org, c.Key, p.o.Now())
 		case outdated(r, c):
 			return false, p.o.Registrations.Resend(ctx, p.org, c.Key, p.o.Now())
 		case !theirs(r, c):
@@ -85,7 +92,7 @@ func (p *orgMirror) applyRegistration(ctx context.Context, c turnout.Registratio
 		switch turnout.CodeOf(err) {
 		case turnout.CodeConflict:
 			continue
-		case turnout.CodeNotFound, turnout.CodeClosed, turnout.CodeFull, turnout.CodeStale, turnout.CodeInvalid:
+		case turnout.CodeNotFound, turnout.CodeClosed, turnout.CodeFull, turnout.CodeStale, turnout.CodeInvalid, turnout.CodeForgotten:
 			p.o.Logger.Warn("change from Salesforce cannot be taken over", "org", p.org, "registration", c.Key, "err", err)
 			return false, nil
 		}
@@ -108,12 +115,12 @@ func another(r turnout.Registration, c turnout.RegistrationCopy) bool {
 }
 
 // theirs reports whether the copy holds a change made in Salesforce: it is of
-// the very revision that we delivered last, which is our newest, and differs.
-// Where the mapping has no field for the revision, a copy that was last
-// touched before our own last change is not one.
+// the very revision that we delivered last, and differs. Where the mapping has
+// no field for the revision, a copy that was last touched before our own last
+// change is not one.
 func theirs(r turnout.Registration, c turnout.RegistrationCopy) bool {
 	switch {
-	case r.Delivered != r.Revision || r.Delivered == 0:
+	case r.Delivered == 0:
 		return false
 	case c.Revision == 0 && !c.Modified.After(r.ChangedAt):
 		return false
@@ -125,9 +132,12 @@ func theirs(r turnout.Registration, c turnout.RegistrationCopy) bool {
 	return statusOf(r, c) != r.Status || c.Attendance != r.Attendance
 }
 
-// statusOf is the copy's status, ours where it has none.
+// statusOf is the copy's status, ours where it has none. While a change of ours
+// is on its way, what the copy says is what that change started from; except
+// that nobody here takes a cancellation back, so that one is the organiser's.
 func statusOf(r turnout.Registration, c turnout.RegistrationCopy) turnout.Status {
-	if c.Status == "" {
+	pending := r.Delivered != r.Revision
+	if c.Status == "" || pending && c.Status != turnout.StatusCancelled {
 		return r.Status
 	}
 	return c.Status

@@ -14,6 +14,8 @@ func TestTheirs(t *testing.T) {
 	settled := turnout.Registration{Status: turnout.StatusRegistered, Revision: 3, Delivered: 3, ChangedAt: at}
 	on := settled
 	on.Delivered = 2
+	leaving := on
+	leaving.Status = turnout.StatusCancelled
 	undelivered := settled
 	undelivered.Revision, undelivered.Delivered = 0, 0
 	c := func(revision int64, status turnout.Status, attendance turnout.Attendance, after time.Duration) turnout.RegistrationCopy {
@@ -29,7 +31,11 @@ func TestTheirs(t *testing.T) {
 		"attended":                    {settled, c(3, turnout.StatusRegistered, turnout.AttendanceAttended, time.Minute), true},
 		"no status":                   {settled, c(3, "", "", time.Minute), false},
 		"of an older delivery":        {settled, c(2, turnout.StatusCancelled, "", time.Minute), false},
-		"ours on its way":             {on, c(2, turnout.StatusCancelled, "", time.Minute), false},
+		"cancelled under an edit":     {on, c(2, turnout.StatusCancelled, "", time.Minute), true},
+		"attended under an edit":      {on, c(2, turnout.StatusRegistered, turnout.AttendanceAttended, time.Minute), true},
+		"a place from the waitlist":   {on, c(2, turnout.StatusWaitlisted, "", time.Minute), false},
+		"our cancel on its way":       {leaving, c(2, turnout.StatusRegistered, "", time.Minute), false},
+		"ours and older":              {on, c(1, turnout.StatusCancelled, "", time.Minute), false},
 		"never delivered":             {undelivered, c(0, turnout.StatusCancelled, "", time.Minute), false},
 		"no revision field, later":    {settled, c(0, turnout.StatusCancelled, "", time.Minute), true},
 		"no revision field, earlier":  {settled, c(0, turnout.StatusCancelled, "", -time.Minute), false},
@@ -46,7 +52,7 @@ func TestOrganisersChangesAreTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHouse(t), newSalesforce()
 		claims := []turnout.Claim{{Pool: turnout.PoolEvent, Seats: 2}}
-		h.regs["k1"] = turnout.Registration{Key: "k1", Status: turnout.StatusRegistered, Claims: claims, Revision: 2, Delivered: 2}
+		h.regs["k1"] = turnout.Registration{Key: "k1", Person: turnout.PersonID{1}, Status: turnout.StatusRegistered, Claims: claims, Revision: 2, Delivered: 2}
 		h.conflicts = 1
 		m := h.mirror("a", one(s))
 		defer running(t, m)()
@@ -70,6 +76,30 @@ func TestOrganisersChangesAreTakenOver(t *testing.T) {
 		}
 		if v := h.revisions[1]; v.Source != turnout.SourceSalesforce || v.From != 2 || v.Sealed != nil || len(v.Claims) != 1 {
 			t.Errorf("revision %+v", v)
+		}
+	})
+}
+
+// TestP2ForgottenStayCancelled: what Salesforce still says of a person who was
+// forgotten gives them no seat; it is told again that they are cancelled.
+func TestP2ForgottenStayCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		h.regs["k1"] = turnout.Registration{Key: "k1", Status: turnout.StatusCancelled, Revision: 2, Delivered: 2}
+		defer running(t, h.mirror("a", one(s)))()
+		h.pass(2 * time.Second)
+		set := func(status turnout.Status) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.registrations = []turnout.RegistrationCopy{{Record: "a0R000000000001AAA", Key: "k1", Event: eventID(1), Revision: 2, Status: status, Modified: stamp()}}
+		}
+		set(turnout.StatusRegistered)
+		h.pass(2 * time.Minute)
+		set(turnout.StatusCancelled)
+		h.pass(2 * time.Minute)
+		defer h.lock()()
+		if h.regs["k1"].Status != turnout.StatusCancelled || len(h.revisions) != 0 || len(h.resent) != 1 {
+			t.Errorf("%+v, revised %v, sent again %v", h.regs["k1"], h.revisions, h.resent)
 		}
 	})
 }

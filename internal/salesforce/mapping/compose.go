@@ -20,6 +20,9 @@ type Composed struct {
 	Record salesforce.Record
 	// Birth holds the fields that are set on a new record only.
 	Birth salesforce.Record
+	// Known holds what Salesforce has already: it is written only where the
+	// record turns out to be gone and was made anew.
+	Known salesforce.Record
 	// Person is written before Record, by its own key; nil for none.
 	Person salesforce.Record
 }
@@ -38,7 +41,7 @@ func (m *Mapping) Compose(event turnout.EventID, def *turnout.Event, d turnout.D
 	w.c.Record[m.Registration.Key] = string(d.Key)
 	w.identify()
 	w.set("event", string(event))
-	w.set("status", m.Registration.statusValue(d.Status, d.Attendance))
+	w.status()
 	w.person()
 	w.place()
 	w.set("guest_count", len(d.Details.Guests))
@@ -59,9 +62,22 @@ func (w *writer) shredded() Composed {
 	if w.c.ID == "" {
 		w.c.Record[g.Key] = string(w.d.Key)
 	}
-	w.set("status", g.statusValue(w.d.Status, w.d.Attendance))
+	w.status()
 	w.set("revision", w.d.Revision)
 	return w.c
+}
+
+// status writes where the registration stands, into a record that has it
+// already only where it changed: what an organiser decided there since, and
+// Turnout has not read yet, must not be undone by an edit (P5).
+func (w *writer) status() {
+	g := w.m.Registration
+	name, value := g.Fields["status"], g.statusValue(w.d.Status, w.d.Attendance)
+	if name != "" && w.d.Told == w.d.Status && value != "" {
+		w.c.Known = salesforce.Record{name: value}
+		return
+	}
+	w.set("status", value)
 }
 
 type writer struct {

@@ -61,6 +61,28 @@ func TestComposeGolden(t *testing.T) {
 	}
 }
 
+// P5: a status that Salesforce has already is left as it is there, so that an
+// edit does not undo what an organiser decided since.
+func TestP5OnlyAnotherStatusIsWritten(t *testing.T) {
+	for _, name := range []string{"turnout", "campaign"} {
+		m := load(t, name)
+		field := m.Registration.Fields["status"]
+		d := party()
+		d.Revision, d.Told = 2, turnout.StatusRegistered
+		c := m.Compose(eventID, nil, d, nil)
+		if _, sent := c.Record[field]; sent || c.Known[field] != "Registered" {
+			t.Errorf("%s: an edit sends %v, knows %v", name, c.Record[field], c.Known)
+		}
+		d.Status = turnout.StatusCancelled
+		for _, sealed := range [][]byte{d.Sealed, nil} {
+			d.Sealed = sealed
+			if c := m.Compose(eventID, nil, d, nil); c.Record[field] == nil || c.Known != nil {
+				t.Errorf("%s: a cancellation sends %v, knows %v", name, c.Record[field], c.Known)
+			}
+		}
+	}
+}
+
 func TestStatusBothWays(t *testing.T) {
 	for name, words := range map[string][]string{"turnout": statusWords, "campaign": {"registered", "waitlisted", "cancelled", "declined"}} {
 		m := load(t, name)

@@ -102,9 +102,11 @@ func (d *delivery) run(ctx context.Context, items []item) {
 		}
 	}
 	d.write(ctx, known, byID, d.o.update)
-	unborn := d.write(ctx, fresh, newborn, d.o.upsert)
+	unborn, reborn := d.write(ctx, fresh, newborn, d.o.upsert)
 	// These are there already: their reply was lost, or it is a later revision.
-	d.write(ctx, unborn, again, d.o.upsert)
+	_, more := d.write(ctx, unborn, again, d.o.upsert)
+	// These had been deleted, and were made anew without what was known.
+	d.write(ctx, append(reborn, more...), whole, d.o.upsert)
 }
 
 // persons writes the people that registrations belong to, and returns the
@@ -142,7 +144,7 @@ const (
 	notNow = "INVALID_FIELD_FOR_INSERT_UPDATE"
 )
 
-// The three ways in which an item becomes a record.
+// The ways in which an item becomes a record.
 func byID(it item) salesforce.Record {
 	record := maps.Clone(it.Record)
 	record["Id"] = it.ID
@@ -156,6 +158,12 @@ func newborn(it item) salesforce.Record {
 }
 
 func again(it item) salesforce.Record { return it.Record }
+
+func whole(it item) salesforce.Record {
+	record := maps.Clone(it.Record)
+	maps.Copy(record, it.Known)
+	return record
+}
 
 type call func(ctx context.Context, records []salesforce.Record) ([]salesforce.Row, error)
 
@@ -172,9 +180,9 @@ func (o *Org) upsertPersons(ctx context.Context, records []salesforce.Record) ([
 }
 
 // write sends items and notes their receipts. It returns the items that were
-// refused because they are no longer new.
-func (d *delivery) write(ctx context.Context, items []item, as func(item) salesforce.Record, send call) []item {
-	var unborn []item
+// refused because they are no longer new, and those that were made although
+// they had been there.
+func (d *delivery) write(ctx context.Context, items []item, as func(item) salesforce.Record, send call) (unborn, reborn []item) {
 	for _, chunk := range chunks(items, as) {
 		rows, err := send(ctx, chunk.records)
 		for i, it := range chunk.items {
@@ -186,9 +194,12 @@ func (d *delivery) write(ctx context.Context, items []item, as func(item) salesf
 			if it.ID == "" && len(it.Birth) > 0 && rows[i].Err != nil && rows[i].Err.Status == notNow {
 				unborn = append(unborn, it)
 			}
+			if rows[i].Created && len(it.Known) > 0 {
+				reborn = append(reborn, it)
+			}
 		}
 	}
-	return unborn
+	return unborn, reborn
 }
 
 func (d *delivery) fail(it item, err error) {

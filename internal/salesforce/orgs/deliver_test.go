@@ -47,6 +47,27 @@ func TestSupersededAnswerIsNotWritten(t *testing.T) {
 	}
 }
 
+// A record that was deleted there is made anew by the edit of a registration,
+// with the status that Salesforce was taken to have.
+func TestRecordMadeAnewHasItsStatus(t *testing.T) {
+	f, o := newFake(t, "turnout", nil)
+	batch := registrations(2)
+	for i := range batch {
+		batch[i].Told, batch[i].Revision = batch[i].Status, 2
+	}
+	f.rows["Turnout_Registration__c/key-0"] = map[string]any{"Status__c": "Cancelled"}
+	receipts, err := o.Deliver(t.Context(), event, nil, batch)
+	if err != nil || receipts[0].Code != "" || receipts[1].Code != "" {
+		t.Fatalf("%+v %v", receipts, err)
+	}
+	if got := f.rows["Turnout_Registration__c/key-0"]["Status__c"]; got != "Cancelled" {
+		t.Errorf("an organiser's cancellation became %v", got)
+	}
+	if got := f.rows["Turnout_Registration__c/key-1"]["Status__c"]; got != "Registered" {
+		t.Errorf("the record that was made anew has status %v", got)
+	}
+}
+
 // A refused call says nothing of the single records it held.
 func TestReceiptsOfAWholeCallSaySo(t *testing.T) {
 	f, o := newFake(t, "campaign", nil)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -126,8 +127,11 @@ func (f *fake) collection(w http.ResponseWriter, r *http.Request, path []string)
 			results[i] = fmt.Sprintf(`{"success":false,"errors":[{"statusCode":%q,"message":"about Ada","fields":[]}]}`, status)
 			continue
 		}
+		if old {
+			record = merged(f.rows[object+"/"+key], record)
+		}
 		f.rows[object+"/"+key] = record
-		results[i] = fmt.Sprintf(`{"id":"a06%012d","success":true,"errors":[]}`, len(key))
+		results[i] = fmt.Sprintf(`{"id":"a06%012d","success":true,"errors":[],"created":%t}`, len(key), !old)
 	}
 	if len(body.Records) > 0 && f.lose == body.Records[0]["attributes"].(map[string]any)["type"] {
 		f.lose = ""
@@ -136,6 +140,13 @@ func (f *fake) collection(w http.ResponseWriter, r *http.Request, path []string)
 		return
 	}
 	_, _ = io.WriteString(w, "["+strings.Join(results, ",")+"]")
+}
+
+// merged is a record after an update: fields that were not sent stay.
+func merged(old, sent map[string]any) map[string]any {
+	all := maps.Clone(old)
+	maps.Copy(all, sent)
+	return all
 }
 
 func (f *fake) count(object string) (n int) {

@@ -130,6 +130,36 @@ func TestP1FailedCommitIsUnknownToAll(t *testing.T) {
 	}
 }
 
+// P8: forgetting that was not committed counts nothing, so that nobody takes it
+// for done.
+func TestP8FailedForgetCountsNothing(t *testing.T) {
+	var opened atomic.Pointer[Store]
+	var fail atomic.Bool
+	s := openStore(t, filepath.Join(t.TempDir(), "turnout.db"), func(o *Options) {
+		o.step = func(name string) {
+			if name == "written" && fail.Load() {
+				if err := opened.Load().session.exec("ROLLBACK"); err != nil { // so that COMMIT fails
+					t.Error(err)
+				}
+			}
+		}
+	})
+	opened.Store(s)
+	defer s.Close()
+	prepare(t, s, 100)
+	mustAccept(t, s, 1)
+	person := acceptance(1).DataKey.Person
+	fail.Store(true)
+	f, err := s.Forget(t.Context(), acme, person, start)
+	if turnout.CodeOf(err) != turnout.CodeUnknown || f != (turnout.Forgotten{}) {
+		t.Errorf("a failed commit answers %+v, %v", f, err)
+	}
+	fail.Store(false)
+	if f, err = s.Forget(t.Context(), acme, person, start); err != nil || f.Registrations != 1 {
+		t.Errorf("asked again: %+v, %v", f, err)
+	}
+}
+
 // together makes n calls that share one commit: the writer is held until all
 // of them wait. before is done while they do.
 func together(t *testing.T, s *Store, n int, call func(i int) error, before func()) []error {

@@ -23,6 +23,7 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.
 			FROM busy WHERE busy.lane IS NOT NULL)
 		SELECT l.lane, o.org, l.event, l.lease_until > ?1, l.not_before > ?1,
 			(SELECT count(*) FROM (SELECT 1 FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 LIMIT ?2)),
+			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 ORDER BY r.due_at LIMIT ?2)), 0),
 			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT ?2)), 0)
 		FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`, millis(now), count)
 	if err != nil {
@@ -32,11 +33,11 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.
 	var all []turnout.LaneStatus
 	for rows.Next() {
 		var l turnout.LaneStatus
-		var oldest int64
-		if err := rows.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &oldest); err != nil {
+		var due, oldest int64
+		if err := rows.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest); err != nil {
 			return nil, wrap("list lanes", err)
 		}
-		l.Oldest = timeOf(oldest)
+		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
 		all = append(all, l)
 	}
 	return all, wrap("list lanes", rows.Err())
@@ -112,9 +113,9 @@ func (t *tx) settle(org int64, o turnout.Outcome) error {
 	var err error
 	switch o.Result {
 	case turnout.ResultDone:
-		err = t.exec(`UPDATE registrations SET delivered = ?3, record = ?4, attempts = 0,
+		err = t.exec(`UPDATE registrations SET delivered = ?3, record = ?4, told = ?5, attempts = 0,
 			due_at = CASE WHEN revision = ?3 THEN NULL ELSE due_at END WHERE org = ?1 AND key = ?2 AND delivered <= ?3 AND revision >= ?3`,
-			org, string(o.Key), o.Revision, o.Record)
+			org, string(o.Key), o.Revision, o.Record, string(o.Status))
 	case turnout.ResultRetry:
 		attempt := 1
 		if o.Blameless {

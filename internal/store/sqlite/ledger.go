@@ -22,6 +22,8 @@ type ledger struct {
 	open                bool
 	opens, closes, ends int64
 	pools               map[turnout.Pool]*counter
+	// promote is when seats may have come free for the waitlist; zero for not.
+	promote time.Time
 }
 
 type counter struct {
@@ -181,7 +183,8 @@ func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time
 		}
 		l.open, l.opens, l.closes, l.ends = led.Open, millis(led.Opens), millis(led.Closes), millis(led.Ends)
 		l.setPools(led.Pools)
-		return t.promote(l, now)
+		l.promoteAt(now)
+		return nil
 	})
 }
 
@@ -260,9 +263,7 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 				}
 			}
 			l.settleExcess()
-			if err := t.promote(l, now); err != nil {
-				return err
-			}
+			l.promoteAt(now)
 		}
 		return nil
 	})

@@ -100,8 +100,9 @@ func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Da
 
 // Forget destroys a person's data key and everything that was sealed with it,
 // cancels what they still held, leaves a tombstone and tells every instance.
-// It may be repeated. What it answers are counts. While somebody reads what is
-// to be overwritten, the write-ahead log still holds the key; see Scrub.
+// It may be repeated. What it answers are counts, all zero with an error. While
+// somebody reads what is to be overwritten, the write-ahead log still holds the
+// key; see Scrub.
 func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
 	var f turnout.Forgotten
 	forget := func(t *tx) error {
@@ -115,8 +116,10 @@ func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.Pe
 		}
 		return t.appendChange(turnout.Change{Kind: turnout.ChangePerson, Org: org, ID: person.String(), At: at})
 	}
-	err := s.hand(ctx, "forget person", &job{apply: forget, scrub: true})
-	return f, err
+	if err := s.hand(ctx, "forget person", &job{apply: forget, scrub: true}); err != nil {
+		return turnout.Forgotten{}, err // what was counted was not committed
+	}
+	return f, nil
 }
 
 func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
@@ -134,9 +137,8 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 		return f, err
 	}
 	f.Registrations = len(held)
-	// All of them are erased before anybody is promoted: the person must not be
-	// given a place by their own cancellation.
-	free := map[*ledger]bool{}
+	// Whoever is promoted into these seats is so once all of them are erased: the
+	// person must not be given a place by their own cancellation.
 	for _, r := range held {
 		l, err := t.erase(org, r, at)
 		if err != nil {
@@ -144,12 +146,7 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 		}
 		if r.Status.Holds() {
 			f.SeatsReturned++
-			free[l] = true
-		}
-	}
-	for l := range free {
-		if err := t.promote(l, at); err != nil {
-			return f, err
+			l.promoteAt(at)
 		}
 	}
 	return f, nil
@@ -161,12 +158,19 @@ func (t *tx) ofPerson(org int64, person turnout.PersonID) ([]turnout.Registratio
 }
 
 // erase leaves of a registration what counts seats and nothing that names
-// anybody, the blind index included.
+// anybody, the blind index included. Where Salesforce has it, that it is
+// cancelled stays to be delivered, so that both sides count the same seats (P2).
 func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger, error) {
-	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = NULL, link = NULL,
-		fingerprint = zeroblob(16), person = zeroblob(16), delivered = revision, changed_at = ?3,
-		status = CASE WHEN status IN ('registered', 'waitlisted') THEN 'cancelled' ELSE status END WHERE org = ?1 AND key = ?2`,
-		org, string(r.Key), millis(at))
+	status, revision, delivered, due := r.Status, r.Revision, r.Revision, any(nil)
+	if r.Status.Holds() {
+		status = turnout.StatusCancelled
+		if r.Delivered > 0 {
+			revision, delivered, due = r.Revision+1, r.Delivered, millis(at)
+		}
+	}
+	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = ?7, link = NULL,
+		fingerprint = zeroblob(16), person = zeroblob(16), status = ?4, revision = ?5, delivered = ?6, attempts = 0, changed_at = ?3
+		WHERE org = ?1 AND key = ?2`, org, string(r.Key), millis(at), string(status), revision, delivered, due)
 	if err != nil {
 		return nil, fmt.Errorf("erase registration: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
-	r.revision, r.delivered, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
+	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
 	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
 
@@ -24,7 +24,7 @@ func scanRegistration(row scanner) (turnout.Registration, error) {
 	var parkedCode sql.NullString
 	var accepted, changed int64
 	err := row.Scan(&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
-		&r.Revision, &r.Delivered, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded)
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded)
 	if err != nil {
 		return r, err
 	}
@@ -89,7 +89,7 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		if err != nil {
 			return err
 		}
-		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, due_at = ?3, changed_at = ?3
+		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = ?3, changed_at = ?3
 			WHERE org = ?1 AND parked_code IS NOT NULL AND (?2 = '' OR key = ?2)`, num, string(key), millis(now))
 		return err
 	})
@@ -104,8 +104,8 @@ func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		if err != nil {
 			return err
 		}
-		return t.exec("UPDATE registrations SET due_at = ?3 WHERE org = ?1 AND key = ?2 AND due_at IS NULL AND parked_code IS NULL AND sealed IS NOT NULL",
-			num, string(key), millis(now))
+		return t.exec(`UPDATE registrations SET due_at = ?3, told = '' WHERE org = ?1 AND key = ?2 AND due_at IS NULL AND parked_code IS NULL
+			AND (sealed IS NOT NULL OR person = zeroblob(16))`, num, string(key), millis(now))
 	})
 }
 

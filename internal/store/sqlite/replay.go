@@ -177,9 +177,7 @@ func (t *tx) recount(now time.Time) (wrong []string, err error) {
 			}
 		}
 		l.settleExcess()
-		if err := t.promote(l, now); err != nil {
-			return nil, err
-		}
+		l.promoteAt(now)
 	}
 	return wrong, nil
 }

@@ -41,7 +41,7 @@ func (t *tx) revise(v turnout.Revision) (turnout.Registration, error) {
 	if r.Revision != v.From {
 		return r, turnout.Errorf(turnout.CodeConflict, "revise registration", "it was changed meanwhile")
 	}
-	if r.Person.IsZero() && v.Source == turnout.SourceRegistrant {
+	if r.Person.IsZero() {
 		return r, turnout.Errorf(turnout.CodeForgotten, "revise registration", "its registrant was forgotten")
 	}
 	l, err := t.ledger(org, r.Event)
@@ -52,14 +52,25 @@ func (t *tx) revise(v turnout.Revision) (turnout.Registration, error) {
 	if err != nil {
 		return r, err
 	}
+	waited := r.Status == turnout.StatusWaitlisted || to == turnout.StatusWaitlisted
+	if v.Source == turnout.SourceSalesforce && (to != r.Status || r.Delivered == r.Revision) {
+		r.Told = to
+	}
 	l.move(&r, to, v)
 	if err := t.writeRevision(org, &r, v); err != nil {
 		return r, err
 	}
-	if err := t.promote(l, v.At); err != nil || r.Status != turnout.StatusWaitlisted {
-		return r, err
+	if !waited && !l.anybodyWaits() {
+		return r, nil
+	}
+	l.promoteAt(v.At)
+	if r.Status != turnout.StatusWaitlisted {
+		return r, nil
 	}
 	// The waitlist may just have come to it.
+	if err := t.promote(l); err != nil {
+		return r, err
+	}
 	return t.registration(org, v.Key)
 }
 
@@ -142,9 +153,9 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revisio
 	}
 	parkedCode, parkedText, parkedAt := parkedColumns(r.Parked)
 	err = t.exec(`UPDATE registrations SET status = ?3, claims = ?4, sealed = ?5, attendance = ?6, revision = ?7, attempts = ?8,
-		due_at = ?9, parked_code = ?10, parked_text = ?11, parked_at = ?12, changed_at = ?13 WHERE org = ?1 AND key = ?2`,
+		due_at = ?9, parked_code = ?10, parked_text = ?11, parked_at = ?12, changed_at = ?13, told = ?14 WHERE org = ?1 AND key = ?2`,
 		org, string(r.Key), string(r.Status), string(claims), r.Sealed, string(r.Attendance), r.Revision, r.Attempts,
-		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt))
+		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt), string(r.Told))
 	if err != nil {
 		return fmt.Errorf("write revision: %w", err)
 	}
@@ -155,9 +166,12 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revisio
 // that does not fit waits at the pools that are short for it, and keeps
 // everybody behind it off those, so that a large party is not overtaken for ever.
 //
-// It counts the waiting anew, so it is called after every change but an
-// accept, which only adds to the end of the line.
-func (t *tx) promote(l *ledger, at time.Time) error {
+// It counts the waiting anew, which takes as long as the line is. So it is
+// called once for all changes of a transaction, before the commit; until then
+// what came free is kept for the line, since Waiting still stands.
+func (t *tx) promote(l *ledger) error {
+	at := l.promote
+	l.promote = time.Time{}
 	queue, err := t.waitlist(l.lane)
 	if err != nil {
 		return err
@@ -175,6 +189,23 @@ func (t *tx) promote(l *ledger, at time.Time) error {
 		}
 	}
 	return nil
+}
+
+// promoteAt asks for a look at the waitlist before the commit.
+func (l *ledger) promoteAt(at time.Time) {
+	if at.After(l.promote) {
+		l.promote = at
+	}
+}
+
+// anybodyWaits reports whether some pool is short for somebody in line.
+func (l *ledger) anybodyWaits() bool {
+	for _, c := range l.pools {
+		if c.Waiting > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *ledger) nobodyWaits() {

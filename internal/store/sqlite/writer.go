@@ -247,6 +247,11 @@ func (t *tx) run(jobs []*job, errs []error) error {
 		}
 	}
 	for _, l := range t.ledgers {
+		if !l.promote.IsZero() {
+			if err := t.promote(l); err != nil {
+				return err
+			}
+		}
 		if err := l.flush(t); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 func laneTests() map[string]func(*env) {
 	return map[string]func(*env){
 		"ListsWhatIsDue":                testLanesDue,
+		"P4DueSince":                    testLanesDueSince,
 		"P4OneHolderAtATime":            testLanesExclusive,
 		"P4ManyClaimantsOneWins":        testLanesRace,
 		"P1LateHolderChangesNothing":    testLanesFencing,
@@ -42,6 +43,23 @@ func due(all []turnout.LaneStatus) []turnout.LaneStatus {
 	return slices.DeleteFunc(all, func(l turnout.LaneStatus) bool { return l.Waiting == 0 || l.Resting })
 }
 
+// testLanesDueSince: one that waits for another try makes no other go early.
+func testLanesDueSince(e *env) {
+	e.publish(pools(50)...)
+	stuck := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	lease := e.claim("one")
+	again := e.now.Add(time.Hour)
+	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{{Key: stuck.Key, Revision: 1, Result: turnout.ResultRetry, RetryAt: again}}, time.Time{}))
+	fresh := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	if l := e.lanes(); len(l) != 1 || l[0].Waiting != 1 || !l[0].Due.Equal(fresh.ChangedAt) || !l[0].Oldest.Equal(stuck.ChangedAt) {
+		e.Errorf("got %+v, want due since %v, the oldest of %v", l, fresh.ChangedAt, stuck.ChangedAt)
+	}
+	all, err := e.Lanes(e.ctx, again, 100)
+	if e.ok(err); len(all) != 1 || all[0].Waiting != 2 || !all[0].Due.Equal(stuck.ChangedAt) {
+		e.Errorf("once it is due again: %+v", all)
+	}
+}
+
 // claim leases the one lane that is due.
 func (e *env) claim(owner string) turnout.Lease {
 	e.Helper()
@@ -57,7 +75,7 @@ func (e *env) claim(owner string) turnout.Lease {
 }
 
 func done(r turnout.Registration) turnout.Outcome {
-	return turnout.Outcome{Key: r.Key, Revision: r.Revision, Result: turnout.ResultDone, Record: "a01-" + string(r.Key)}
+	return turnout.Outcome{Key: r.Key, Revision: r.Revision, Status: r.Status, Result: turnout.ResultDone, Record: "a01-" + string(r.Key)}
 }
 
 // deliverAll delivers what is due.

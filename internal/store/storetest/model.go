@@ -164,7 +164,7 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 	switch {
 	case p.revision != v.From:
 		return turnout.CodeConflict
-	case p.erased && v.Source == turnout.SourceRegistrant:
+	case p.erased:
 		return turnout.CodeForgotten
 	case v.Source == turnout.SourceSalesforce || !v.Status.Holds():
 	case !p.status.Holds():
@@ -211,14 +211,20 @@ func (m *model) forget(person turnout.PersonID, at time.Time) (f turnout.Forgott
 			continue
 		}
 		f.Registrations++
-		if p.status.Holds() {
+		held := p.status.Holds()
+		if held {
 			f.SeatsReturned++
 			p.status = turnout.StatusCancelled
 			free[p.event] = true
 		}
 		p.erased, p.parked, p.due, p.link, p.fingerprint = true, false, time.Time{}, turnout.LinkID{}, turnout.Fingerprint{}
 		p.person = turnout.PersonID{}
-		p.delivered = p.revision
+		if held && p.delivered > 0 { // Salesforce is told
+			p.revision++
+			p.due = at
+		} else {
+			p.delivered = p.revision
+		}
 	}
 	for event := range free {
 		m.promote(event, at)
@@ -228,9 +234,6 @@ func (m *model) forget(person turnout.PersonID, at time.Time) (f turnout.Forgott
 
 func (m *model) settle(o turnout.Outcome) {
 	p := m.find(func(p *party) bool { return p.key == o.Key })
-	if p.erased {
-		return
-	}
 	same := p.revision == o.Revision && !p.due.IsZero()
 	switch {
 	case o.Result == turnout.ResultDone:

@@ -16,6 +16,7 @@ func peopleTests() map[string]func(*env) {
 		"Rewrap":                       testRewrap,
 		"P8Forget":                     testForget,
 		"P8ForgetPromotesTheWaitlist":  testForgetPromotes,
+		"P2ForgetTellsSalesforce":      testForgetDelivered,
 		"P8ForgetSomebodyUnknown":      testForgetUnknown,
 		"P8ForgottenMayComeBack":       testForgottenComesBack,
 		"P8DestroyedKeyStaysDestroyed": testDestroyedKey,
@@ -145,6 +146,34 @@ func testForgetPromotes(e *env) {
 	e.ok(err)
 	e.status(next.Key, turnout.StatusRegistered)
 	e.stands(turnout.PoolEvent, 1, 0)
+}
+
+// testForgetDelivered: Salesforce has the registration and hears that it is
+// cancelled. Nothing that it still says gives the forgotten person a seat again.
+func testForgetDelivered(e *env) {
+	e.publish(pools(1)...)
+	r := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	e.deliverAll()
+	_, err := e.Forget(e.ctx, acme, r.Person, e.tick())
+	e.ok(err)
+	_, err = e.revise(r.Key, func(v *turnout.Revision) {
+		v.Status, v.Source = turnout.StatusRegistered, turnout.SourceSalesforce
+	})
+	e.code(err, turnout.CodeForgotten)
+	e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	e.stands(turnout.PoolEvent, 1, 0)
+	got := e.read(r.Key)
+	if got.Status != turnout.StatusCancelled || got.Told != turnout.StatusRegistered || got.Revision != 2 || got.Delivered != 1 || got.Due.IsZero() || got.Sealed != nil {
+		e.Errorf("rests as %+v, want its cancellation due", got)
+	}
+	e.deliverAll()
+	if got := e.read(r.Key); got.Delivered != 2 || !got.Due.IsZero() {
+		e.Errorf("delivered as %+v", got)
+	}
+	e.ok(e.Resend(e.ctx, acme, r.Key, e.tick()))
+	if got := e.read(r.Key); got.Due.IsZero() {
+		e.Error("it cannot be told again")
+	}
 }
 
 func testForgetUnknown(e *env) {

@@ -22,6 +22,7 @@ func reviseTests() map[string]func(*env) {
 		"SalesforceRegistersOverTheLimit":   testReviseSalesforceOverLimit,
 		"SalesforceAfterAnotherThroughLink": testReviseSalesforceSecondOfLink,
 		"SalesforceWhileOursIsOnItsWay":     testReviseSalesforceMeetsOurs,
+		"P5ToldIsWhatSalesforceHas":         testTold,
 	}
 }
 
@@ -198,4 +199,31 @@ func testReviseSalesforceMeetsOurs(e *env) {
 	if got.Status != turnout.StatusCancelled || got.Delivered != 1 || got.Revision != 2 || got.Due.IsZero() {
 		e.Errorf("got %+v, want it cancelled and due again", got)
 	}
+}
+
+// testTold follows the status that Salesforce has: delivered, taken over, and
+// not known any more once a person or the mirror wants all of it sent again.
+func testTold(e *env) {
+	e.publish(pools(5)...)
+	r := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	told := func(want turnout.Status) {
+		e.Helper()
+		if got := e.read(r.Key); got.Told != want {
+			e.Errorf("Salesforce was told %q, want %q (it is %q)", got.Told, want, got.Status)
+		}
+	}
+	told("")
+	e.deliverAll()
+	told(turnout.StatusRegistered)
+	e.fromSalesforce(r.Key, turnout.StatusCancelled)
+	told(turnout.StatusCancelled)
+	e.fromSalesforce(r.Key, turnout.StatusRegistered)
+	e.cancel(r.Key)
+	told(turnout.StatusRegistered)
+	e.fromSalesforce(r.Key, turnout.StatusCancelled) // attended, say, while our cancel is on its way
+	told(turnout.StatusRegistered)
+	e.deliverAll()
+	told(turnout.StatusCancelled)
+	e.ok(e.Resend(e.ctx, acme, r.Key, e.tick()))
+	told("")
 }

@@ -55,6 +55,7 @@ type Deliveries interface {
 	Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error
 	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error)
 	Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error)
+	Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error
 }
 
 // Lanes are listed and leased.

@@ -84,6 +84,7 @@ CREATE TABLE registrations (
   sealed      BLOB,                   -- the details; NULL once shredded or forgotten
   revision    INTEGER NOT NULL,
   delivered   INTEGER NOT NULL,
+  told        TEXT NOT NULL DEFAULT '', -- the status that Salesforce has
   record      TEXT NOT NULL DEFAULT '',
   attempts    INTEGER NOT NULL DEFAULT 0,
   due_at      INTEGER,                -- NULL: nothing to deliver
