@@ -69,9 +69,8 @@ type Options struct {
 	Intake  Intake
 	Secrets hook.Secrets
 	Hints   hook.Hints
-	// HookOurs says whether this process took a hook first, of all instances;
-	// nil means that each remembers for itself.
-	HookOurs func(ctx context.Context, org turnout.OrgID, hook string, remember time.Duration) (bool, error)
+	// HookOurs is hook.Options.Ours.
+	HookOurs func(ctx context.Context, org turnout.OrgID, hook string, ttl time.Duration) (bool, error)
 	// Origin is the absolute origin of an org's public pages; nil means https
 	// on the org's first host, or http on ORG.localhost if it has none.
 	Origin func(*turnout.Org) string

@@ -33,8 +33,10 @@ func (in *instance) admin() (http.Handler, error) {
 // storeAnswers is the readiness check: pages come from memory, but without the
 // store no registration can be taken.
 func (in *instance) storeAnswers(ctx context.Context) error {
-	_, err := in.Store.LastChange(ctx)
-	return err
+	if _, err := in.Store.LastChange(ctx); err != nil {
+		return err
+	}
+	return in.Store.Ping(ctx)
 }
 
 // desk gathers what operators see.

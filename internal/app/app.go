@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,8 @@ import (
 type instance struct {
 	cfg config.Config
 	log *slog.Logger
+	// life tells this process from the one that had its name before.
+	life string
 
 	*Engines
 	cache    *cachedb.Cache
@@ -71,7 +74,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, 
 	if err != nil {
 		return nil, err
 	}
-	in := &instance{cfg: cfg, log: log, Engines: engines}
+	in := &instance{cfg: cfg, log: log, life: cfg.Instance + "/" + rand.Text(), Engines: engines}
 	if in.cache, err = cachedb.Open(ctx, cachedb.Options{Path: CachePath(cfg), Logger: log}); err != nil {
 		return nil, errors.Join(err, engines.Close())
 	}
@@ -191,9 +194,10 @@ func (in *instance) public() (http.Handler, error) {
 	}), nil
 }
 
-// hookOurs lets one instance of all take a hook.
-func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string, remember time.Duration) (bool, error) {
-	return in.Store.Turn(ctx, org, "hook/"+hook, in.cfg.Instance, time.Now(), remember)
+// hookOurs lets one process of all take a hook: not the next one under the same
+// name either.
+func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string, ttl time.Duration) (bool, error) {
+	return in.Store.Turn(ctx, org, "hook/"+hook, in.life, time.Now(), ttl)
 }
 
 func (in *instance) close() error {

@@ -149,12 +149,11 @@ func (s *salesforce) LinkRecords(_ context.Context, ids []string) ([]turnout.Lin
 	return out, nil
 }
 
-func (s *salesforce) RegistrationsSince(_ context.Context, since time.Time) ([]turnout.RegistrationCopy, time.Time, error) {
+func (s *salesforce) RegistrationsSince(_ context.Context, since time.Time, yield func([]turnout.RegistrationCopy) error) (time.Time, error) {
 	if err := s.call("RegistrationsSince", 0); err != nil {
-		return nil, since, err
+		return since, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	next := since
 	var out []turnout.RegistrationCopy
 	for _, c := range s.registrations {
@@ -163,7 +162,13 @@ func (s *salesforce) RegistrationsSince(_ context.Context, since time.Time) ([]t
 			next = latest(next, c.Modified)
 		}
 	}
-	return out, next, nil
+	s.mu.Unlock()
+	for page := range slices.Chunk(out, 1) {
+		if err := yield(page); err != nil {
+			return since, err
+		}
+	}
+	return next, nil
 }
 
 func (s *salesforce) Registrations(_ context.Context, ids []string) ([]turnout.RegistrationCopy, error) {

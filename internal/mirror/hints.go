@@ -83,14 +83,17 @@ func (m *Mirror) Hint(ctx context.Context, org turnout.OrgID, kind string, ids [
 	if i := slices.IndexFunc(ids, func(id string) bool { return !validRecordID(id) }); i >= 0 {
 		return turnout.Errorf(turnout.CodeInvalid, op, "id %d is no record id of 15 or 18 characters", i)
 	}
-	p := m.org(org)
-	if p == nil {
-		return &turnout.Error{Code: turnout.CodeUnavailable, Op: op, Detail: "the org is not mirrored here yet", RetryAfter: orgsEvery}
-	}
 	if k == hintPeople {
 		if err := m.o.Errands.AddErrands(ctx, org, ids); err != nil {
 			return err
 		}
+	}
+	p := m.org(org)
+	switch {
+	case p == nil && k == hintPeople:
+		return nil // whoever mirrors the org begins with its errands
+	case p == nil:
+		return &turnout.Error{Code: turnout.CodeUnavailable, Op: op, Detail: "the org is not mirrored here yet", RetryAfter: orgsEvery}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -37,7 +37,8 @@ type LinkSource interface {
 
 // RegistrationSource reads registration records.
 type RegistrationSource interface {
-	RegistrationsSince(ctx context.Context, since time.Time) ([]turnout.RegistrationCopy, time.Time, error)
+	// RegistrationsSince does as LinksSince.
+	RegistrationsSince(ctx context.Context, since time.Time, yield func([]turnout.RegistrationCopy) error) (time.Time, error)
 	Registrations(ctx context.Context, ids []string) ([]turnout.RegistrationCopy, error)
 	// HandCounts counts the seats of people whom organisers added by hand.
 	HandCounts(ctx context.Context, events []turnout.EventID) ([]turnout.HandCount, error)

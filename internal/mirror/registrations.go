@@ -24,24 +24,22 @@ func (p *orgMirror) pollRegistrations(ctx context.Context, source Source) error 
 	if err != nil {
 		return err
 	}
-	since := from.since
-	copies, next, err := source.RegistrationsSince(ctx, since)
+	p.seenRegistrations.begin(from.since.IsZero())
+	next, err := source.RegistrationsSince(ctx, from.since, func(copies []turnout.RegistrationCopy) error {
+		fresh := slices.DeleteFunc(copies, func(c turnout.RegistrationCopy) bool { return has(p.seenRegistrations, c) })
+		early, err := p.applyRegistrations(ctx, fresh)
+		for _, c := range early {
+			forget(p.seenRegistrations, c)
+		}
+		return err
+	})
+	if moved := p.moveCursor(ctx, trackRegistrations, from, next); moved != nil {
+		return moved
+	}
 	if err != nil {
 		return err
-	}
-	p.seenRegistrations.begin(since.IsZero())
-	fresh := slices.DeleteFunc(copies, func(c turnout.RegistrationCopy) bool { return has(p.seenRegistrations, c) })
-	early, err := p.applyRegistrations(ctx, fresh)
-	if err != nil {
-		return err
-	}
-	for _, c := range early {
-		forget(p.seenRegistrations, c)
 	}
 	p.seenRegistrations.end()
-	if err := p.moveCursor(ctx, trackRegistrations, from, next); err != nil {
-		return err
-	}
 	return p.countHands(ctx, source)
 }
 

@@ -38,12 +38,10 @@ type Options struct {
 	Org     func(*http.Request) (*turnout.Org, error)
 	Secrets Secrets
 	Hints   Hints
-	// Ours says whether this process is the one that took a hook, so that one
-	// which another instance took before is refused here too; nil means that
-	// each instance remembers for itself. A hook whose hint could not be queued
-	// may come again to the same instance. An error counts as yes: a hook is
-	// only a hint.
-	Ours func(ctx context.Context, org turnout.OrgID, hook string, remember time.Duration) (bool, error)
+	// Ours claims a hook for this process for a time, zero to give it back, and
+	// says whether no other instance has it; nil means that each instance
+	// remembers for itself. An error counts as yes: a hook is only a hint.
+	Ours func(ctx context.Context, org turnout.OrgID, hook string, ttl time.Duration) (bool, error)
 	// Logger gets refusals, without anything that was sent; nil means none.
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -99,20 +97,24 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]int{"queued": n}) // whoever went away does not need it
 }
 
-// take checks a hook and hands its hint on. The body is not looked into before
-// the signature was found right.
-// ours asks the other instances' memory.
-func (h *Hook) ours(ctx context.Context, org turnout.OrgID, d digest) bool {
+// underWay is how long a claim stands while the hint is being queued. Whoever
+// dies meanwhile does not keep the sender from getting it through later.
+const underWay = 15 * time.Second
+
+// ours claims a hook before all instances.
+func (h *Hook) ours(ctx context.Context, org turnout.OrgID, d digest, ttl time.Duration) bool {
 	if h.o.Ours == nil {
 		return true
 	}
-	ours, err := h.o.Ours(ctx, org, hex.EncodeToString(d[:16]), remember)
+	ours, err := h.o.Ours(ctx, org, hex.EncodeToString(d[:16]), ttl)
 	if err != nil {
 		h.o.Logger.Warn("hook: cannot ask whether another instance took it", "org", org, "error", err)
 	}
 	return ours || err != nil
 }
 
+// take checks a hook and hands its hint on. The body is not looked into before
+// the signature was found right.
 func (h *Hook) take(w http.ResponseWriter, r *http.Request, org turnout.OrgID) (int, error) {
 	signature, err := ParseSignature(r.Header.Get(Header))
 	if err != nil {
@@ -135,15 +137,17 @@ func (h *Hook) take(w http.ResponseWriter, r *http.Request, org turnout.OrgID) (
 		return 0, err
 	}
 	d := digestOf(signature.Stamp, body)
-	if !h.seen.add(org, d, now) || !h.ours(r.Context(), org, d) {
+	if !h.seen.add(org, d, now) || !h.ours(r.Context(), org, d, underWay) {
 		return 0, turnout.Errorf(turnout.CodeUnauthorized, "take hook", "this hook came in before; sign each one anew")
 	}
 	if err := h.o.Hints.Hint(r.Context(), org, hint.Type, hint.IDs); err != nil {
 		h.seen.drop(org, d)
+		h.ours(context.WithoutCancel(r.Context()), org, d, 0) // it may come again, to any instance
 		if code := turnout.CodeOf(err); code == turnout.CodeInternal || errors.Is(err, context.Canceled) {
 			return 0, turnout.Wrap(turnout.CodeUnavailable, "queue hint", err)
 		}
 		return 0, err
 	}
+	h.ours(context.WithoutCancel(r.Context()), org, d, remember)
 	return len(hint.IDs), nil
 }

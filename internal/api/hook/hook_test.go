@@ -77,6 +77,44 @@ func (d *desk) send(host, signature, body string) *httptest.ResponseRecorder {
 	return w
 }
 
+// claims is what all instances share.
+type claims map[string]string
+
+func (c claims) of(instance string) func(context.Context, turnout.OrgID, string, time.Duration) (bool, error) {
+	return func(_ context.Context, org turnout.OrgID, hook string, ttl time.Duration) (bool, error) {
+		name := string(org) + hook
+		if c[name] != "" && c[name] != instance {
+			return false, nil
+		}
+		if c[name] = instance; ttl <= 0 {
+			delete(c, name)
+		}
+		return true, nil
+	}
+}
+
+// P5: a hook that one instance could not queue gets through at another; one
+// that was taken is taken nowhere again.
+func TestP5HookIsTakenOnceByAllInstances(t *testing.T) {
+	shared := claims{}
+	one, two := newDesk(), newDesk()
+	one.hook.o.Ours, two.hook.o.Ours = shared.of("one"), shared.of("two")
+	signature := header("old-secret", noon, published)
+	one.fails = turnout.Errorf(turnout.CodeThrottled, "queue hint", "too many")
+	if w := one.send("acme.example.com", signature, published); w.Code != http.StatusTooManyRequests {
+		t.Fatalf("status %d", w.Code)
+	}
+	if w := two.send("acme.example.com", signature, published); w.Code != http.StatusAccepted {
+		t.Errorf("sent again to another instance: status %d: %s", w.Code, w.Body)
+	}
+	one.fails = nil
+	for _, d := range []*desk{one, two} {
+		if w := d.send("acme.example.com", signature, published); w.Code != http.StatusUnauthorized {
+			t.Errorf("a replay: status %d", w.Code)
+		}
+	}
+}
+
 func TestP5HookSignatures(t *testing.T) {
 	tests := []struct {
 		name, host, signature, body string

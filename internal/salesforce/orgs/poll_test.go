@@ -111,11 +111,19 @@ func TestBrokenPollKeepsToTheHorizon(t *testing.T) {
 	}
 }
 
+func collect(into *[]turnout.RegistrationCopy) func([]turnout.RegistrationCopy) error {
+	return func(page []turnout.RegistrationCopy) error {
+		*into = append(*into, page...)
+		return nil
+	}
+}
+
 func TestRegistrationsSince(t *testing.T) {
 	f, o := newFake(t, "campaign", map[string]string{"SELECT": `{"totalSize":2,"done":true,"records":[
 		{"Id":"00v000000000001","Turnout_Key__c":"k","CampaignId":"701000000000001","Status":"Responded","SystemModstamp":"2027-01-01T00:00:00.000+0000"},
 		{"Id":"00v000000000002","Turnout_Key__c":"l","CampaignId":"701000000000001","Status":"Sent","SystemModstamp":"2027-01-02T00:00:00.000+0000"}]}`})
-	got, next, err := o.RegistrationsSince(t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	var got []turnout.RegistrationCopy
+	next, err := o.RegistrationsSince(t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), collect(&got))
 	if err != nil || len(got) != 1 || got[0].Status != turnout.StatusRegistered || got[0].Key != "k" || !next.Equal(time.Date(2027, 1, 2, 0, 0, 0, 1e6, time.UTC)) {
 		t.Errorf("%+v %v %v", got, next, err)
 	}
@@ -130,7 +138,8 @@ func TestDeletedRecordIsACancellation(t *testing.T) {
 		{"Id":"a06000000000001","IsDeleted":true,"Idempotency_Key__c":"k","Event__c":"a00000000000001","Status__c":"Approved","Revision__c":2,"SystemModstamp":"2027-01-01T00:00:00.000+0000"}]}`})
 	for name, read := range map[string]func(context.Context) ([]turnout.RegistrationCopy, error){
 		"poll": func(ctx context.Context) ([]turnout.RegistrationCopy, error) {
-			copies, _, err := o.RegistrationsSince(ctx, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+			var copies []turnout.RegistrationCopy
+			_, err := o.RegistrationsSince(ctx, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), collect(&copies))
 			return copies, err
 		},
 		"hint": func(ctx context.Context) ([]turnout.RegistrationCopy, error) {

@@ -10,10 +10,13 @@ import (
 )
 
 // RegistrationsSince fetches what changed on registrations at or after since
-// (all, if it is zero), Turnout's own writes among them. Invites that nobody
-// answered are left out; a deleted record comes as cancelled. The time is where
-// the next poll starts.
-func (o *Org) RegistrationsSince(ctx context.Context, since time.Time) ([]turnout.RegistrationCopy, time.Time, error) {
+// (all, if it is zero), Turnout's own writes among them, and yields it in lists
+// of at most 2,000 in the order of change. Invites that nobody answered are left
+// out; a deleted record comes as cancelled.
+//
+// The time is where the next poll starts, after an error as well: what was
+// yielded is not read again.
+func (o *Org) RegistrationsSince(ctx context.Context, since time.Time, yield func([]turnout.RegistrationCopy) error) (time.Time, error) {
 	g := o.m.Registration
 	soql := "SELECT " + strings.Join(g.Columns(), ",") + " FROM " + g.Object +
 		" WHERE (" + g.Key + " != null OR " + g.Fields["status"] + " IN (" + salesforce.QuoteAll(g.Known()) + "))"
@@ -21,19 +24,26 @@ func (o *Org) RegistrationsSince(ctx context.Context, since time.Time) ([]turnou
 		soql += " AND " + after(since)
 	}
 	at := o.cursor(since, settle)
-	var out []turnout.RegistrationCopy
-	for r, err := range o.client.Query(ctx, salesforce.AndDeleted, soql+" ORDER BY SystemModstamp, Id") {
+	for page, err := range o.client.Pages(ctx, salesforce.AndDeleted, soql+" ORDER BY SystemModstamp, Id") {
 		if err != nil {
-			return nil, since, err
+			return at.broken(), err
 		}
-		if t, ok := r.Time("SystemModstamp"); ok {
-			at.see(t)
+		var copies []turnout.RegistrationCopy
+		for _, r := range page.Records {
+			if copied, ok := g.Read(r); ok {
+				copies = append(copies, copied)
+			}
 		}
-		if copied, ok := g.Read(r); ok {
-			out = append(out, copied)
+		if err := yield(copies); err != nil {
+			return at.broken(), err
+		}
+		for _, r := range page.Records {
+			if t, ok := r.Time("SystemModstamp"); ok {
+				at.see(t)
+			}
 		}
 	}
-	return out, at.next(), nil
+	return at.next(), nil
 }
 
 // Registrations fetches registrations by their record ids, in no promised

@@ -29,6 +29,11 @@ func (s *Store) do(ctx context.Context, op string, apply func(*tx) error) error 
 	return s.hand(ctx, op, &job{apply: apply})
 }
 
+// Ping tells whether the writer gets its turn: registrations can be taken.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.do(ctx, "reach the writer", func(*tx) error { return nil })
+}
+
 func (s *Store) hand(ctx context.Context, op string, j *job) error {
 	err := s.writer.Do(ctx, j)
 	if errors.Is(err, groupcommit.ErrClosed) {
@@ -76,7 +81,7 @@ func aboutOneJob(err error) bool {
 // errs. An error means that nothing was committed, or CodeUnknown.
 func (s *Store) transact(jobs []*job, errs []error) error {
 	if err := s.turn.lock(); err != nil {
-		return turnout.Wrap(turnout.CodeUnavailable, "take the writer's turn", err)
+		return turnout.Wrap(turnout.CodeUnavailable, "write", err)
 	}
 	defer s.turn.unlock()
 	if s.session == nil {
