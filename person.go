@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/mail"
 	"strings"
+	"unicode"
 )
 
 // Person is all that Turnout keeps of a person besides what they answer
@@ -65,6 +66,23 @@ func ValidEmail(s string) bool {
 	}
 	at := strings.LastIndexByte(s, '@')
 	local, domain := s[:at], s[at+1:]
-	return !strings.ContainsAny(local, `" ()<>,;:\[]`) && strings.Contains(domain, ".") &&
-		!strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".") && !strings.Contains(domain, "..")
+	return !strings.ContainsAny(local, `" ()<>,;:\[]`) && !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) && validDomain(domain)
+}
+
+// validDomain takes at least two labels of letters, digits and inner hyphens:
+// Salesforce knows international names in their ASCII form alone.
+func validDomain(s string) bool {
+	labels := strings.Split(s, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+				return false
+			}
+		}
+	}
+	return len(labels) > 1
 }

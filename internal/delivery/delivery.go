@@ -127,6 +127,10 @@ const (
 	breath = 40 * time.Millisecond
 )
 
+// ahead is how much before its time a registration goes out, so that it is in
+// Salesforce by then: the next look, and a call of usual length.
+const ahead = look + breath + 500*time.Millisecond
+
 // Run delivers until ctx ends, then lets calls that are under way finish, for
 // at most callTimeout.
 func (d *Delivery) Run(ctx context.Context) error {
@@ -171,8 +175,7 @@ func (d *Delivery) Step(ctx context.Context) error {
 	d.note(lanes)
 	rand.Shuffle(len(lanes), func(i, j int) { lanes[i], lanes[j] = lanes[j], lanes[i] })
 	for _, lane := range lanes {
-		// Whoever would have waited too long by the next look goes now.
-		age := now.Add(look + breath).Sub(lane.Due)
+		age := now.Add(ahead).Sub(lane.Due)
 		n := min(d.o.Policy.Batch(lane.Waiting, age), d.size(lane.ID))
 		if n == 0 || lane.Leased || lane.Resting {
 			continue

@@ -158,7 +158,9 @@ func (p *orgMirror) settle(name string, err error) time.Duration {
 
 // backoff is how long to wait after a failure. An org that is away is tried
 // at least once per poll interval, so that it is current soon after it is
-// back. One that asks for less is left alone for up to fifteen minutes.
+// back. One that asks for less is left alone for up to fifteen minutes, and one
+// whose budget is used up for two intervals: Allow lets nothing through meanwhile
+// but the call that asks whether it still is.
 func backoff(f failure, asked, every time.Duration) time.Duration {
 	doubled := func(first, last time.Duration) time.Duration { return min(last, first<<min(f.inARow-1, 20)) }
 	delay := doubled(every/30, every)
@@ -166,7 +168,7 @@ func backoff(f failure, asked, every time.Duration) time.Duration {
 	case turnout.CodeThrottled:
 		delay = doubled(every/2, 15*every)
 	case turnout.CodeExhausted:
-		delay = doubled(every, 15*every)
+		delay = doubled(every/2, 2*every)
 	}
 	return max(asked, delay-jitter(delay/2))
 }
