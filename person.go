@@ -66,7 +66,7 @@ func ValidEmail(s string) bool {
 	}
 	at := strings.LastIndexByte(s, '@')
 	local, domain := s[:at], s[at+1:]
-	return !strings.ContainsAny(local, `" ()<>,;:\[]`) && !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) && validDomain(domain)
+	return len(local) <= 64 && !strings.ContainsAny(local, `" ()<>,;:\[]`) && !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) && validDomain(domain)
 }
 
 // validDomain takes at least two labels of letters, digits and inner hyphens:
@@ -84,5 +84,5 @@ func validDomain(s string) bool {
 			}
 		}
 	}
-	return len(labels) > 1
+	return len(labels) > 1 && len(labels[len(labels)-1]) > 1
 }

@@ -4,8 +4,9 @@
 // It promises that an engine that passes takes seats right under any order of
 // operations (P2, random operations against a model in memory), answers every
 // repeat with the first registration (P1), hands lanes out to one holder at a
-// time (P4), and forgets (P8). What only an engine can show, such as what
-// survives a kill, is in that engine's own tests.
+// time (P4), forgets (P8), and loses nothing acknowledged when its process is
+// killed after any durable step. Kills within a step are in the engine's own
+// tests, since only it knows where those are.
 package storetest
 
 import (
@@ -109,7 +110,13 @@ type Errander interface {
 // Run runs the suite. open opens the store that lives in dir; called again
 // for the same dir, it gives another handle on the same store, as another
 // process has. The suite closes what it opens.
+//
+// Some tests kill a process: the test that calls Run, alone, is run again in
+// one, so it must do nothing before Run.
 func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
+	if beChild(t, open) {
+		return
+	}
 	for _, part := range []struct {
 		name  string
 		tests map[string]func(*env)
@@ -131,4 +138,9 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 			}
 		})
 	}
+	t.Run("Killed", func(t *testing.T) {
+		for name, test := range killedTests(open) {
+			t.Run(name, test)
+		}
+	})
 }
