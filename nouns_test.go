@@ -104,7 +104,7 @@ func TestPlainForms(t *testing.T) {
 			t.Errorf("org %q", id)
 		}
 	}
-	for mail, want := range map[string]bool{"ä@example.com": false, "a@exämple.com": false, "a@xn--exmple-cua.com": true, "a@-x.com": false, "a@x_y.com": false, 
+	for mail, want := range map[string]bool{"ä@example.com": false, "a@exämple.com": false, "a@xn--exmple-cua.com": true, "a@-x.com": false, "a@x_y.com": false,
 		"a@example.com": true, "a.b+c@sub.example.com": true, "a@b": false, "a@.com": false, "a@b.": false, "a b@example.com": false,
 		`"x y"@example.com`: false, "a@b..example.com": false, "@example.com": false,
 	} {

@@ -50,6 +50,13 @@ type DataKey struct {
 	Stored bool
 }
 
+// Rewrapped is a data key whose wrapped form is to be replaced.
+type Rewrapped struct {
+	DataKey
+	// Anew is the same key under the org's current one.
+	Anew []byte
+}
+
 // FoldEmail is the form of an address by which people are told apart: trimmed
 // and in lower case.
 func FoldEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -24,7 +24,6 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/endpoint"
 	"github.com/turnout-events/turnout/internal/api/hook"
-	"github.com/turnout-events/turnout/internal/api/problem"
 	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/intake"
 )
@@ -122,9 +121,6 @@ const about = "Events, registrations and personal links of the organisation whos
 
 // Handler serves /api/… and /hooks/salesforce.
 func (a *API) Handler() http.Handler { return a.served }
-
-// Status is the HTTP status of a code; 500 for one that is not known.
-func Status(code turnout.Code) int { return problem.Status(code) }
 
 // org finds the org by the request's host.
 func (a *API) org(r *http.Request) (*turnout.Org, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api"
+	"github.com/turnout-events/turnout/internal/api/problem"
 )
 
 const (
@@ -120,7 +121,7 @@ func TestRefusalsOfIntake(t *testing.T) {
 		d := newDesk()
 		d.fails = &turnout.Error{Code: code, Op: "accept", Fields: []turnout.FieldError{{Field: "email", Message: "Enter it"}}}
 		w := send(d.handler(t), "POST", registrations, ada, "Idempotency-Key: order-1")
-		if w.Code != api.Status(code) || read(t, w)["code"] != string(code) || read(t, w)["errors"] == nil {
+		if w.Code != problem.Status(code) || read(t, w)["code"] != string(code) || read(t, w)["errors"] == nil {
 			t.Errorf("%s: %d %s", code, w.Code, w.Body)
 		}
 		if waits := w.Code == 503 || w.Code == 429; waits != (w.Header().Get("Retry-After") == "60") {

@@ -16,6 +16,10 @@ import (
 // and memory stays small.
 const flushEvery = 500
 
+// flushPatience is how long a reader may take for that many. The sheet as a
+// whole may take as long as it needs.
+const flushPatience = time.Minute
+
 // export streams registrations as CSV. The header line goes out with the first
 // row, so that an org which does not exist is a problem and not an empty file.
 func (a *Admin) export(c *endpoint.Call) (endpoint.Reply, error) {
@@ -114,8 +118,10 @@ func (s *sheet) finish() error {
 
 func (s *sheet) flush() error {
 	s.pending = 0
+	rc := http.NewResponseController(s.w) // a writer that cannot is a test's
+	_ = rc.SetWriteDeadline(time.Now().Add(flushPatience))
 	s.csv.Flush()
-	_ = http.NewResponseController(s.w).Flush() // a writer that cannot is a test's
+	_ = rc.Flush()
 	return s.csv.Error()
 }
 

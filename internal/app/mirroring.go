@@ -23,7 +23,7 @@ func (in *instance) newMirror() error {
 			_, err := in.erasure.Forget(ctx, org, email)
 			return err
 		},
-		Allow: func(org turnout.OrgID) bool { return in.targets.affords(org, time.Now()) }, Noted: in.links.TakeNoted,
+		Allow: func(org turnout.OrgID) bool { return in.targets.affords(org, time.Now()) },
 		Owner: in.cfg.Instance, Logger: in.log, Every: in.cfg.Mirror.Every,
 	})
 	return nil

@@ -120,12 +120,14 @@ func (d *Desk) RotateOrgKey(ctx context.Context, org turnout.OrgID) (int, error)
 			return done, err
 		}
 		after = keys[len(keys)-1].Person
-		for i := range keys {
-			if keys[i].Wrapped, err = ring.Rewrap(seal.Subject(keys[i].Person), keys[i].Wrapped); err != nil {
+		anew := make([]turnout.Rewrapped, len(keys))
+		for i, k := range keys {
+			anew[i].DataKey = k
+			if anew[i].Anew, err = ring.Rewrap(seal.Subject(k.Person), k.Wrapped); err != nil {
 				return done, fmt.Errorf("rewrap data keys of %s: %w", org, err)
 			}
 		}
-		if err := d.Store.Rewrap(ctx, org, keys); err != nil {
+		if err := d.Store.Rewrap(ctx, org, anew); err != nil {
 			return done, err
 		}
 		done += len(keys)

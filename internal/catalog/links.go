@@ -56,7 +56,6 @@ type Links struct {
 	o       LinksOptions
 	recent  *recent
 	unknown *unknown
-	noted   *noted
 	flight  singleflight.Group
 	// epoch counts what was heard of the feed, so that what was read before
 	// is neither kept nor shared after.
@@ -81,11 +80,11 @@ func NewLinks(o LinksOptions) *Links {
 	if o.Bytes == 0 {
 		o.Bytes = 64 << 20
 	}
-	return &Links{o: o, recent: newRecent(o.Bytes), unknown: newUnknown(), noted: newNoted()}
+	return &Links{o: o, recent: newRecent(o.Bytes), unknown: newUnknown()}
 }
 
 // Open opens the link that a token stands for. An unknown token is
-// CodeNotFound and is noted for the mirror; a link whose person was forgotten
+// CodeNotFound, and so it stays until the mirror brings it; a link whose person was forgotten
 // is CodeForgotten.
 func (l *Links) Open(ctx context.Context, org turnout.OrgID, token string) (Link, error) {
 	const op = "open link"
@@ -101,7 +100,6 @@ func (l *Links) Open(ctx context.Context, org turnout.OrgID, token string) (Link
 	switch code := turnout.CodeOf(err); {
 	case code == turnout.CodeNotFound:
 		l.unknowns.Add(1)
-		l.noted.add(org, token)
 		return Link{}, &turnout.Error{Code: code, Op: op}
 	case err != nil:
 		return Link{}, turnout.Wrap(code, op, err)
@@ -252,11 +250,6 @@ func goneBy(changes []turnout.Change) *gone {
 func (g *gone) has(s spot, k *kept) bool {
 	return g.whole[s.org] || g.events[debt{s.org, k.link.Event}] || g.persons[s.org][k.link.Person]
 }
-
-// TakeNoted returns up to max unknown tokens that visitors of the org brought,
-// and forgets them. They are working secrets if they turn out to be links:
-// never log them.
-func (l *Links) TakeNoted(org turnout.OrgID, max int) []string { return l.noted.take(org, max) }
 
 // Stats returns counts since the start.
 func (l *Links) Stats() LinkStats {

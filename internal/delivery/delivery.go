@@ -131,8 +131,9 @@ const (
 // Salesforce by then: the next look, and a call of usual length.
 const ahead = look + breath + 500*time.Millisecond
 
-// Run delivers until ctx ends, then lets calls that are under way finish, for
-// at most callTimeout.
+// Run delivers until ctx ends, then lets calls that are under way finish, which
+// takes at most callTimeout. Whoever cannot wait for that may end the process:
+// what was sent and not settled is sent again.
 func (d *Delivery) Run(ctx context.Context) error {
 	defer d.calls.Wait()
 	for {

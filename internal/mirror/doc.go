@@ -18,10 +18,10 @@
 //     data key, and nothing of one who was forgotten (P8).
 //   - An org that is away, throttled or out of API requests delays no other:
 //     each has goroutines and a backoff of its own (P7).
-//   - No visitor causes a call (P3). Unknown tokens that visitors brought are
-//     counted and dropped: every link of the org is either in the cache or comes
-//     with the poll or the backfill that is under way, so to look a token up
-//     would only make a visitor's request cost a call.
+//   - No visitor causes a call (P3). Tokens that visitors brought and
+//     nobody knows do not reach this package: every link of the org is either in
+//     the cache or comes with the poll or the backfill that is under way, so to
+//     look a token up would only make a visitor's request cost a call.
 //
 // Cursors rest in the cache, so that losing the cache means a backfill. Each
 // moves only after all before it was stored and told; what a killed process had

@@ -27,7 +27,6 @@ const (
 	tellLinksEvery = time.Second
 	// progressEvery is how many links of a backfill are a line in the log.
 	progressEvery = 100_000
-	maxNoted      = 1000
 )
 
 // pollLinks takes over the links that changed since the cursor; without one
@@ -83,14 +82,11 @@ func (p *orgMirror) countLinks(n int, backfill bool) {
 	}
 }
 
-// endLinks closes a pass. The unknown tokens that visitors brought are counted
-// and dropped; see the package comment.
+// endLinks closes a pass.
 func (p *orgMirror) endLinks(backfill bool) {
-	noted := len(p.o.Noted(p.org, maxNoted))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.state.Backfilling = false
-	p.state.Unknown += noted
 	if backfill {
 		p.o.Logger.Info("backfill of links is done", "org", p.org, "links", p.state.Links)
 	}

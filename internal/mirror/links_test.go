@@ -212,30 +212,6 @@ func TestBackfillResumes(t *testing.T) {
 	})
 }
 
-// TestP3NotedTokensCauseNoCall: however many a minute's visitors bring.
-func TestP3NotedTokensCauseNoCall(t *testing.T) {
-	calls := func(noted int) (total, unknown int) {
-		synctest.Test(t, func(t *testing.T) {
-			h, s := newHouse(t), newSalesforce()
-			m := h.mirror("a", one(s))
-			m.o.Noted = func(_ turnout.OrgID, max int) []string { return make([]string, min(max, noted)) }
-			defer running(t, m)()
-			h.pass(5*time.Minute + 10*time.Second)
-			state, _ := m.State("acme")
-			total, unknown = s.called("LinksSince"), state.Unknown
-			if s.called("LinkRecords") != 0 {
-				t.Error("tokens were looked up")
-			}
-		})
-		return total, unknown
-	}
-	without, _ := calls(0)
-	with, unknown := calls(10_000)
-	if with > without+1 || unknown == 0 { // one more by jitter
-		t.Errorf("%d polls without noted tokens, %d with %d", without, with, unknown)
-	}
-}
-
 // TestPersonForgotten reaches Forget, and is tried again until it did.
 func TestPersonForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,8 +35,6 @@ type Options struct {
 	// Allow says whether the org's API budget has room for another pass; nil
 	// means always.
 	Allow func(turnout.OrgID) bool
-	// Noted takes the unknown tokens that visitors brought; nil means none.
-	Noted func(org turnout.OrgID, max int) []string
 
 	// Owner names this process among those that take turns; needed.
 	Owner  string
@@ -74,9 +72,6 @@ func New(o Options) *Mirror {
 	}
 	if o.Allow == nil {
 		o.Allow = func(turnout.OrgID) bool { return true }
-	}
-	if o.Noted == nil {
-		o.Noted = func(turnout.OrgID, int) []string { return nil }
 	}
 	return &Mirror{o: o, orgs: map[turnout.OrgID]*orgMirror{}}
 }

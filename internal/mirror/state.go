@@ -30,8 +30,6 @@ type State struct {
 	Skipped int
 	// Hints wait to be fetched.
 	Hints int
-	// Unknown counts the tokens that visitors brought and nobody knew.
-	Unknown int
 }
 
 // Fault says why a published event cannot be shown.

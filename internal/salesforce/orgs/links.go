@@ -106,18 +106,6 @@ func (o *Org) links(records []salesforce.Record) []turnout.LinkCopy {
 	return links
 }
 
-// LinksOf fetches links by their tokens, in no promised order. Tokens that
-// Salesforce does not know are left out.
-func (o *Org) LinksOf(ctx context.Context, tokens []string) ([]turnout.LinkCopy, error) {
-	var valid []string
-	for _, token := range tokens {
-		if turnout.ValidToken(token) {
-			valid = append(valid, token)
-		}
-	}
-	return o.linksWhere(ctx, salesforce.Living, o.m.Link.Fields["token"], valid)
-}
-
 // LinkRecords fetches the links that hooks mean by these record ids: links, or
 // people whose links they are. Deleted links come as revoked.
 func (o *Org) LinkRecords(ctx context.Context, ids []string) ([]turnout.LinkCopy, error) {

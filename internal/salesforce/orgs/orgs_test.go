@@ -372,19 +372,19 @@ func TestManyLinksInBulk(t *testing.T) {
 	}
 }
 
-func TestTokensCannotBreakOut(t *testing.T) {
+func TestIDsCannotBreakOut(t *testing.T) {
 	f, o := newFake(t, "turnout", map[string]string{"SELECT": `{"totalSize":0,"done":true,"records":[]}`})
-	if _, err := o.LinksOf(t.Context(), []string{"token-12345", `x') OR Name != ('`, "short"}); err != nil {
+	if _, err := o.LinkRecords(t.Context(), []string{"a05000000000001", `x') OR Name != ('`, "short"}); err != nil {
 		t.Fatal(err)
 	}
-	if q := f.queries[0]; !strings.HasSuffix(q, "Token__c IN ('token-12345')") {
+	if q := f.queries[0]; !strings.HasSuffix(q, "Id IN ('a05000000000001AAA')") {
 		t.Errorf("query %s", q)
 	}
 	var many []string
 	for i := range 3000 {
-		many = append(many, fmt.Sprintf("token-of-a-usual-length-%08d", i))
+		many = append(many, fmt.Sprintf("a05%012d", i))
 	}
-	if _, err := o.LinksOf(t.Context(), many); err != nil {
+	if _, err := o.LinkRecords(t.Context(), many); err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range f.queries {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -27,22 +28,39 @@ func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.P
 
 // EnsureDataKeys keeps the keys of people who have none yet, and answers with
 // everybody's key in the same order. Those who were forgotten get none: their
-// Wrapped is nil.
+// Wrapped is nil. After an error some may be kept: hand them in again.
 func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
-	out := make([]turnout.DataKey, len(keys))
-	err := s.do(ctx, "keep data keys", func(t *tx) error {
-		num, err := t.org(org)
-		if err != nil {
+	out := make([]turnout.DataKey, 0, len(keys))
+	for some := range slices.Chunk(keys, ensuredAtOnce) {
+		var kept []turnout.DataKey
+		err := s.do(ctx, "keep data keys", func(t *tx) (err error) {
+			kept, err = t.ensureDataKeys(org, some)
 			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		for i, k := range keys {
-			if out[i], err = t.ensureDataKey(num, k); err != nil {
-				return err
-			}
+		out = append(out, kept...)
+	}
+	return out, nil
+}
+
+// ensuredAtOnce is how many keys one change keeps: everybody who registers waits
+// for as long, about 12 µs a key.
+const ensuredAtOnce = 100
+
+func (t *tx) ensureDataKeys(org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
+	num, err := t.org(org)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]turnout.DataKey, len(keys))
+	for i, k := range keys {
+		if out[i], err = t.ensureDataKey(num, k); err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	return out, err
+	}
+	return out, nil
 }
 
 func (t *tx) ensureDataKey(org int64, k turnout.DataKey) (turnout.DataKey, error) {
@@ -82,15 +100,16 @@ func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turn
 	return keys, wrap("read data keys", rows.Err())
 }
 
-// Rewrap replaces the wrapped form of keys that are still there.
-func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) error {
+// Rewrap replaces the wrapped form of keys that are still the same: somebody who
+// was forgotten and came back has another one by now.
+func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error {
 	return s.do(ctx, "rewrap data keys", func(t *tx) error {
 		num, err := t.org(org)
 		if err != nil {
 			return err
 		}
 		for _, k := range keys {
-			if err := t.exec("UPDATE people SET wrapped = ? WHERE org = ? AND person = ?", k.Wrapped, num, k.Person[:]); err != nil {
+			if err := t.exec("UPDATE people SET wrapped = ?4 WHERE org = ?1 AND person = ?2 AND wrapped = ?3", num, k.Person[:], k.Wrapped, k.Anew); err != nil {
 				return err
 			}
 		}

@@ -72,10 +72,16 @@ func testRewrap(e *env) {
 	_, err := e.EnsureDataKeys(e.ctx, acme, []turnout.DataKey{person(1)})
 	e.ok(err)
 	wrapped := []byte("wrapped anew")
-	e.ok(e.Rewrap(e.ctx, acme, []turnout.DataKey{{Person: person(1).Person, Wrapped: wrapped}, {Person: person(2).Person, Wrapped: wrapped}}))
+	e.ok(e.Rewrap(e.ctx, acme, []turnout.Rewrapped{{DataKey: person(1), Anew: wrapped}, {DataKey: person(2), Anew: wrapped}}))
 	key, err := e.DataKey(e.ctx, acme, person(1).Person)
 	if e.ok(err); !bytes.Equal(key.Wrapped, wrapped) {
 		e.Error("not replaced")
+	}
+	// Somebody who was forgotten and came back meanwhile has another key.
+	e.ok(e.Rewrap(e.ctx, acme, []turnout.Rewrapped{{DataKey: person(1), Anew: []byte("of a destroyed key")}}))
+	key, err = e.DataKey(e.ctx, acme, person(1).Person)
+	if e.ok(err); !bytes.Equal(key.Wrapped, wrapped) {
+		e.Error("a key that had changed was replaced")
 	}
 	_, err = e.DataKey(e.ctx, acme, person(2).Person)
 	e.code(err, turnout.CodeForgotten)

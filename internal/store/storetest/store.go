@@ -71,7 +71,7 @@ type People interface {
 	DataKey(ctx context.Context, org turnout.OrgID, person turnout.PersonID) (turnout.DataKey, error)
 	EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error)
 	DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error)
-	Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) error
+	Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error
 }
 
 // Erasure destroys what must not be kept.
