@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -73,30 +74,15 @@ func TestP1KillNineTwentyTimes(t *testing.T) {
 	if count.Load() == 0 {
 		t.Fatal("nothing was accepted")
 	}
-	d.allArrive(id, &acknowledged, seats)
+	d.allArrive(id, "kill", &acknowledged, seats)
 }
 
-// allArrive waits until every acknowledged registration is in Salesforce
-// exactly once, and checks that nothing else is beyond the seats.
-func (d *demo) allArrive(event string, acknowledged *sync.Map, seats int) {
+// allArrive waits until every acknowledged registration is in Salesforce and
+// nothing more comes, and checks that each is there exactly once, that nobody is
+// beyond the seats, and that both sides count the same where Turnout counts.
+func (d *demo) allArrive(event, slug string, acknowledged *sync.Map, seats int) {
 	d.t.Helper()
-	missing := 0
-	var arrived map[string]map[string]any
-	deadline := time.Now().Add(90 * time.Second)
-	for {
-		missing = 0
-		arrived = d.arrived(event)
-		acknowledged.Range(func(key, _ any) bool {
-			if arrived[key.(string)] == nil {
-				missing++
-			}
-			return true
-		})
-		if missing == 0 || time.Now().After(deadline) {
-			break
-		}
-		pass(250 * time.Millisecond)
-	}
+	arrived, missing := d.settled(event, acknowledged)
 	if missing > 0 {
 		d.t.Errorf("P1: %d acknowledged registrations are not in Salesforce", missing)
 	}
@@ -109,6 +95,54 @@ func (d *demo) allArrive(event string, acknowledged *sync.Map, seats int) {
 	if held > seats {
 		d.t.Errorf("P2: %d hold seats, there are %d", held, seats)
 	}
+	if left := d.seatsLeft(slug); left >= 0 && left != seats-held {
+		d.t.Errorf("P2: %d of %d seats are held in Salesforce, and Turnout has %d left", held, seats, left)
+	}
+	if n := d.stats().Duplicates; n != 0 {
+		d.t.Errorf("P1: Salesforce refused %d duplicates", n)
+	}
+}
+
+// settled waits until nothing acknowledged is missing and the records have not
+// become more for as long as any retry of a healthy org waits.
+func (d *demo) settled(event string, acknowledged *sync.Map) (arrived map[string]map[string]any, missing int) {
+	d.t.Helper()
+	deadline := time.Now().Add(90 * time.Second)
+	last, since := -1, time.Now()
+	for time.Now().Before(deadline) {
+		arrived, missing = d.arrived(event), 0
+		acknowledged.Range(func(key, _ any) bool {
+			if arrived[key.(string)] == nil {
+				missing++
+			}
+			return true
+		})
+		if len(arrived) != last {
+			last, since = len(arrived), time.Now()
+		}
+		if missing == 0 && time.Since(since) > 11*time.Second {
+			break
+		}
+		pass(250 * time.Millisecond)
+	}
+	return arrived, missing
+}
+
+// seatsLeft is what Turnout says of the one ticket of an event, -1 for no limit.
+func (d *demo) seatsLeft(slug string) int {
+	d.t.Helper()
+	var event struct {
+		Tickets []struct {
+			SeatsLeft *int `json:"seats_left"`
+		}
+	}
+	if r := d.get("/api/v1/events/" + slug); json.Unmarshal([]byte(r.body), &event) != nil || len(event.Tickets) != 1 {
+		d.t.Fatalf("%d %s", r.status, r.body)
+	}
+	if event.Tickets[0].SeatsLeft == nil {
+		return -1
+	}
+	return *event.Tickets[0].SeatsLeft
 }
 
 // P2: an on-sale of 5,000 submissions for 1,000 seats from 200 clients accepts
@@ -148,7 +182,7 @@ func TestP2OnSaleAcceptsExactlyTheSeats(t *testing.T) {
 	if accepted.Load() != 1000 || full.Load() != 4000 || other.Load() != 0 {
 		t.Errorf("P2: %d accepted, %d told full, %d otherwise; want 1000, 4000, 0", accepted.Load(), full.Load(), other.Load())
 	}
-	d.allArrive(id, &acknowledged, 1000)
+	d.allArrive(id, "onsale", &acknowledged, 1000)
 	if s := d.stats(); s.MaxInFlight != 1 {
 		t.Errorf("P4: %d calls at once under one parent", s.MaxInFlight)
 	}
@@ -189,7 +223,7 @@ func TestP1FaultsInTurn(t *testing.T) {
 	}
 	d.sim(http.MethodPut, "/_sim/faults", `{}`, nil)
 	t.Logf("%d submissions under faults", n)
-	d.allArrive(id, &acknowledged, seats)
+	d.allArrive(id, "faults", &acknowledged, seats)
 }
 
 // P1: SIGTERM lets requests that are under way finish; nothing acknowledged is
@@ -216,6 +250,6 @@ func TestP1StopAndStartAgain(t *testing.T) {
 	t.Run("after", func(t *testing.T) {
 		d := startDemo(t, "--dir", dir)
 		d.sim(http.MethodPut, "/_sim/faults", `{}`, nil)
-		d.allArrive(id, &acknowledged, 30)
+		d.allArrive(id, "again", &acknowledged, 30)
 	})
 }

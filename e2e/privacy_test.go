@@ -184,9 +184,16 @@ func TestP8ForgottenLinksStayForgotten(t *testing.T) {
 	if len(records) != 1 {
 		t.Fatalf("%d records of the link", len(records))
 	}
-	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Link__c/"+records[0]["Id"].(string), map[string]any{"Title__c": "Changed"})
+	id := records[0]["Id"].(string)
+	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Link__c/"+id, map[string]any{"Title__c": "Changed"})
+	before := d.stats().calls()
+	if r := d.hook("attendee.changed", id); r.status != http.StatusAccepted {
+		t.Fatalf("the hook got %d %s", r.status, r.body)
+	}
+	// It reads links and registrations; after the second call the link is applied.
+	d.within(10*time.Second, "the record was read again", func() bool { return d.stats().calls() >= before+2 })
 	for range 3 {
-		pass(700 * time.Millisecond)
+		pass(400 * time.Millisecond)
 		if !gone() {
 			t.Fatal("P8: the link came back")
 		}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -70,7 +71,7 @@ func TestP4Batches(t *testing.T) {
 	clients.Wait()
 	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
 	d.sim(http.MethodPut, "/_sim/faults", `{"latency_ms": 150}`, nil)
-	d.allArrive(backlog, &acknowledged, 1000)
+	d.allArrive(backlog, "backlog", &acknowledged, 1000)
 	s := d.stats()
 	if n := s.Calls["collections_upsert"]; n > 10 {
 		t.Errorf("P4: %d calls for 1,000 that waited: %v", n, s.Batches)
@@ -170,14 +171,30 @@ func TestP5ForgedHooks(t *testing.T) {
 	}
 }
 
+// sign is a hook's signature as the sample org makes it.
+func (d *demo) sign(body string) string {
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(d.ready.HookSecret))
+	mac.Write([]byte(stamp + "." + body))
+	return "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// hook sends what a button or a flow in Salesforce sends.
+func (d *demo) hook(kind string, ids ...string) reply {
+	d.t.Helper()
+	body, _ := json.Marshal(map[string]any{"type": kind, "ids": ids})
+	r, err := d.do(http.MethodPost, d.ready.Public+"/hooks/salesforce", "application/json", string(body), "Turnout-Signature", d.sign(string(body)))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return r
+}
+
 // P5: a hook that any instance took is refused by all of them when it comes again.
 func TestP5ReplayedHooks(t *testing.T) {
 	d := startDemo(t)
 	body := `{"type":"event.updated","ids":["a00000000000001AAA"]}`
-	stamp := strconv.FormatInt(time.Now().Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(d.ready.HookSecret))
-	mac.Write([]byte(stamp + "." + body))
-	signature := "t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))
+	signature := d.sign(body)
 	for i, want := range []int{http.StatusAccepted, http.StatusUnauthorized, http.StatusUnauthorized, http.StatusUnauthorized} {
 		r, err := d.do(http.MethodPost, d.ready.Public+"/hooks/salesforce", "application/json", body, "Turnout-Signature", signature)
 		if err != nil || r.status != want {

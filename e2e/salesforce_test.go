@@ -230,7 +230,11 @@ func TestSalesforceDeliversOnce(t *testing.T) {
 	if len(stored) != 30 {
 		t.Fatalf("%d records for 30 registrations", len(stored))
 	}
-	back, cursor, err := o.RegistrationsSince(t.Context(), time.Time{})
+	var back []turnout.RegistrationCopy
+	cursor, err := o.RegistrationsSince(t.Context(), time.Time{}, func(page []turnout.RegistrationCopy) error {
+		back = append(back, page...)
+		return nil
+	})
 	if err != nil || len(back) != 30 || cursor.IsZero() {
 		t.Fatalf("%d %v", len(back), err)
 	}
@@ -284,11 +288,7 @@ func TestSalesforceLinks(t *testing.T) {
 			if bulk := slices.Contains(o.calls, "bulk"); bulk != (n > 2000) {
 				t.Errorf("bulk %v", bulk)
 			}
-			some := slices.Sorted(maps.Keys(tokens))[:30]
-			found, err := o.LinksOf(t.Context(), append(some, "unknown-token-x", "'"))
-			if err != nil || len(found) != 30 {
-				t.Fatalf("%d %v", len(found), err)
-			}
+			some := slices.Sorted(maps.Keys(tokens))[:2]
 			one := tokens[some[0]]
 			if one.Revoked || one.Event == "" || one.Invite.Person.Email == "" || one.Modified.IsZero() {
 				t.Errorf("%+v", one)
