@@ -15,7 +15,8 @@ import (
 // Accept takes the seats and inserts the registration in one atomic step, or
 // does nothing and says why: CodeNotFound, CodeClosed, CodeFull, CodeStale,
 // CodeReused, or CodeConflict where each person registers once. A repeated key
-// or a link that is already answered gives the first registration.
+// or a link that is already answered gives the first registration. A decline is
+// CodeClosed only once the event has ended.
 func (s *Store) Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accepted, error) {
 	claims, err := json.Marshal(a.Claims)
 	if err != nil {
@@ -84,10 +85,14 @@ func (t *tx) admit(org int64, a turnout.Acceptance) (*ledger, turnout.Status, er
 	switch {
 	case l == nil:
 		return nil, "", turnout.Errorf(turnout.CodeNotFound, "accept registration", "the event is not known")
+	case a.Status == turnout.StatusDeclined && l.ends != 0 && at >= l.ends:
+		return nil, "", turnout.Errorf(turnout.CodeClosed, "accept decline", "the event is over")
+	case a.Status == turnout.StatusDeclined:
+		// "Not coming" takes no seat, so an organiser wants to hear it whether
+		// registration is open or not.
+		return l, turnout.StatusDeclined, nil
 	case !l.open || at < l.opens || (l.closes != 0 && at >= l.closes):
 		return nil, "", turnout.Errorf(turnout.CodeClosed, "accept registration", "registration is not open")
-	case a.Status == turnout.StatusDeclined:
-		return l, turnout.StatusDeclined, nil
 	}
 	if a.OncePerPerson {
 		there, err := t.exists(`SELECT 1 FROM registrations WHERE org = ? AND person = ? AND lane = ?

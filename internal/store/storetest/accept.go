@@ -19,6 +19,7 @@ func acceptTests() map[string]func(*env) {
 		"ReusedKey":                       testAcceptReused,
 		"RepeatByLink":                    testAcceptRepeatByLink,
 		"DeclineAndChangeOfMind":          testAcceptDecline,
+		"DeclineUntilTheEventEnds":        testAcceptDeclineWindow,
 		"OncePerPerson":                   testAcceptOnce,
 		"OtherDataKeyIsAnswered":          testAcceptOtherDataKey,
 		"ARefusedPersonLeavesNoKey":       testAcceptRefusedLeavesNoKey,
@@ -175,6 +176,35 @@ func testAcceptDecline(e *env) {
 	full := e.submission()
 	full.Status, full.Link = turnout.StatusDeclined, link(2)
 	e.accept(full, turnout.StatusDeclined)
+}
+
+// Who is not coming may say so before registration opens, after it closed and
+// while the event is unpublished: until it has ended.
+func testAcceptDeclineWindow(e *env) {
+	opens, ends := start.Add(time.Hour), start.Add(3*time.Hour)
+	led := turnout.Ledger{Org: acme, Event: summit, Open: true, Opens: opens, Closes: opens.Add(time.Hour), Ends: ends, Pools: pools(0)}
+	declines := 0
+	at := func(when time.Time) turnout.Acceptance {
+		declines++
+		a := e.submission()
+		a.Status, a.Link, a.At = turnout.StatusDeclined, link(declines), when
+		return a
+	}
+	e.refuse(at(start), turnout.CodeNotFound)
+	e.ok(e.SetLedger(e.ctx, led, start))
+	early := at(start)
+	e.accept(early, turnout.StatusDeclined)
+	e.accept(at(opens), turnout.StatusDeclined)
+	e.accept(at(led.Closes), turnout.StatusDeclined)
+	e.accept(at(ends.Add(-time.Millisecond)), turnout.StatusDeclined)
+	e.refuse(at(ends), turnout.CodeClosed)
+	early.At = ends
+	if got, err := e.Accept(e.ctx, early); err != nil || !got.Repeat {
+		e.Fatalf("the same decline again after the end: %+v, %v", got, err)
+	}
+	e.ok(e.CloseLedger(e.ctx, acme, summit, opens))
+	e.accept(at(opens), turnout.StatusDeclined)
+	e.stands(turnout.PoolEvent, 0, 0)
 }
 
 func testAcceptOnce(e *env) {

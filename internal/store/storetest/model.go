@@ -16,6 +16,7 @@ type model struct {
 
 type modelEvent struct {
 	open    bool
+	ends    time.Time // zero: never
 	limits  map[turnout.Pool]int
 	outside map[turnout.Pool]int
 	waiting map[turnout.Pool]int
@@ -113,9 +114,11 @@ func (m *model) accept(a turnout.Acceptance) (code turnout.Code, p *party, repea
 	switch {
 	case e == nil:
 		return turnout.CodeNotFound, nil, false
-	case !e.open:
+	case a.Status == turnout.StatusDeclined && !e.ends.IsZero() && !a.At.Before(e.ends):
 		return turnout.CodeClosed, nil, false
 	case a.Status == turnout.StatusDeclined:
+	case !e.open:
+		return turnout.CodeClosed, nil, false
 	case a.OncePerPerson && m.find(func(p *party) bool { return p.event == a.Event && p.person == a.DataKey.Person && p.status.Holds() }) != nil:
 		return turnout.CodeConflict, nil, false
 	case m.stale(a.Event, a.Claims):

@@ -102,7 +102,10 @@ func (r *random) setLedger() string {
 		me = &modelEvent{outside: map[turnout.Pool]int{}, waiting: map[turnout.Pool]int{}}
 		r.m.events[led.Event] = me
 	}
-	me.open, me.limits = led.Open, map[turnout.Pool]int{}
+	if r.IntN(4) == 0 { // over, or about to be
+		led.Ends = r.now.Add(time.Duration(r.IntN(40)-10) * time.Second)
+	}
+	me.open, me.ends, me.limits = led.Open, led.Ends, map[turnout.Pool]int{}
 	for _, pool := range []turnout.Pool{turnout.PoolEvent, "ticket/a", "ticket/b", "agenda/x"} {
 		if pool == turnout.PoolEvent || r.IntN(8) > 0 {
 			c := turnout.Claim{Pool: pool, Seats: r.limit()}
