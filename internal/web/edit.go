@@ -44,7 +44,7 @@ func (web *Web) showEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 func editState(view intake.View, details turnout.Details) page.FormState {
 	return page.FormState{
 		Key: view.Registration.Key, Details: details, Revision: view.Registration.Revision,
-		Invited: view.Details.Invite != nil, Back: page.RegistrationPath(view.Token),
+		Invited: view.Details.Invite != nil, Waiting: view.Registration.Status == turnout.StatusWaitlisted, Back: page.RegistrationPath(view.Token),
 	}
 }
 
@@ -92,8 +92,7 @@ func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view 
 		// from the revision that is there now.
 		s.Alert, s.Revision = web.alert("conflict"), view.Registration.Revision
 	case code == turnout.CodeFull:
-		s.Alert = web.fullAlert(d, f.Details)
-		s.Alert.Lines[len(s.Alert.Lines)-1] = web.pages.Say("alert.full.nowait")
+		s.Alert, s.Faults = web.alert("full"), web.shortages(d.entry, f.Details, view.Registration.Claims)
 	case code == turnout.CodeStale:
 		s.Alert = web.alert("stale")
 	case mayPass(code):

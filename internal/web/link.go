@@ -29,9 +29,7 @@ func (web *Web) openLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 	}
 	entry, ok := web.catalog.EventByID(org.ID, link.Event)
 	if !ok {
-		n := web.say("missing")
-		n.Links = []page.Link{web.toEvents()}
-		web.notice(w, r, org, http.StatusNotFound, n)
+		web.showLinkOffline(w, r, org, link.AttendeeLink)
 		return desk{}, false
 	}
 	return desk{org: org, entry: entry, link: &link}, true
@@ -41,6 +39,22 @@ func (web *Web) showUnknownLink(w http.ResponseWriter, r *http.Request, org *tur
 	n := web.say("unknown")
 	n.Links = []page.Link{web.toEvents()}
 	web.notice(w, r, org, http.StatusNotFound, n)
+}
+
+// showLinkOffline answers a link whose event is not published now. Whoever
+// registered through it sees that their registration stands.
+func (web *Web) showLinkOffline(w http.ResponseWriter, r *http.Request, org *turnout.Org, link turnout.AttendeeLink) {
+	view, answered, err := web.reader.ByLink(r.Context(), org.ID, link)
+	switch {
+	case err != nil:
+		web.fail(w, r, org, err)
+	case answered:
+		web.notice(w, r, org, http.StatusOK, web.offline(view))
+	default:
+		n := web.say("away")
+		n.Links = []page.Link{web.toEvents()}
+		web.notice(w, r, org, http.StatusNotFound, n)
+	}
 }
 
 // showLink shows what a personal link stands for now: the form, prefilled,
@@ -65,6 +79,9 @@ func (web *Web) showLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 		}
 		web.showTicket(w, r, org, d.entry, s)
 	case shut:
+		if d.entry.Event.Phase(web.now()) < turnout.PhaseOver {
+			n.Decline = turnout.NewKey(web.now())
+		}
 		web.notice(w, r, org, http.StatusOK, n)
 	default:
 		web.writeForm(w, r, d)

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -18,9 +20,13 @@ func (web *Web) refuseForm(w http.ResponseWriter, r *http.Request, d desk, f fil
 	case code == turnout.CodeStale:
 		s.Alert = web.alert("stale")
 	case code == turnout.CodeFull:
-		s.Alert, s.Offer = web.fullAlert(d, f.Details), d.entry.Event.Waitlist && !f.JoinWaitlist
+		s.Offer = d.entry.Event.Waitlist && !f.JoinWaitlist
+		s.Alert, s.Faults = web.alert("full"), web.shortages(d.entry, f.Details, nil)
+		if s.Offer {
+			s.Faults = append(s.Faults, turnout.FieldError{Field: page.FieldWaitlist, Message: web.pages.Say("alert.full.wait")})
+		}
 	case code == turnout.CodeConflict:
-		s.Alert = web.alert("again")
+		s.Faults = []turnout.FieldError{web.taken(d)}
 	case mayPass(code):
 		setRetryAfter(w.Header(), err)
 		s.Alert = web.laterAlert(code)
@@ -73,49 +79,26 @@ func (web *Web) laterAlert(code turnout.Code) page.Alert {
 	return a
 }
 
-// fullAlert says what is full, as far as the catalog's seats tell: they may be
-// a second behind the store, which decided.
-func (web *Web) fullAlert(d desk, details turnout.Details) page.Alert {
-	e, seats := d.entry.Event, d.entry.Seats
-	a := page.Alert{Title: web.pages.Say("alert.full")}
-	for _, claim := range e.Claims(details) {
-		seating, counted := seats[claim.Pool]
-		if free := seating.Free(); !counted || free == turnout.Unlimited || free >= claim.Seats {
-			continue
-		}
-		a.Lines = append(a.Lines, web.fullLine(e, claim))
+// taken says that the e-mail address is registered already, and whom to ask:
+// the registration's page is known to whoever made it, and to the organiser.
+func (web *Web) taken(d desk) turnout.FieldError {
+	way := "form.again"
+	if d.link != nil && d.entry.Event.LockEmail {
+		way = "form.again.locked"
 	}
-	if len(a.Lines) == 0 {
-		a.Lines = []string{web.pages.Say("alert.full.generic")}
-	}
-	way := "alert.full.nowait"
-	if e.Waitlist {
-		way = "alert.full.wait"
-	}
-	a.Lines = append(a.Lines, web.pages.Say(way))
-	return a
+	return turnout.FieldError{Field: "email", Message: web.pages.Say(way, host(d.entry))}
 }
 
-func (web *Web) fullLine(e *turnout.Event, claim turnout.Claim) string {
-	for _, t := range e.Tickets {
-		if claim.Pool == turnout.PoolTicket(t.ID) {
-			return web.pages.Say("alert.full.ticket", t.Name, claim.Seats)
-		}
-	}
-	for _, item := range e.Agenda {
-		if claim.Pool == turnout.PoolAgenda(item.ID) {
-			return web.pages.Say("alert.full.agenda", item.Name, claim.Seats)
-		}
-	}
-	return web.pages.Say("alert.full.event")
+// host is who holds an event.
+func host(entry *catalog.Entry) string {
+	return cmp.Or(entry.Event.Organizer, entry.Org.Name)
 }
 
 // refuseClosed answers a form that came when registration was not open.
 func (web *Web) refuseClosed(w http.ResponseWriter, r *http.Request, d desk) {
 	n, shut := web.shut(d.entry)
 	if !shut {
-		n = web.say("closed")
-		n.Event, n.Links = d.entry.Event, []page.Link{web.toEvent(d.entry.Event), web.toEvents()}
+		n = web.closed(d.entry)
 	}
 	web.notice(w, r, d.org, http.StatusConflict, n)
 }

@@ -28,7 +28,7 @@ func TestErrorsTheGovernmentWay(t *testing.T) {
 	}
 	for _, want := range []string{
 		"<title>Error: Register", `role="alert" tabindex="-1"`, "There is a problem",
-		`<a href="#email">Enter an e-mail address`, `id="email-error">Enter an e-mail address`, `aria-describedby="email-hint email-error" aria-invalid="true"`,
+		`<a href="#email">Enter an e-mail address`, `id="email-error"><span class="unseen">Error: </span>Enter an e-mail address`, `aria-describedby="email-hint email-error" aria-invalid="true"`,
 		`<a href="#guests.0.last_name">Enter the last name of guest 1`, `id="guests.0.last_name-error"`,
 		`<a href="#ticket">Choose a ticket`, `<a href="#answers.diet_other">`,
 		`value="no-address"`, `value="Bo"`, `value="Vegetarian"`, `value="Something else" checked`, `<details class="group" id="guests" open>`,

@@ -70,9 +70,10 @@ func (web *Web) shut(entry *catalog.Entry) (page.Notice, bool) {
 	var n page.Notice
 	switch phase := e.Phase(web.now()); {
 	case phase == turnout.PhaseUpcoming:
-		n = web.say("upcoming", e.Opens.In(e.Location()).Format(web.pages.Say("format.datetime")))
+		n = web.say("upcoming")
+		n.At = e.Opens
 	case phase == turnout.PhaseClosed:
-		n = web.say("closed")
+		return web.closed(entry), true
 	case phase == turnout.PhaseOver:
 		n = web.say("over")
 	case page.Full(e, entry.Seats) && !e.Waitlist:
@@ -82,6 +83,23 @@ func (web *Web) shut(entry *catalog.Entry) (page.Notice, bool) {
 	}
 	n.Event, n.Links = e, []page.Link{web.toEvent(e), web.toEvents()}
 	return n, true
+}
+
+// closed says since when an event takes no registrations and whom to ask. The
+// store may have closed it a moment before the catalog knows.
+func (web *Web) closed(entry *catalog.Entry) page.Notice {
+	e := entry.Event
+	n := web.say("closed")
+	n.At = e.Closes
+	if n.At.IsZero() {
+		n.At = e.Starts
+	}
+	if web.now().Before(n.At) {
+		n.Lines, n.At = []string{web.pages.Say("notice.closed.now")}, time.Time{}
+	}
+	n.Lines = append(n.Lines, web.pages.Say("notice.closed.ask", host(entry)))
+	n.Event, n.Links = e, []page.Link{web.toEvent(e), web.toEvents()}
+	return n
 }
 
 // register takes an event's form.

@@ -31,9 +31,12 @@ func (web *Web) openRegistration(w http.ResponseWriter, r *http.Request, org *tu
 	return view, entry, true
 }
 
-// offline says that a registration stands although its event's page is down.
+// offline says how a registration stands although its event's page is down.
 func (web *Web) offline(view intake.View) page.Notice {
-	n := web.say("offline")
+	n := web.say("away")
+	if view.Registration.Status.Holds() {
+		n = web.say("offline")
+	}
 	n.Lines = append(n.Lines, web.pages.Say("ticket.title."+string(view.Registration.Status))+". "+
 		web.pages.Say("ticket.reference")+" "+page.Reference(view.Registration.Key)+".")
 	n.Links = []page.Link{web.toEvents()}

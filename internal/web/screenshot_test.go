@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,13 +33,15 @@ func shots(t *testing.T, s *site) map[string]string {
 	cancelled.Set("key", "cancelled-0000000000000001")
 	gone := s.register(t, cancelled)
 	s.post(gone+"/cancel", nil)
-	return map[string]string{
+	paths := congressPaths(t, s)
+	maps.Copy(paths, map[string]string{
 		"list": "/", "event": "/events/spring-forum", "event-online": "/events/member-briefing", "event-full": "/events/dinner",
 		"event-over": "/events/last-year", "form": "/events/spring-forum/register", "form-waitlist": "/events/dinner/register",
 		"link": "/l/" + graceToken, "link-locked": "/l/" + lockedToken, "link-over": "/l/" + overToken, "link-unknown": "/l/unknown-token",
 		"ticket": registered, "ticket-waitlisted": s.register(t, waiting), "ticket-cancelled": gone,
 		"edit": registered + "/edit", "cancel": registered + "/cancel", "missing": "/nothing",
-	}
+	})
+	return paths
 }
 
 // TestScreenshots writes a picture of every page to $TURNOUT_SCREENSHOTS, on a
@@ -93,7 +96,7 @@ type view struct {
 
 func views() []view {
 	return []view{
-		{"phone-light", 390, 844, "light"}, {"phone-dark", 390, 844, "dark"},
+		{"small", 320, 700, "light"}, {"phone-light", 390, 844, "light"}, {"phone-dark", 390, 844, "dark"},
 		{"desktop-light", 1280, 900, "light"}, {"desktop-dark", 1280, 900, "dark"},
 	}
 }

@@ -24,12 +24,12 @@ type eventView struct {
 	Date     date
 	Tickets  []ticketLine
 	Days     []agendaDay
-	Deadline string
-	Seats    string // "12 places left", or empty where nobody counts
-	Status   string // why one cannot register, or empty
-	Action   string // the button's words, or empty
-	Register string // the button's path
-	ICS      string // the calendar file's path, empty once it is over
+	Deadline template.HTML
+	Seats    string        // "12 places left", or empty where nobody counts or none is to be had
+	Status   template.HTML // why one cannot register, or empty
+	Action   string        // the button's words, or empty
+	Register string        // the button's path
+	ICS      string        // the calendar file's path, empty once it is over
 }
 
 type ticketLine struct {
@@ -38,12 +38,13 @@ type ticketLine struct {
 }
 
 type agendaDay struct {
-	Name  string // empty where all is on one day
+	Name  string // empty where the event is on one day
 	Items []agendaLine
 }
 
 type agendaLine struct {
 	ID, Name, About, Room, Hours, Seats string
+	Lang                                string // of what the organiser wrote
 	Start                               string // for a datetime attribute
 	Full                                bool
 	Disabled                            bool
@@ -53,10 +54,17 @@ type agendaLine struct {
 // Event draws an event's public page as it is now. It implements catalog.Renderer.
 func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (catalog.Page, error) {
 	phase := e.Phase(p.now())
+	left := seats // what one may still have
+	if phase > turnout.PhaseOpen {
+		left = nil
+	}
 	v := eventView{
 		frame: p.frame(org, nil, e.Title+" · "+org.Name), Event: p.head(e), Summary: e.Summary, Body: template.HTML(e.Body), Host: e.Organizer,
-		Image: ownImage(e.Image), Tickets: ticketLines(e, seats), Days: p.agendaDays(e, seats),
-		Seats: seatsLeft(seats.Free(turnout.PoolEvent)), Register: EventPath(e) + "/register",
+		Image: ownImage(e.Image), Tickets: ticketLines(e, left), Days: p.agendaDays(e, left),
+		Register: EventPath(e) + "/register",
+	}
+	if !Full(e, left) { // what is full says so in words
+		v.Seats = seatsLeft(left.Free(turnout.PoolEvent))
 	}
 	v.Accent, v.Private, v.Date = accentPath(e.Accent), e.Private, dateBlock(v.Event.When)
 	if phase != turnout.PhaseOver {
@@ -69,7 +77,7 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 		v.Hint = p.say("event.online.hint")
 	}
 	if !e.Closes.IsZero() && phase <= turnout.PhaseOpen {
-		v.Deadline = e.Closes.In(e.Location()).Format(p.say("format.datetime"))
+		v.Deadline = p.moment(e, e.Closes)
 	}
 	v.Action, v.Status = p.action(e, seats, phase)
 	v.Social = p.social(org, e, seats, phase)
@@ -81,20 +89,20 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 }
 
 // action is what an event's button says, or why there is none.
-func (p *Pages) action(e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) (button, status string) {
+func (p *Pages) action(e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) (button string, status template.HTML) {
 	switch {
 	case phase == turnout.PhaseUpcoming:
-		return "", p.say("event.upcoming", e.Opens.In(e.Location()).Format(p.say("format.datetime")))
+		return "", fillHTML(p.say("event.upcoming"), p.moment(e, e.Opens))
 	case phase == turnout.PhaseClosed:
-		return "", p.say("event.closed")
+		return "", fillHTML(p.say("event.closed"))
 	case phase == turnout.PhaseOver:
-		return "", p.say("event.over")
+		return "", fillHTML(p.say("event.over"))
 	case !Full(e, seats):
 		return p.say("event.register"), ""
 	case e.Waitlist:
-		return p.say("event.waitlist"), p.say("event.full.wait")
+		return p.say("event.waitlist"), fillHTML(p.say("event.full.wait"))
 	}
-	return "", p.say("event.full")
+	return "", fillHTML(p.say("event.full"))
 }
 
 // Full reports whether, as far as seats tell, nobody new gets a place: the
@@ -134,33 +142,39 @@ func agendaFree(a turnout.AgendaItem, seats turnout.Seatings) int {
 
 func (p *Pages) agendaDays(e *turnout.Event, seats turnout.Seatings) []agendaDay {
 	var days []agendaDay
-	names := map[string]bool{}
+	short := true // one day, which the page says anyway
 	for _, a := range e.Agenda {
 		free := agendaFree(a, seats)
-		line := agendaLine{ID: a.ID, Name: a.Name, About: a.About, Room: a.Room, Seats: seatsLeft(free), Full: free == 0}
+		line := agendaLine{ID: a.ID, Name: a.Name, About: a.About, Room: a.Room, Lang: p.foreign(e), Seats: seatsLeft(free), Full: free == 0}
 		name := ""
 		if !a.Starts.IsZero() {
 			start := a.Starts.In(e.Location())
 			name, line.Hours, line.Start = start.Format(p.say("format.day")), p.hours(a, e.Location()), start.Format(time.RFC3339)
+			short = short && sameDay(start, e.Starts.In(e.Location()))
 		}
 		if n := len(days); n == 0 || days[n-1].Name != name {
 			days = append(days, agendaDay{Name: name})
 		}
-		names[name] = true
 		days[len(days)-1].Items = append(days[len(days)-1].Items, line)
 	}
-	if len(names) == 1 {
+	if len(days) == 1 && short && sameDay(e.Starts.In(e.Location()), e.EndsOrStarts().In(e.Location())) {
 		days[0].Name = ""
 	}
 	return days
 }
 
+// hours are an agenda item's. The end names its day where the clock alone would
+// be taken for an earlier one.
 func (p *Pages) hours(a turnout.AgendaItem, loc *time.Location) string {
 	clock := p.say("format.time")
-	if a.Ends.IsZero() {
-		return a.Starts.In(loc).Format(clock)
+	start, end := a.Starts.In(loc), a.Ends.In(loc)
+	switch {
+	case a.Ends.IsZero():
+		return start.Format(clock)
+	case end.Sub(start) >= 24*time.Hour:
+		return p.say("time.hours.days", start.Format(clock), end.Format(p.say("format.day")), end.Format(clock))
 	}
-	return p.say("time.hours", a.Starts.In(loc).Format(clock), a.Ends.In(loc).Format(clock))
+	return p.say("time.hours", start.Format(clock), end.Format(clock))
 }
 
 // ownImage passes on a picture that is served from here; others would be a

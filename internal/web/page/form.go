@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/turnout-events/turnout"
 )
@@ -19,14 +20,21 @@ type FormState struct {
 	Revision int64
 	// Back is the path of the registration being edited.
 	Back string
-	// Faults are shown on top and beside their fields.
+	// Waiting says that the registration being edited is on the waitlist.
+	Waiting bool
+	// Faults are shown on top and beside their fields. One of the field
+	// FieldWaitlist leads to the button for that.
 	Faults []turnout.FieldError
 	Alert  Alert
 	// Offer adds the button that agrees to wait for a place.
 	Offer bool
 }
 
-// Alert is what a form says on top besides faults; the zero Alert is none.
+// FieldWaitlist is the name and the id of what agrees to wait for a place.
+const FieldWaitlist = "join_waitlist"
+
+// Alert is what a form says on top besides faults: a title for all of it, and
+// what follows the list of faults. The zero Alert is none.
 type Alert struct {
 	Title string
 	Lines []string
@@ -73,6 +81,8 @@ type fault struct{ ID, Message string }
 // field is one thing asked, as the field template draws it.
 type field struct {
 	ID, Name, Label, Hint, Error, Value string
+	// Help is the organiser's own hint, and Lang the language of it and of the label.
+	Help, Lang string
 	// Type is text, email, tel, date, number, textarea, radios or checkboxes.
 	Type         string
 	Autocomplete string
@@ -80,13 +90,15 @@ type field struct {
 	Options      []option
 	// If names the field on which it depends, Is the answers that show it (as
 	// JSON), IfText says the same in words.
-	If, IfText string
-	Is         []string
-	Lock       template.HTMLAttr
+	If     string
+	IfText template.HTML
+	Is     []string
+	Lock   template.HTMLAttr
 }
 
 type option struct {
 	ID, Value, Label, Hint string
+	About, Lang            string // what the organiser wrote besides the label, and its language
 	Checked, Disabled      bool
 }
 
@@ -125,13 +137,18 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 		key: string(s.Key), first: person.FirstName, last: person.LastName, email: person.Email,
 		title: person.Title, company: person.Company, heading: p.say("form.title"), lede: p.say("form.lede"), emailHint: p.say("form.email.hint"),
 	}
+	waitlist, named := Full(e, seats) && e.Waitlist, s.Invited && person.Name() != ""
 	switch {
+	case s.Revision > 0 && s.Waiting:
+		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit.wait")
 	case s.Revision > 0:
 		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit")
-	case Full(e, seats) && e.Waitlist:
-		m.lede = p.say("form.lede.full")
-	case s.Invited && person.Name() != "":
+	case named && waitlist:
+		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", person.Name())+" "+p.say("form.lede.full")
+	case named:
 		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", person.Name())
+	case waitlist:
+		m.heading, m.lede = p.say("form.title.waitlist"), p.say("form.lede.full")
 	}
 	switch {
 	case s.Revision > 0:
@@ -147,10 +164,10 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 
 // declineHTML is the part of a link's form that says "not coming". It holds
 // words of ours only.
-func (p *Pages) declineHTML() string {
+func (p *Pages) declineHTML(hint string) string {
 	esc := template.HTMLEscapeString
 	return `<section class="aside" aria-labelledby="decline"><h2 id="decline">` + esc(p.say("form.decline")) + `</h2><p>` +
-		esc(p.say("form.decline.hint")) + `</p><button class="button neutral" name="action" value="decline">` +
+		esc(hint) + `</p><button class="button neutral" name="action" value="decline">` +
 		esc(p.say("form.decline.button")) + `</button></section>`
 }
 
@@ -168,7 +185,7 @@ func (p *Pages) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seati
 	case s.Revision > 0:
 		title, v.Button, v.Revision = p.say("form.title.edit"), p.say("form.send.edit"), strconv.FormatInt(s.Revision, 10)
 	case Full(e, seats) && e.Waitlist:
-		v.Button, v.Waiting = p.say("form.send.waitlist"), true
+		title, v.Button, v.Waiting, v.Offer = p.say("form.title.waitlist"), p.say("form.send.waitlist"), true, false
 	}
 	v.frame = p.frame(org, e, title)
 	if len(s.Faults) > 0 || s.Alert.Title != "" {
@@ -176,9 +193,7 @@ func (p *Pages) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seati
 	}
 	bad := map[string]string{}
 	for _, f := range s.Faults {
-		if bad[f.Field] == "" {
-			bad[f.Field] = f.Message
-		}
+		bad[f.Field] = strings.TrimSpace(bad[f.Field] + " " + f.Message)
 	}
 	p.addPerson(v, e, bad)
 	p.addChoices(v, e, seats, s, bad)
@@ -223,7 +238,7 @@ func (p *Pages) addChoices(v *formView, e *turnout.Event, seats turnout.Seatings
 		free := seats.Free(turnout.PoolTicket(t.ID))
 		mine := t.ID == s.Details.Ticket
 		v.Ticket.Options = append(v.Ticket.Options, option{
-			ID: optionID("ticket", i), Value: t.ID, Label: t.Name, Hint: join(t.About, seatsLeft(free)),
+			ID: optionID("ticket", i), Value: t.ID, Label: t.Name, About: t.About, Lang: p.foreign(e), Hint: seatsLeft(free),
 			Checked: mine, Disabled: free == 0 && !e.Waitlist && !mine,
 		})
 	}
@@ -235,13 +250,6 @@ func (p *Pages) addChoices(v *formView, e *turnout.Event, seats turnout.Seatings
 			item.Disabled = item.Full && !item.Checked && !e.Waitlist
 		}
 	}
-}
-
-func join(a, b string) string {
-	if a != "" && b != "" {
-		return a + " · " + b
-	}
-	return a + b
 }
 
 // optionID names the options of a group; the first has the group's own name,
@@ -296,6 +304,9 @@ func pageOrder(v *formView) []string {
 	}
 	for _, g := range v.Guests {
 		ids = append(ids, g.First.ID, g.Last.ID)
+	}
+	if v.Offer || v.Waiting {
+		ids = append(ids, FieldWaitlist)
 	}
 	return ids
 }

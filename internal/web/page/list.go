@@ -1,6 +1,8 @@
 package page
 
 import (
+	"html/template"
+
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
 )
@@ -13,9 +15,10 @@ type listView struct {
 }
 
 type card struct {
-	Event                  head
-	Summary, Image, Status string
-	Date                   date
+	Event          head
+	Summary, Image string
+	Status         template.HTML
+	Date           date
 }
 
 // List draws an org's list of public events. It implements catalog.Renderer.
@@ -43,7 +46,7 @@ func (p *Pages) card(entry *catalog.Entry) card {
 	case status != "":
 		c.Status = status
 	case button != "":
-		c.Status = seatsLeft(entry.Seats.Free(turnout.PoolEvent))
+		c.Status = fillHTML(seatsLeft(entry.Seats.Free(turnout.PoolEvent)))
 	}
 	return c
 }

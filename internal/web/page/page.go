@@ -54,12 +54,12 @@ func New(o Options) (*Pages, error) {
 	if p.words, err = wordsOf("en"); err != nil {
 		return nil, err
 	}
-	p.decline = p.declineHTML()
+	p.decline = p.declineHTML(p.say("form.decline.hint"))
 	if p.assets, err = newAssets(); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"list", "event", "form", "ticket", "cancel", "notice"} {
-		t := template.New("layout.html").Funcs(template.FuncMap{"t": p.say, "json": asJSON}).Option("missingkey=error")
+		t := template.New("layout.html").Funcs(template.FuncMap{"t": p.say, "said": said, "json": asJSON}).Option("missingkey=error")
 		if p.templates[name], err = t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}
@@ -119,15 +119,16 @@ func (p *Pages) draw(name string, view any) ([]byte, error) {
 // head is an event as every page about it says it on top.
 type head struct {
 	Title, Path string
-	Language    string
+	Language    string // of what the organiser wrote, empty where it is the page's
 	When        when
 	Where       string // venue and address, or that it is online
+	WhereLang   string
 }
 
 func (p *Pages) head(e *turnout.Event) head {
-	h := head{Title: e.Title, Path: EventPath(e), Language: e.Language, When: p.when(e), Where: place(e)}
+	h := head{Title: e.Title, Path: EventPath(e), Language: p.foreign(e), When: p.when(e), Where: place(e), WhereLang: p.foreign(e)}
 	if h.Where == "" && e.Online {
-		h.Where = p.say("event.online")
+		h.Where, h.WhereLang = p.say("event.online"), ""
 	}
 	return h
 }

@@ -76,7 +76,7 @@ func TestPhaseIsOnThePage(t *testing.T) {
 		at   time.Time
 		want string
 	}{
-		{noon.Add(-time.Hour), "Registration opens on 1 February 2027, 13:00"},
+		{noon.Add(-time.Hour), `Registration opens on <time datetime="2027-02-01T13:00:00+01:00">1 February 2027, 13:00</time>, Vienna time (UTC+1)<span class="visitor" data-start="2027-02-01T13:00:00+01:00"`},
 		{noon, ">Register</a>"},
 		{noon.AddDate(0, 0, 21), "Registration is closed"},
 		{noon.AddDate(0, 2, 0), "This event is over"},

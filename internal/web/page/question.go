@@ -1,6 +1,7 @@
 package page
 
 import (
+	"html/template"
 	"slices"
 	"strings"
 
@@ -10,24 +11,28 @@ import (
 // question turns one of the event's own questions into a field.
 func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, bad string) field {
 	name := "answers." + q.ID
-	f := field{ID: name, Name: name, Label: q.Label, Hint: q.Help, Error: bad, Optional: !q.Required, Value: strings.Join(answer, "\n")}
+	f := field{ID: name, Name: name, Label: q.Label, Help: q.Help, Lang: p.foreign(e), Error: bad, Optional: !q.Required, Value: strings.Join(answer, "\n")}
 	switch q.Kind {
 	case turnout.KindLongText:
-		f.Type, f.Hint = "textarea", join(q.Help, p.say("form.limit", q.Limit()))
+		f.Type, f.Hint = "textarea", p.say("form.limit", q.Limit())
 	case turnout.KindEmail:
 		f.Type = "email"
 	case turnout.KindPhone:
-		f.Type, f.Autocomplete = "tel", "tel"
+		// No autocomplete: the number asked for may be somebody else's.
+		f.Type = "tel"
 	case turnout.KindNumber:
-		f.Type, f.Hint = "number", join(q.Help, p.bounds(q))
+		f.Type, f.Hint = "number", p.bounds(q)
 	case turnout.KindDate:
 		f.Type = "date"
 	case turnout.KindChoice:
-		f.Type, f.Options = "radios", options(name, q.Choices, q.Choices, answer)
+		f.Type, f.Options = "radios", options(name, q.Choices, q.Choices, answer, f.Lang)
 	case turnout.KindChoices:
-		f.Type, f.Options, f.Hint = "checkboxes", options(name, q.Choices, q.Choices, answer), cmpOr(q.Help, p.say("form.choose.any"))
+		f.Type, f.Options = "checkboxes", options(name, q.Choices, q.Choices, answer, f.Lang)
+		if q.Help == "" {
+			f.Hint = p.say("form.choose.any")
+		}
 	case turnout.KindYesNo:
-		f.Type, f.Options = "radios", options(name, []string{"yes", "no"}, []string{p.say("form.yes"), p.say("form.no")}, answer)
+		f.Type, f.Options = "radios", options(name, []string{"yes", "no"}, []string{p.say("form.yes"), p.say("form.no")}, answer, "")
 	default:
 		f.Type = "text"
 	}
@@ -35,10 +40,10 @@ func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, 
 	return f
 }
 
-func options(name string, values, labels, chosen []string) []option {
+func options(name string, values, labels, chosen []string, language string) []option {
 	list := make([]option, len(values))
 	for i, v := range values {
-		list[i] = option{ID: optionID(name, i), Value: v, Label: labels[i], Checked: slices.Contains(chosen, v)}
+		list[i] = option{ID: optionID(name, i), Value: v, Label: labels[i], Lang: language, Checked: slices.Contains(chosen, v)}
 	}
 	return list
 }
@@ -67,16 +72,22 @@ func (p *Pages) condition(f *field, e *turnout.Event, q turnout.Question) {
 	}
 	labels := make([]string, len(q.ShowIf.Values))
 	for i, v := range q.ShowIf.Values {
-		labels[i] = "“" + p.answerLabel(on, v) + "”"
+		label, language := p.answerLabel(e, on, v)
+		labels[i] = "“" + string(said(label, language)) + "”"
 	}
 	f.If, f.Is = "answers."+on.ID, q.ShowIf.Values
-	f.IfText = p.say("form.if", on.Label, strings.Join(labels, p.say("form.or")))
+	or := string(fillHTML(p.say("form.or")))
+	f.IfText = fillHTML(p.say("form.if"), said(on.Label, f.Lang), template.HTML(strings.Join(labels, or)))
 }
 
-// answerLabel is an answer as the form words it.
-func (p *Pages) answerLabel(q turnout.Question, value string) string {
-	if q.Kind == turnout.KindYesNo && (value == "yes" || value == "no") {
-		return p.say("form." + value)
+// answerLabel is an answer as the form words it, and its language: of the
+// event's own choices that is the event's, of what people type nobody knows it.
+func (p *Pages) answerLabel(e *turnout.Event, q turnout.Question, value string) (label, language string) {
+	switch {
+	case q.Kind == turnout.KindYesNo && (value == "yes" || value == "no"):
+		return p.say("form." + value), ""
+	case len(q.Choices) > 0:
+		return value, p.foreign(e)
 	}
-	return value
+	return value, ""
 }

@@ -3,6 +3,7 @@ package page
 import (
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/turnout-events/turnout"
@@ -30,13 +31,14 @@ type ticketView struct {
 	Mood        string // good, wait or off: the colour of the banner
 	Live        bool   // holds a place or a place in line
 	Confirmed   bool   // holds a place
+	Waiting     bool   // holds a place in line
 	Date        date
 	Reference   string
 	QR          template.HTML
 	Person      turnout.Person
 	Ticket      string
 	Guests      []string
-	Sessions    []agendaLine
+	Sessions    []agendaDay
 	Answers     []answerLine
 	Gone        bool
 	JoinURL     string
@@ -53,7 +55,8 @@ type ticketView struct {
 	Keep        string
 }
 
-type answerLine struct{ Label, Value string }
+// answerLine is an answer with the languages of question and answer.
+type answerLine struct{ Label, Lang, Value, ValueLang string }
 
 // RegistrationPath is where the registration with this token is.
 func RegistrationPath(token string) string { return "/registrations/" + url.PathEscape(token) }
@@ -63,7 +66,7 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 	r, d, path := s.View.Registration, s.View.Details, RegistrationPath(s.View.Token)
 	v := ticketView{
 		Event: p.head(e), Person: d.Person, Reference: Reference(r.Key), Again: s.Again, AgainOnLink: s.AgainOnLink, OnLink: s.Link != "",
-		Gone: d.Person == (turnout.Person{}), Live: r.Status.Holds(), Confirmed: r.Status == turnout.StatusRegistered,
+		Gone: d.Person == (turnout.Person{}), Live: r.Status.Holds(), Confirmed: r.Status == turnout.StatusRegistered, Waiting: r.Status == turnout.StatusWaitlisted,
 	}
 	v.Heading, v.Text, v.Mood = p.standing(&r)
 	v.frame = p.frame(org, e, v.Heading)
@@ -87,16 +90,11 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 			return nil, err
 		}
 	}
-	v.Keep = p.say("ticket.keep")
+	v.Keep, v.AgainText = p.say("ticket.keep"), p.say("ticket.again")
 	if !v.Confirmed {
 		v.Keep = p.say("ticket.keep.wait")
 	}
-	v.AgainText = p.say("ticket.again")
 	if Full(e, seats) {
-		v.Keep = p.say("ticket.keep")
-		if !v.Confirmed {
-			v.Keep = p.say("ticket.keep.wait")
-		}
 		v.AgainText = p.say("ticket.again.wait")
 	}
 	return p.draw("ticket", v)
@@ -125,25 +123,21 @@ func (p *Pages) addAnswers(v *ticketView, e *turnout.Event, d turnout.Details) {
 	for _, g := range d.Guests {
 		v.Guests = append(v.Guests, strings.TrimSpace(g.FirstName+" "+g.LastName))
 	}
-	chosen := map[string]bool{}
-	for _, id := range d.Agenda {
-		chosen[id] = true
-	}
 	for _, day := range p.agendaDays(e, nil) {
-		for _, item := range day.Items {
-			if chosen[item.ID] {
-				item.Hours = join(day.Name, item.Hours)
-				v.Sessions = append(v.Sessions, item)
-			}
+		day.Items = slices.DeleteFunc(day.Items, func(item agendaLine) bool { return !slices.Contains(d.Agenda, item.ID) })
+		if len(day.Items) > 0 {
+			v.Sessions = append(v.Sessions, day)
 		}
 	}
 	for _, q := range e.Form.Questions {
-		var values []string
+		line, values := answerLine{Label: q.Label, Lang: p.foreign(e)}, []string(nil)
 		for _, a := range d.Answers[q.ID] {
-			values = append(values, p.answerLabel(q, a))
+			label, language := p.answerLabel(e, q, a)
+			values, line.ValueLang = append(values, label), language
 		}
 		if len(values) > 0 {
-			v.Answers = append(v.Answers, answerLine{Label: q.Label, Value: strings.Join(values, ", ")})
+			line.Value = strings.Join(values, ", ")
+			v.Answers = append(v.Answers, line)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (w when) MachineEnd() string {
 
 func (p *Pages) when(e *turnout.Event) when {
 	loc := e.Location()
-	w := when{Start: e.Starts.In(loc), Zone: p.zone(e)}
+	w := when{Start: e.Starts.In(loc), Zone: p.zone(e, e.Starts)}
 	if e.Ends.After(e.Starts) {
 		w.End = e.Ends.In(loc)
 	}
@@ -60,15 +61,25 @@ func sameDay(a, b time.Time) bool {
 	return ay == by && am == bm && ad == bd
 }
 
-// zone names the event's zone by its city, which people know better than
+// zone names the event's zone at t by its city, which people know better than
 // abbreviations.
-func (p *Pages) zone(e *turnout.Event) string {
+func (p *Pages) zone(e *turnout.Event, t time.Time) string {
 	loc := e.Location()
 	if loc == time.UTC {
 		return "UTC"
 	}
 	city := strings.ReplaceAll(e.Zone[strings.LastIndexByte(e.Zone, '/')+1:], "_", " ")
-	return p.say("time.zone", city, offset(e.Starts.In(loc)))
+	return p.say("time.zone", city, offset(t.In(loc)))
+}
+
+// moment is one point in time in the event's zone, with a place where the
+// script says it in the visitor's own.
+func (p *Pages) moment(e *turnout.Event, t time.Time) template.HTML {
+	esc := template.HTMLEscapeString
+	local := t.In(e.Location())
+	machine := local.Format(time.RFC3339)
+	return template.HTML(`<time datetime="` + machine + `">` + esc(local.Format(p.say("format.datetime"))) + `</time>, ` + esc(p.zone(e, t)) +
+		`<span class="visitor" data-start="` + machine + `" data-label="` + esc(p.say("time.visitor")) + `" hidden></span>`)
 }
 
 // offset is "UTC+5:30".
