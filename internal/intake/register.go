@@ -48,7 +48,8 @@ func (in *Intake) Register(ctx context.Context, org turnout.OrgID, e *turnout.Ev
 	return in.accept(ctx, ring, a, d)
 }
 
-// Decline notes that the person behind a link is not coming. It takes no seat.
+// Decline notes that the person behind a link is not coming. It takes no seat,
+// so it is CodeClosed only once the event has ended.
 // Where they registered before, nothing changes and that registration is answered.
 func (in *Intake) Decline(ctx context.Context, org turnout.OrgID, e *turnout.Event, link turnout.AttendeeLink, invite turnout.Invite, key turnout.Key) (View, error) {
 	ring, err := in.o.Keyring.Ring(ctx, string(org))

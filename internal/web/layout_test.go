@@ -63,6 +63,12 @@ const misfits = `(() => {
 		if (!box.width || e.closest(".unseen, .skip, [hidden], svg")) continue;
 		if (box.right > innerWidth + 1) bad.push("beyond the screen: " + name(e));
 		// The stub is torn on purpose: half circles stand out of it.
+		if (e.matches(".choice input")) {
+			e.scrollIntoView({block: "center", behavior: "instant"});
+			const at = e.getBoundingClientRect();
+			if (document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2) !== e) bad.push("covered: " + e.id);
+		}
+		if (e.matches(".qr") && box.right > e.closest(".pass").getBoundingClientRect().right) bad.push("cut off: " + name(e));
 		if (e.clientWidth && e.scrollWidth > e.clientWidth + 1 && !e.matches(".pass, .pass-body, .stub, input, textarea")) bad.push("out of its box: " + name(e));
 	}
 	return bad;
