@@ -13,11 +13,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"github.com/turnout-events/turnout"
 )
 
 // chromium is the browser that draws the pictures.
@@ -29,16 +32,24 @@ func shots(t *testing.T, s *site) map[string]string {
 	waiting := filledForm()
 	waiting.Set("key", "waiting-00000000000000001")
 	waiting.Set("join_waitlist", "yes")
+	inLine := s.register(t, waiting)
 	cancelled := filledForm()
 	cancelled.Set("key", "cancelled-0000000000000001")
 	gone := s.register(t, cancelled)
 	s.post(gone+"/cancel", nil)
 	paths := congressPaths(t, s)
+	e := talk()
+	e.ID, e.Slug, e.Title, e.Closes, e.Private = "a01000000000006AAA", "walk", "Members’ walk", noon.Add(-time.Hour), true
+	s.catalog.publish(t, e, nil)
+	s.links["closed-0123456789"], s.links["full-0123456789"] = link(6, e.ID), link(7, "a01000000000003AAA")
+	online := turnout.Registration{Key: "online-00000000000000000001", Event: talk().ID, Status: turnout.StatusRegistered, Revision: 1}
 	maps.Copy(paths, map[string]string{
 		"list": "/", "event": "/events/spring-forum", "event-online": "/events/member-briefing", "event-full": "/events/dinner",
 		"event-over": "/events/last-year", "form": "/events/spring-forum/register", "form-waitlist": "/events/dinner/register",
 		"link": "/l/" + graceToken, "link-locked": "/l/" + lockedToken, "link-over": "/l/" + overToken, "link-unknown": "/l/unknown-token",
-		"ticket": registered, "ticket-waitlisted": s.register(t, waiting), "ticket-cancelled": gone,
+		"link-closed": "/l/closed-0123456789", "link-full": "/l/full-0123456789", "event-closed": "/events/walk",
+		"ticket-online": "/registrations/" + s.addRegistration(online, turnout.Details{Person: grace, Ticket: "seat"}),
+		"ticket":        registered, "ticket-waitlisted": inLine, "cancel-waitlisted": inLine + "/cancel", "edit-waitlisted": inLine + "/edit", "ticket-cancelled": gone,
 		"edit": registered + "/edit", "cancel": registered + "/cancel", "missing": "/nothing",
 	})
 	return paths
@@ -75,6 +86,10 @@ func TestScreenshots(t *testing.T) {
 	if err != nil || !focused {
 		t.Errorf("the error summary has no focus: %v", err)
 	}
+	s.intake.fail = turnout.Errorf(turnout.CodeFull, "accept", "")
+	shoot(t, tab, filepath.Join(dir, "form-full"), chromedp.Navigate(origin+"/events/spring-forum/register"),
+		chromedp.Click(chromedp.CSS(`[id="ticket.1"]`)), chromedp.Click(chromedp.CSS(`[id="agenda.budget"]`)),
+		chromedp.Click(chromedp.CSS(".send .button")), chromedp.WaitVisible(chromedp.CSS(".alert")))
 	closeTab()
 	for m, err := range messages {
 		if err != nil {
