@@ -117,6 +117,10 @@ func TestMarkup(t *testing.T) {
 		d := read(t, w.Body.String())
 		d.check(t, path)
 	}
+	for name, path := range congressPaths(t, s) {
+		d := read(t, s.get(path).Body.String())
+		d.check(t, name)
+	}
 	form := filledForm()
 	for name := range form {
 		if name != "key" && name != "form" {

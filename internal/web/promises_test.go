@@ -28,7 +28,7 @@ func everyAddress(t *testing.T, s *site) []string {
 	}
 	return []string{
 		"/", "/events/spring-forum", "/events/spring-forum.ics", "/events/dinner", formPath, "/events/dinner/register", "/events/last-year/register",
-		"/l/" + graceToken, "/l/" + graceToken + "?again", "/l/" + lockedToken, "/l/" + overToken, "/l/unknown-token", "/l/" + forgottenToken,
+		"/l/" + graceToken, "/l/" + graceToken + "?again", "/l/" + lockedToken, "/l/" + overToken, "/l/" + closedToken, "/l/" + fullToken, "/l/unknown-token", "/l/" + forgottenToken,
 		path, path + ".ics", path + "/edit", path + "/cancel", "/registrations/unknown-token", "/nothing", "/assets/accent-0b6e4f.css",
 	}
 }

@@ -21,6 +21,8 @@ const (
 	graceToken     = "grace-0123456789"
 	lockedToken    = "locked-0123456789"
 	overToken      = "over-0123456789"
+	closedToken    = "closed-0123456789"
+	fullToken      = "full-0123456789"
 )
 
 var noon = time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
@@ -106,6 +108,14 @@ func over() *turnout.Event {
 	return e
 }
 
+// closed is an event to come that takes no registrations any more.
+func closed() *turnout.Event {
+	e := talk()
+	e.ID, e.Slug, e.Title, e.Private = "a01000000000006AAA", "walk", "Members’ walk", true
+	e.Closes = noon.Add(-time.Hour)
+	return e
+}
+
 // site is the pages over fakes.
 type site struct {
 	catalog *fakeCatalog
@@ -133,10 +143,13 @@ func newSite(t testing.TB) *site {
 	past := over()
 	past.Private = true
 	s.catalog.publish(t, past, nil)
+	s.catalog.publish(t, closed(), nil)
 	s.links = fakeLinks{
 		graceToken:  link(1, "a01000000000001AAA"),
 		lockedToken: link(2, "a01000000000002AAA"),
 		overToken:   link(3, "a01000000000004AAA"),
+		closedToken: link(4, "a01000000000006AAA"),
+		fullToken:   link(5, "a01000000000003AAA"),
 	}
 	w, err := web.New(web.Options{
 		Catalog: s.catalog, Links: s.links, Intake: s.intake, Pages: pages, Now: clock,

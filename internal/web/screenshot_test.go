@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -38,16 +37,12 @@ func shots(t *testing.T, s *site) map[string]string {
 	gone := s.register(t, cancelled)
 	s.post(gone+"/cancel", nil)
 	paths := congressPaths(t, s)
-	e := talk()
-	e.ID, e.Slug, e.Title, e.Closes, e.Private = "a01000000000006AAA", "walk", "Members’ walk", noon.Add(-time.Hour), true
-	s.catalog.publish(t, e, nil)
-	s.links["closed-0123456789"], s.links["full-0123456789"] = link(6, e.ID), link(7, "a01000000000003AAA")
 	online := turnout.Registration{Key: "online-00000000000000000001", Event: talk().ID, Status: turnout.StatusRegistered, Revision: 1}
 	maps.Copy(paths, map[string]string{
 		"list": "/", "event": "/events/spring-forum", "event-online": "/events/member-briefing", "event-full": "/events/dinner",
 		"event-over": "/events/last-year", "form": "/events/spring-forum/register", "form-waitlist": "/events/dinner/register",
 		"link": "/l/" + graceToken, "link-locked": "/l/" + lockedToken, "link-over": "/l/" + overToken, "link-unknown": "/l/unknown-token",
-		"link-closed": "/l/closed-0123456789", "link-full": "/l/full-0123456789", "event-closed": "/events/walk",
+		"link-closed": "/l/" + closedToken, "link-full": "/l/" + fullToken, "event-closed": "/events/walk",
 		"ticket-online": "/registrations/" + s.addRegistration(online, turnout.Details{Person: grace, Ticket: "seat"}),
 		"ticket":        registered, "ticket-waitlisted": inLine, "cancel-waitlisted": inLine + "/cancel", "edit-waitlisted": inLine + "/edit", "ticket-cancelled": gone,
 		"edit": registered + "/edit", "cancel": registered + "/cancel", "missing": "/nothing",

@@ -167,9 +167,8 @@ func TestWaitlistedAreToldOfAPlaceInLine(t *testing.T) {
 
 func TestInviteToAFullEventIsStillAnInvite(t *testing.T) {
 	s := newSite(t)
-	s.links["full-0123456789"] = link(4, "a01000000000003AAA")
-	says(t, "link", s.get("/l/full-0123456789").Body.String(),
-		[]string{"<h1>You’re invited</h1>", "This invitation is for Grace Example", "All places are taken. Fill this in to join the waitlist"})
+	says(t, "link", s.get("/l/"+fullToken).Body.String(),
+		[]string{"<h1>You’re invited</h1>", "This invitation is for Grace Example", "All places are taken, but you can join the waitlist"}, "somebody else can have the place")
 }
 
 // TestTimesCarryTheirZone looks at every page that names a point in time.
@@ -180,13 +179,14 @@ func TestTimesCarryTheirZone(t *testing.T) {
 	e.Starts, e.Ends, e.Agenda = e.Starts.AddDate(0, 3, 0), e.Ends.AddDate(0, 3, 0), nil
 	e.Opens, e.Closes = noon.Add(time.Hour), e.Starts.Add(-time.Hour)
 	s.catalog.publish(t, e, galaSeats())
-	opens := `<time datetime="2027-02-01T14:00:00+01:00">1 February 2027, 14:00</time>, Vienna time (UTC+1)<span class="visitor" data-start="2027-02-01T14:00:00+01:00"`
+	opens := `<time datetime="2027-02-01T14:00:00+01:00">1 February 2027, 14:00</time>, Vienna time (UTC+1)`
+	visitor := `<span class="visitor" data-start="2027-02-01T14:00:00+01:00" data-label="In your time zone:" hidden></span></p>`
 	starts := regexp.MustCompile(`<time datetime="2027-06-18T10:00:00(\+|&#43;)02:00">[^<]+</time>, Vienna time \(UTC(\+|&#43;)2\)<span class="visitor" data-start="2027-06-18T10:00:00(\+|&#43;)02:00"`)
 	for name, body := range map[string]string{
 		"event": s.get("/events/spring-forum").Body.String(), "form": s.get(formPath).Body.String(),
 		"link": s.get("/l/" + graceToken).Body.String(), "list": s.get("/").Body.String(),
 	} {
-		says(t, name, body, []string{opens})
+		says(t, name, body, []string{opens, visitor})
 		if name != "event" && !starts.MatchString(body) {
 			t.Errorf("%s names the event's time without zone or for no script", name)
 		}
@@ -223,7 +223,14 @@ func TestKnownAddressIsAFaultOfItsField(t *testing.T) {
 func TestTicketPromisesNoMailAndPrintsNoAddress(t *testing.T) {
 	s := newSite(t)
 	path := s.register(t, filledForm())
-	says(t, "ticket", s.get(path).Body.String(), []string{"You get no e-mail from this page"}, "Turnout sends")
+	says(t, "ticket", s.get(path).Body.String(), []string{"You get no e-mail from this page", "print this page for the door"}, "Turnout sends")
+	r := turnout.Registration{Key: "key-of-an-online-seat", Event: talk().ID, Status: turnout.StatusRegistered, Revision: 1}
+	online := s.get("/registrations/" + s.addRegistration(r, turnout.Details{Person: grace, Ticket: "seat"})).Body.String()
+	says(t, "ticket of an event online", online, []string{"You get no e-mail from this page"}, "the door")
+	if join := strings.Index(online, "Join online"); join < 0 || join > strings.Index(online, "<svg") {
+		t.Error("the way in stands below the code that nobody scans")
+	}
+	says(t, "ticket", s.get(path).Body.String(), nil, "events.example.org"+path)
 }
 
 func TestSeatsAreOfferedOnlyWhileTheyAreToBeHad(t *testing.T) {
@@ -252,7 +259,7 @@ func TestNotComingIsTakenUntilTheEventIsOver(t *testing.T) {
 	}{
 		"not open yet": {change(func(e *turnout.Event) { e.Opens = noon.Add(time.Hour) }), []string{"Registration is not open yet", "It opens on <time"}},
 		"closed": {change(func(e *turnout.Event) { e.Closes = noon.Add(-time.Hour) }), []string{"Registration is closed",
-			`It ended on <time datetime="2027-02-01T12:00:00+01:00">`, "ask Example Foundation"}},
+			`It ended on <time datetime="2027-02-01T12:00:00+01:00">1 February 2027, 12:00</time>, Vienna time (UTC+1).<span class="visitor"`, "ask Example Foundation"}},
 		"full": {func(t *testing.T, s *site) {
 			e := gala()
 			e.Waitlist = false

@@ -77,7 +77,7 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 		v.Hint = p.say("event.online.hint")
 	}
 	if !e.Closes.IsZero() && phase <= turnout.PhaseOpen {
-		v.Deadline = p.moment(e, e.Closes)
+		v.Deadline = p.sayAt(e, "%s", e.Closes)
 	}
 	v.Action, v.Status = p.action(e, seats, phase)
 	v.Social = p.social(org, e, seats, phase)
@@ -92,7 +92,7 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 func (p *Pages) action(e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) (button string, status template.HTML) {
 	switch {
 	case phase == turnout.PhaseUpcoming:
-		return "", fillHTML(p.say("event.upcoming"), p.moment(e, e.Opens))
+		return "", p.sayAt(e, p.say("event.upcoming"), e.Opens)
 	case phase == turnout.PhaseClosed:
 		return "", fillHTML(p.say("event.closed"))
 	case phase == turnout.PhaseOver:

@@ -144,7 +144,7 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 	case s.Revision > 0:
 		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit")
 	case named && waitlist:
-		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", person.Name())+" "+p.say("form.lede.full")
+		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite.full", person.Name())
 	case named:
 		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", person.Name())
 	case waitlist:
@@ -158,6 +158,9 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 	}
 	if s.Invited && s.Revision == 0 {
 		m.decline = p.decline
+		if waitlist {
+			m.decline = p.declineFull
+		}
 	}
 	return m
 }

@@ -44,14 +44,15 @@ func variants() map[string]struct {
 		event *turnout.Event
 		seats turnout.Seatings
 	}
-	locked, hidden, waiting, plain := event(), event(), event(), event()
+	locked, hidden, waiting, plain, foreign := event(), event(), event(), event(), event()
+	foreign.Language, foreign.Opens = "de-AT", noon.AddDate(0, 0, -1)
 	locked.LockEmail = true
 	hidden.Form.Title, hidden.Form.Company = turnout.AskHidden, turnout.AskHidden
 	waiting.Waitlist = true
 	plain.Tickets, plain.Agenda, plain.MaxGuests = plain.Tickets[:1], nil, 0
 	full := turnout.Seatings{turnout.PoolEvent: {Pool: turnout.PoolEvent, Limit: 10, Taken: 10}}
 	return map[string]variant{
-		"open": {event(), nil}, "locked": {locked, nil}, "hidden": {hidden, nil}, "waiting": {waiting, full}, "full": {event(), full}, "plain": {plain, nil},
+		"open": {event(), nil}, "locked": {locked, nil}, "hidden": {hidden, nil}, "waiting": {waiting, full}, "full": {event(), full}, "plain": {plain, nil}, "foreign": {foreign, nil},
 	}
 }
 

@@ -45,10 +45,10 @@ func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
 		v.Event = &h
 	}
 	if n.Event != nil && !n.At.IsZero() {
-		v.Lines[0] = fillHTML(n.Lines[0], p.moment(n.Event, n.At))
+		v.Lines[0] = p.sayAt(n.Event, n.Lines[0], n.At)
 	}
 	if n.Decline != "" {
-		v.Decline = template.HTML(p.declineHTML(p.say("form.decline.hint.shut")))
+		v.Decline = template.HTML(p.declineFull)
 	}
 	return p.draw("notice", v)
 }

@@ -38,7 +38,9 @@ type Pages struct {
 	assets    *Assets
 	origin    func(*turnout.Org) string
 	now       func() time.Time
-	decline   string // the part of a link's form that says "not coming"
+	// The part of a link's form that says "not coming", for an event that has
+	// places and for one that has none.
+	decline, declineFull string
 }
 
 // New parses the templates.
@@ -54,7 +56,7 @@ func New(o Options) (*Pages, error) {
 	if p.words, err = wordsOf("en"); err != nil {
 		return nil, err
 	}
-	p.decline = p.declineHTML(p.say("form.decline.hint"))
+	p.decline, p.declineFull = p.declineHTML(p.say("form.decline.hint")), p.declineHTML(p.say("form.decline.hint.full"))
 	if p.assets, err = newAssets(); err != nil {
 		return nil, err
 	}

@@ -117,6 +117,53 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestOnlyAnotherLanguageIsMarked: a region or a script makes no other language.
+func TestOnlyAnotherLanguageIsMarked(t *testing.T) {
+	for language, want := range map[string]string{"": "<h1>", "en": "<h1>", "en-US": "<h1>", "EN_gb": "<h1>", "de": `<h1 lang="de">`, "zh-Hant": `<h1 lang="zh-Hant">`} {
+		e := event()
+		e.Language = language
+		drawn, err := newPages(t).Event(org, e, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(drawn.HTML), want) {
+			t.Errorf("%q: page lacks %q", language, want)
+		}
+	}
+}
+
+// TestSessionsNameTheirDay unless the event is on one day, which the page says anyway.
+func TestSessionsNameTheirDay(t *testing.T) {
+	morning := noon.Add(-3 * time.Hour)
+	for name, c := range map[string]struct {
+		ends   time.Time
+		agenda []turnout.AgendaItem
+		want   []string
+		not    string
+	}{
+		"one day":                   {noon, []turnout.AgendaItem{{ID: "a", Name: "A", Starts: morning, Ends: noon}}, []string{">10:00–13:00</time>", "<h3>A</h3>"}, `class="day"`},
+		"two days, sessions on one": {noon.AddDate(0, 0, 1), []turnout.AgendaItem{{ID: "a", Name: "A", Starts: noon.AddDate(0, 0, 1)}}, []string{`<h3 class="day">Tuesday, 2 February</h3>`, "<h4>A</h4>"}, ""},
+		"past midnight":             {noon, []turnout.AgendaItem{{ID: "a", Name: "A", Starts: noon, Ends: noon.Add(14 * time.Hour)}}, []string{">13:00–03:00</time>"}, ""},
+		"longer than a day":         {noon, []turnout.AgendaItem{{ID: "a", Name: "A", Starts: noon, Ends: noon.Add(26 * time.Hour)}}, []string{">13:00 to Tuesday, 2 February, 15:00</time>"}, ""},
+		"at no time":                {noon, []turnout.AgendaItem{{ID: "a", Name: "A"}}, []string{"<h3>A</h3>"}, `class="day"`},
+	} {
+		e := event()
+		e.Starts, e.Ends, e.Agenda = morning, c.ends, c.agenda
+		drawn, err := newPages(t).Event(org, e, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(string(drawn.HTML), want) {
+				t.Errorf("%s: page lacks %q", name, want)
+			}
+		}
+		if c.not != "" && strings.Contains(string(drawn.HTML), c.not) {
+			t.Errorf("%s: page has %q", name, c.not)
+		}
+	}
+}
+
 func TestForeignPicturesAreLeftOut(t *testing.T) {
 	for image, want := range map[string]bool{"/media/a.jpg": true, "https://cdn.example.com/a.jpg": false, "//cdn.example.com/a.jpg": false, `/\cdn.example.com`: false, "javascript:1": false} {
 		e := event()

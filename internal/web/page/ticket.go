@@ -41,6 +41,7 @@ type ticketView struct {
 	Sessions    []agendaDay
 	Answers     []answerLine
 	Gone        bool
+	Door        bool // there is a place to go to
 	JoinURL     string
 	ICS         string
 	Google      string
@@ -67,6 +68,7 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 	v := ticketView{
 		Event: p.head(e), Person: d.Person, Reference: Reference(r.Key), Again: s.Again, AgainOnLink: s.AgainOnLink, OnLink: s.Link != "",
 		Gone: d.Person == (turnout.Person{}), Live: r.Status.Holds(), Confirmed: r.Status == turnout.StatusRegistered, Waiting: r.Status == turnout.StatusWaitlisted,
+		Door: place(e) != "" || !e.Online,
 	}
 	v.Heading, v.Text, v.Mood = p.standing(&r)
 	v.frame = p.frame(org, e, v.Heading)

@@ -72,14 +72,15 @@ func (p *Pages) zone(e *turnout.Event, t time.Time) string {
 	return p.say("time.zone", city, offset(t.In(loc)))
 }
 
-// moment is one point in time in the event's zone, with a place where the
-// script says it in the visitor's own.
-func (p *Pages) moment(e *turnout.Event, t time.Time) template.HTML {
+// sayAt fills one point in time into a sentence, in the event's zone. Behind the
+// sentence is a place where the script says it in the visitor's own.
+func (p *Pages) sayAt(e *turnout.Event, sentence string, t time.Time) template.HTML {
 	esc := template.HTMLEscapeString
 	local := t.In(e.Location())
 	machine := local.Format(time.RFC3339)
-	return template.HTML(`<time datetime="` + machine + `">` + esc(local.Format(p.say("format.datetime"))) + `</time>, ` + esc(p.zone(e, t)) +
-		`<span class="visitor" data-start="` + machine + `" data-label="` + esc(p.say("time.visitor")) + `" hidden></span>`)
+	moment := `<time datetime="` + machine + `">` + esc(local.Format(p.say("format.datetime"))) + `</time>, ` + esc(p.zone(e, t))
+	return fillHTML(sentence, template.HTML(moment)) +
+		template.HTML(`<span class="visitor" data-start="`+machine+`" data-label="`+esc(p.say("time.visitor"))+`" hidden></span>`)
 }
 
 // offset is "UTC+5:30".
