@@ -66,8 +66,27 @@ func parseForm(body string) (filled, error) {
 		if !utf8.ValidString(name) || slices.ContainsFunc(list, func(v string) bool { return !utf8.ValidString(v) }) {
 			return filled{}, turnout.Errorf(turnout.CodeMalformed, "read form", "not UTF-8")
 		}
+		if !ours(name) {
+			return filled{}, turnout.Errorf(turnout.CodeMalformed, "read form", "a field that no form of ours has")
+		}
 	}
 	return fillFrom(values)
+}
+
+// ours reports whether a form of ours can have a field of this name. What stands
+// under another one would be lost without a word.
+func ours(name string) bool {
+	switch name {
+	case "key", "form", "revision", "action", "join_waitlist", "ticket", "agenda", "first_name", "last_name", "email", "title", "company":
+		return true
+	}
+	if id, ok := strings.CutPrefix(name, "answers."); ok {
+		return id != ""
+	}
+	row, ok := strings.CutPrefix(name, "guests.")
+	n, part, _ := strings.Cut(row, ".")
+	i, err := strconv.Atoi(n)
+	return ok && err == nil && i >= 0 && i <= turnout.MaxGuests && (part == "first_name" || part == "last_name")
 }
 
 // fillFrom takes the fields that a form of ours has; the names are those of

@@ -12,7 +12,7 @@ import (
 
 func TestParseForm(t *testing.T) {
 	f, err := parseForm("key=ABC-1&form=f1&revision=3&first_name=Ada+%26+Co&agenda=a&agenda=&agenda=b&ticket=t&join_waitlist=yes&action=decline" +
-		"&guests.0.first_name=+&guests.2.last_name=Sample&answers.q=x&answers.q=y&answers.empty=&other=1")
+		"&guests.0.first_name=+&guests.2.last_name=Sample&answers.q=x&answers.q=y&answers.empty=")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +25,15 @@ func TestParseForm(t *testing.T) {
 	}}
 	if !reflect.DeepEqual(f, want) {
 		t.Errorf("got  %+v\nwant %+v", f, want)
+	}
+}
+
+// A field that no form of ours has would be lost without a word.
+func TestUnknownFieldsAreTold(t *testing.T) {
+	for _, body := range []string{"other=1", "Email=a%40example.com", "guests.21.first_name=Bo", "guests.0.email=x", "guests.first_name=x", "answers.=x", "=x"} {
+		if _, err := parseForm("key=abc-1&" + body); turnout.CodeOf(err) != turnout.CodeMalformed {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }
 

@@ -87,7 +87,10 @@ type field struct {
 	Type         string
 	Autocomplete string
 	Optional     bool
-	Options      []option
+	// Required marks the input as such. A guest's name, or a question that counts
+	// only after a certain answer, is not optional and not required either.
+	Required bool
+	Options  []option
 	// If names the field on which it depends, Is the answers that show it (as
 	// JSON), IfText says the same in words.
 	If     string
@@ -222,7 +225,7 @@ func (p *Pages) addPerson(v *formView, e *turnout.Event, bad map[string]string) 
 		}
 		v.Person = append(v.Person, field{
 			ID: name, Name: name, Label: p.say(label), Type: kind, Autocomplete: autocomplete,
-			Optional: ask != turnout.AskRequired, Error: bad[name],
+			Optional: ask != turnout.AskRequired, Required: ask == turnout.AskRequired, Error: bad[name],
 		})
 	}
 	add("first_name", "form.first_name", "text", "given-name", turnout.AskRequired)

@@ -184,3 +184,29 @@ func BenchmarkFormFull(b *testing.B) {
 		return func() { _, _ = p.FormPage(org, e, nil, s) }
 	})
 }
+
+// What may be left out is not marked as required: a guest who does not come, a
+// question that counts only after a certain answer. A choice that must be made is.
+func TestRequiredIsTrue(t *testing.T) {
+	e := &turnout.Event{MaxGuests: 1, Tickets: []turnout.Ticket{{ID: "a", Name: "A", Seats: turnout.Unlimited}, {ID: "b", Name: "B", Seats: turnout.Unlimited}},
+		Form: turnout.Form{Questions: []turnout.Question{
+			{ID: "diet", Label: "Diet", Kind: turnout.KindChoice, Choices: []string{"Any", "Other"}, Required: true},
+			{ID: "which", Label: "Which", Kind: turnout.KindText, Required: true, ShowIf: &turnout.Condition{Question: "diet", Values: []string{"Other"}}},
+			{ID: "why", Label: "Why", Kind: turnout.KindLongText, Required: true},
+		}}}
+	p, err := page.New(page.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := p.FormPage(&turnout.Org{ID: "acme", Name: "Acme"}, e, nil, page.FormState{Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{"first_name": true, "company": false, "ticket": true, "guests.0.first_name": false, "answers.diet": true, "answers.which": false, "answers.why": true} {
+		_, tag, found := strings.Cut(string(html), `id="`+id+`"`)
+		tag, _, _ = strings.Cut(tag, ">")
+		if !found || strings.Contains(tag, " required") != want {
+			t.Errorf("%s: <%s>, required should be %v", id, tag, want)
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 // question turns one of the event's own questions into a field.
 func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, bad string) field {
 	name := "answers." + q.ID
-	f := field{ID: name, Name: name, Label: q.Label, Help: q.Help, Lang: p.foreign(e), Error: bad, Optional: !q.Required, Value: strings.Join(answer, "\n")}
+	f := field{ID: name, Name: name, Label: q.Label, Help: q.Help, Lang: p.foreign(e), Error: bad, Optional: !q.Required, Required: q.Required && q.ShowIf == nil, Value: strings.Join(answer, "\n")}
 	switch q.Kind {
 	case turnout.KindLongText:
 		f.Type, f.Hint = "textarea", p.say("form.limit", q.Limit())
