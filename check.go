@@ -55,17 +55,18 @@ func (c *checker) text(field, label, value string, limit int, required bool) str
 
 func (c *checker) person() {
 	p, form := &c.d.Person, &c.event.Form
-	p.FirstName = c.text("first_name", "your first name", p.FirstName, MaxFirstName, true)
-	p.LastName = c.text("last_name", "your last name", p.LastName, MaxLastName, true)
+	most := form.Lengths.orDefault()
+	p.FirstName = c.text("first_name", "your first name", p.FirstName, most.FirstName, true)
+	p.LastName = c.text("last_name", "your last name", p.LastName, most.LastName, true)
 	p.Email = strings.TrimSpace(p.Email)
 	switch {
 	case p.Email == "":
 		c.fault("email", "Enter your e-mail address")
-	case !ValidEmail(p.Email) || strings.ContainsFunc(p.Email, turnsText):
-		c.fault("email", "Enter an e-mail address in the form name@example.com, of at most %d characters", MaxEmail)
+	case len(p.Email) > most.Email || !ValidEmail(p.Email) || strings.ContainsFunc(p.Email, turnsText):
+		c.fault("email", "Enter an e-mail address in the form name@example.com, of at most %d characters", most.Email)
 	}
-	p.Title = c.asked("title", "your job title", p.Title, MaxTitle, form.Title)
-	p.Company = c.asked("company", "your company or organisation", p.Company, MaxCompany, form.Company)
+	p.Title = c.asked("title", "your job title", p.Title, most.Title, form.Title)
+	p.Company = c.asked("company", "your company or organisation", p.Company, most.Company, form.Company)
 }
 
 func (c *checker) asked(field, label, value string, limit int, ask Ask) string {

@@ -67,6 +67,25 @@ func TestCheckKeepsWhatIsRight(t *testing.T) {
 	}
 }
 
+// What the org's own fields take of a person is all that is accepted, and never
+// more than Salesforce's standard fields take.
+func TestCheckMindsTheOrgsFields(t *testing.T) {
+	for _, test := range []struct {
+		lengths turnout.Lengths
+		company int
+		ok      bool
+	}{
+		{turnout.Lengths{}, 255, true}, {turnout.Lengths{}, 256, false}, {turnout.Lengths{Company: 60}, 60, true},
+		{turnout.Lengths{Company: 60}, 61, false}, {turnout.Lengths{Company: 1000}, 256, false},
+	} {
+		e := &turnout.Event{Tickets: []turnout.Ticket{{ID: "a"}}, Form: turnout.Form{Lengths: test.lengths}}
+		_, err := e.Check(turnout.Details{Person: turnout.Person{FirstName: "Ada", LastName: "Example", Email: "ada@example.com", Company: strings.Repeat("x", test.company)}})
+		if (err == nil) != test.ok {
+			t.Errorf("%+v, a company of %d characters: %v", test.lengths, test.company, err)
+		}
+	}
+}
+
 func TestCheckNamesEveryBrokenRule(t *testing.T) {
 	cases := map[string]struct {
 		change func(*turnout.Details)

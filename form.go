@@ -11,6 +11,31 @@ type Form struct {
 	Title     Ask        `json:"title,omitempty"`
 	Company   Ask        `json:"company,omitempty"`
 	Questions []Question `json:"questions,omitempty"`
+	// Lengths are what the org's own fields take of a person.
+	Lengths Lengths `json:"lengths,omitzero"`
+}
+
+// Lengths bound a person's fields in characters; zero, or more than Salesforce's
+// standard fields take, means what those take.
+type Lengths struct {
+	FirstName int `json:"first_name,omitempty"`
+	LastName  int `json:"last_name,omitempty"`
+	Email     int `json:"email,omitempty"`
+	Title     int `json:"title,omitempty"`
+	Company   int `json:"company,omitempty"`
+}
+
+func (l Lengths) orDefault() Lengths {
+	least := func(n, most int) int {
+		if n <= 0 || n > most {
+			return most
+		}
+		return n
+	}
+	return Lengths{
+		FirstName: least(l.FirstName, MaxFirstName), LastName: least(l.LastName, MaxLastName), Email: least(l.Email, MaxEmail),
+		Title: least(l.Title, MaxTitle), Company: least(l.Company, MaxCompany),
+	}
 }
 
 // Ask says how a person field is asked for.

@@ -398,4 +398,7 @@ func TestSalesforceFieldsBoundAnswers(t *testing.T) {
 	if turnout.CodeOf(err) != turnout.CodeInvalid {
 		t.Errorf("a longer one: %v", err)
 	}
+	if l := copies[0].Event.Form.Lengths; l.LastName != 80 || l.Company != 255 || l.Title != 128 {
+		t.Errorf("the person's fields take %+v", l)
+	}
 }

@@ -2,7 +2,6 @@ package orgs
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,28 +64,40 @@ func (o *Org) event(ctx context.Context, r salesforce.Record) (turnout.EventCopy
 	}
 	read := e.Read(r, parts, o.zone)
 	if read.Event != nil {
-		o.fit(ctx, read.Event.Form.Questions)
+		o.fit(ctx, &read.Event.Form)
 	}
 	return read, nil
 }
 
-// fit bounds answers by the fields that take them, so that a registrant hears of
-// a value that is too long while they can still shorten it. A field that cannot
-// be described bounds nothing; Salesforce then says no, and it is parked.
-func (o *Org) fit(ctx context.Context, questions []turnout.Question) {
-	if !slices.ContainsFunc(questions, func(q turnout.Question) bool { return q.Target != "" }) {
-		return
-	}
+// fit bounds what is typed by the fields that take it, so that a registrant
+// hears of a value that is too long while they can still shorten it. A field
+// that cannot be described bounds nothing; Salesforce then says no, and it is
+// parked.
+func (o *Org) fit(ctx context.Context, form *turnout.Form) {
 	object := o.describe(ctx, o.m.Registration.Object)
-	if object == nil {
-		return
-	}
-	for i := range questions {
-		q := &questions[i]
-		if f, ok := object.Field(q.Target); ok && f.Length > 0 && q.Limit() > f.Length {
-			q.MaxLength = f.Length
+	for i := range form.Questions {
+		q := &form.Questions[i]
+		if n := length(object, q.Target); n > 0 && q.Limit() > n {
+			q.MaxLength = n
 		}
 	}
+	fields := o.m.Registration.Fields
+	if person := o.m.Person; person != nil {
+		object, fields = o.describe(ctx, person.Object), person.Fields
+	}
+	form.Lengths = turnout.Lengths{
+		FirstName: length(object, fields["first_name"]), LastName: length(object, fields["last_name"]), Email: length(object, fields["email"]),
+		Title: length(object, fields["title"]), Company: length(object, fields["company"]),
+	}
+}
+
+// length is how many characters a field takes, 0 where that is not known.
+func length(object *salesforce.Object, field string) int {
+	if object == nil || field == "" {
+		return 0
+	}
+	f, _ := object.Field(field)
+	return f.Length
 }
 
 // EventsSince fetches the events that changed at or after since, themselves or
