@@ -28,6 +28,7 @@ type Forgotten struct {
 	Keys int `json:"keys"`
 	// Registrations is how many were erased.
 	Registrations int `json:"registrations"`
-	// SeatsReturned is how many of them still held a place.
-	SeatsReturned int `json:"seats_returned"`
+	// SeatsReturned is how many seats of their events they held, guests
+	// included. A place in line is no seat.
+	SeatsReturned int `json:"seats_returned" doc:"Seats of events that came free, guests included. A place in line is no seat."`
 }

@@ -113,3 +113,14 @@ func TestPlainForms(t *testing.T) {
 		}
 	}
 }
+
+func TestSeats(t *testing.T) {
+	party := []turnout.Claim{{Pool: turnout.PoolEvent, Seats: 4}, {Pool: turnout.PoolTicket("std"), Seats: 4}, {Pool: turnout.PoolAgenda("lunch"), Seats: 4}}
+	for status, want := range map[turnout.Status]int{
+		turnout.StatusRegistered: 4, turnout.StatusWaitlisted: 0, turnout.StatusCancelled: 0, turnout.StatusDeclined: 0,
+	} {
+		if got := (&turnout.Registration{Status: status, Claims: party}).Seats(); got != want {
+			t.Errorf("%s holds %d seats, want %d", status, got, want)
+		}
+	}
+}

@@ -104,6 +104,21 @@ type Parked struct {
 // Fingerprint is a keyed hash of everything a submission says.
 type Fingerprint [16]byte
 
+// Seats is how many seats of the event it holds, guests included; 0 on the
+// waitlist and for one that holds none any more.
+func (r *Registration) Seats() int {
+	if r.Status != StatusRegistered {
+		return 0
+	}
+	seats := 0
+	for _, c := range r.Claims {
+		if c.Pool == PoolEvent {
+			seats += c.Seats
+		}
+	}
+	return seats
+}
+
 // State derives the registration's state.
 func (r *Registration) State() State {
 	switch {

@@ -163,8 +163,8 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 		if err != nil {
 			return f, err
 		}
+		f.SeatsReturned += r.Seats()
 		if r.Status.Holds() {
-			f.SeatsReturned++
 			l.promoteAt(at)
 		}
 	}

@@ -215,8 +215,14 @@ func (m *model) forget(person turnout.PersonID, at time.Time) (f turnout.Forgott
 		}
 		f.Registrations++
 		held := p.status.Holds()
+		if p.status == turnout.StatusRegistered {
+			for _, c := range p.claims {
+				if c.Pool == turnout.PoolEvent {
+					f.SeatsReturned += c.Seats
+				}
+			}
+		}
 		if held {
-			f.SeatsReturned++
 			p.status = turnout.StatusCancelled
 			free[p.event] = true
 		}
