@@ -11,6 +11,8 @@
 //   - A cursor moves only from where its mover thinks it is, so that a cache that was
 //     begun anew gets none of the old one's.
 //   - Times are kept to the millisecond, the zero time as such. Sealed bytes come back as they were.
+//   - Links are counted by event, and the counts are those of the links that can
+//     be read. The time when an event was fetched goes with the event and never back.
 //   - A process that is killed tears nothing: after reopening, each link is as some
 //     PutLinks wrote it, and a cursor never claims more than the links hold.
 package cachetest
@@ -37,6 +39,7 @@ type Cache interface {
 	Events
 	Links
 	Cursors
+	Console
 	Close() error
 }
 
@@ -55,7 +58,6 @@ type Links interface {
 	// DeleteLinks removes links as of their Changed, and keeps that in mind.
 	DeleteLinks(ctx context.Context, links []turnout.AttendeeLink) error
 	DeletePerson(ctx context.Context, org turnout.OrgID, person turnout.PersonID) error
-	CountLinks(ctx context.Context, org turnout.OrgID) (int, error)
 }
 
 // Cursors say how far the mirror has read.
@@ -63,6 +65,16 @@ type Cursors interface {
 	Cursor(ctx context.Context, org turnout.OrgID, name string) (time.Time, error)
 	// SetCursor moves a cursor from what was read of it, and says whether it did.
 	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+}
+
+// Console is what operators ask.
+type Console interface {
+	// NoteFetched notes when events were fetched, changed or not.
+	NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnout.EventID, at time.Time) error
+	Fetched(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]time.Time, error)
+	CountLinks(ctx context.Context, org turnout.OrgID) (int, error)
+	// Invited counts the links of each event that has any.
+	Invited(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]int, error)
 }
 
 // Open opens the cache at a place: a directory of the test's own, of which an
@@ -90,6 +102,8 @@ func Run(t *testing.T, open Open) {
 		{"ForgottenPerson", testForgottenPerson},
 		{"OrgsAreApart", testOrgsAreApart},
 		{"Cursors", testCursors},
+		{"Fetched", testFetched},
+		{"Invited", testInvited},
 		{"Cancelled", testCancelled},
 		{"Random", testRandom},
 		{"Concurrent", testConcurrent},

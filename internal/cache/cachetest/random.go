@@ -104,6 +104,13 @@ func (m *model) compare(t *testing.T, c Cache) {
 	t.Helper()
 	ctx := t.Context()
 	for _, org := range []turnout.OrgID{acme, birch} {
+		byEvent := map[turnout.EventID]int{}
+		for _, l := range m.links[org] {
+			byEvent[l.Event]++
+		}
+		if got, err := c.Invited(ctx, org); err != nil || !reflect.DeepEqual(got, byEvent) {
+			t.Fatalf("%s has links %v, %v; the model has %v", org, got, err, byEvent)
+		}
 		if n, err := c.CountLinks(ctx, org); err != nil || n != len(m.links[org]) {
 			t.Fatalf("%s has %d links, %v; the model has %d", org, n, err, len(m.links[org]))
 		}

@@ -20,9 +20,13 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed expand.sql
+var expand string
+
 const (
 	// schemaVersion is PRAGMA user_version. A file of another version is begun
-	// anew, since a backfill is simpler than a migration and always right.
+	// anew, since a backfill is simpler than a migration and always right. What
+	// can be added without harm to older versions goes into expand.sql instead.
 	schemaVersion = 2
 	// applicationID is PRAGMA application_id, "TrnC": a foreign database is not taken for ours.
 	applicationID = 0x54726e43
@@ -45,7 +49,7 @@ type file struct {
 	links *sql.DB
 	point *point.Pool
 
-	readEvent, readEvents, readCursor, readOrg *sql.Stmt
+	readEvent, readEvents, readFetched, readInvited, readCursor, readOrg *sql.Stmt
 
 	// orgs holds the numbers of orgs, as far as they were asked for.
 	orgs sync.Map
@@ -117,21 +121,23 @@ func (f *file) prepareSchema(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	var application, version, tables int
-	err = tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id),
-		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`).Scan(&application, &version, &tables)
+	var application, version, tables, expanded int
+	err = tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+		(SELECT count(*) FROM sqlite_schema), (SELECT count(*) FROM sqlite_schema WHERE name = 'invited')`).Scan(&application, &version, &tables, &expanded)
+	add := schema + expand + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
 	switch {
 	case err != nil:
 		return err
-	case application == applicationID && version == schemaVersion:
+	case application == applicationID && version == schemaVersion && expanded > 0:
 		return tx.Commit()
+	case application == applicationID && version == schemaVersion:
+		add = expand
 	case application == applicationID:
 		return errVersion
 	case tables > 0:
 		return errForeign
 	}
-	_, err = tx.ExecContext(ctx, schema+fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion))
-	if err != nil {
+	if _, err = tx.ExecContext(ctx, add); err != nil {
 		return fmt.Errorf("make schema: %w", err)
 	}
 	return tx.Commit()
@@ -144,6 +150,8 @@ func (f *file) prepare(ctx context.Context) error {
 	}{
 		{&f.readEvent, "SELECT slug, sealed, modified FROM event WHERE org = ? AND id = ?"},
 		{&f.readEvents, "SELECT id, slug, sealed, modified FROM event WHERE org = ? ORDER BY id"},
+		{&f.readFetched, "SELECT id, fetched FROM event WHERE org = ? AND fetched > 0"},
+		{&f.readInvited, "SELECT event, links FROM invited WHERE org = ? AND links > 0"},
 		{&f.readCursor, "SELECT at FROM cursor WHERE org = ? AND name = ?"},
 		{&f.readOrg, "SELECT num FROM org WHERE id = ?"},
 	} {

@@ -29,6 +29,10 @@ const dropLink = `INSERT INTO link (key, person, changed, body) VALUES (?, ?, ?,
 	ON CONFLICT (key) DO UPDATE SET person = excluded.person, changed = excluded.changed, body = excluded.body
 	WHERE excluded.changed >= changed`
 
+// maxEventID is the longest id of an event, in bytes: expand.sql reads its
+// length as a character. Salesforce's have 18.
+const maxEventID = 127
+
 // key is how an id of an org stands in the table.
 func key(org int64, id [16]byte) []byte {
 	k := make([]byte, 0, 20)
@@ -98,7 +102,7 @@ func (c *Cache) writeLinks(ctx context.Context, op, query string, links []turnou
 func (f *file) orgsOf(ctx context.Context, links []turnout.AttendeeLink) (map[turnout.OrgID]int64, error) {
 	nums := map[turnout.OrgID]int64{}
 	for _, l := range links {
-		if len(l.Event) > 255 {
+		if len(l.Event) > maxEventID {
 			return nil, fmt.Errorf("link %s: the event's id has %d bytes", l.ID, len(l.Event))
 		}
 		if _, ok := nums[l.Org]; ok {
@@ -188,23 +192,4 @@ func (c *Cache) DeletePerson(ctx context.Context, org turnout.OrgID, person turn
 		return c.failed(f, "remove links of a person", err)
 	}
 	return nil
-}
-
-// CountLinks returns how many links the org has. It reads an index of all of
-// them, about 100 ms for a million: for a console, not for a page.
-func (c *Cache) CountLinks(ctx context.Context, org turnout.OrgID) (int, error) {
-	f := c.file()
-	num, err := f.number(ctx, org)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	n := 0
-	if err == nil {
-		err = f.read.QueryRowContext(ctx, "SELECT count(*) FROM link WHERE person > ? AND person < ?",
-			key(num, turnout.PersonID{}), key(num+1, [16]byte{})[:4]).Scan(&n)
-	}
-	if err != nil {
-		return 0, c.failed(f, "count links", err)
-	}
-	return n, nil
 }

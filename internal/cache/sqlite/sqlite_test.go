@@ -3,7 +3,9 @@ package sqlite
 import (
 	"bytes"
 	"database/sql"
+	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +106,60 @@ func TestOtherVersionIsRebuilt(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "level=ERROR") {
 		t.Error("nothing was logged")
+	}
+}
+
+// TestOlderFileIsExpanded: a file of before expand.sql keeps all it has, and a
+// process of that time that has it open goes on.
+func TestOlderFileIsExpanded(t *testing.T) {
+	path, log := filepath.Join(t.TempDir(), "cache.db"), &bytes.Buffer{}
+	old, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if _, err := old.Exec(schema + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; INSERT INTO org VALUES (7, 'acme')", applicationID, schemaVersion)); err != nil {
+		t.Fatal(err)
+	}
+	put := func(n byte, event turnout.EventID) {
+		t.Helper()
+		l := turnout.AttendeeLink{ID: turnout.LinkID{n}, Org: "acme", Event: event, Person: turnout.PersonID{n}, Sealed: []byte("sealed"), Changed: time.UnixMilli(1)}
+		if _, err := old.Exec(putLink, key(7, l.ID), key(7, l.Person), millis(l.Changed), pack(&l)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(1, "a0E5g000000AbCdEAK")
+	put(2, "a0E5g000000AbCdEAK")
+	put(3, "a0E5g000000AbCdEAL")
+	c := open(t, path, log)
+	put(4, "a0E5g000000AbCdEAL")
+	put(1, "a0E5g000000AbCdEAL")
+	got, err := c.Invited(t.Context(), "acme")
+	if want := map[turnout.EventID]int{"a0E5g000000AbCdEAK": 1, "a0E5g000000AbCdEAL": 3}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("links by event: %v, %v; want %v", got, err, want)
+	}
+	if l, err := c.Link(t.Context(), "acme", turnout.LinkID{2}); err != nil || l.Event != "a0E5g000000AbCdEAK" {
+		t.Errorf("link: %+v, %v", l, err)
+	}
+	open(t, path, log) // a second time finds nothing to do
+	if log.Len() > 0 {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// TestLongestEventID: expand.sql reads the length of an id as a character.
+func TestLongestEventID(t *testing.T) {
+	c := open(t, filepath.Join(t.TempDir(), "cache.db"), &bytes.Buffer{})
+	l := turnout.AttendeeLink{ID: turnout.LinkID{1}, Org: "acme", Person: turnout.PersonID{1}, Sealed: []byte("sealed"), Event: turnout.EventID(strings.Repeat("x", maxEventID))}
+	if err := c.PutLinks(t.Context(), []turnout.AttendeeLink{l}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Invited(t.Context(), "acme"); err != nil || got[l.Event] != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+	l.Event += "x"
+	if err := c.PutLinks(t.Context(), []turnout.AttendeeLink{l}); err == nil {
+		t.Error("a longer one is taken, and nobody could count it")
 	}
 }
 
