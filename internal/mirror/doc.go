@@ -25,5 +25,6 @@
 //
 // Cursors rest in the cache, so that losing the cache means a backfill. Each
 // moves only after all before it was stored and told; what a killed process had
-// begun is done again.
+// begun is done again. Beside them rests when each kind of pass last went
+// through (Reading), so that every process knows how old an org is.
 package mirror

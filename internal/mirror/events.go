@@ -103,7 +103,7 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 	if err != nil {
 		return err
 	}
-	b := &batch{p: p, modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
+	b := &batch{p: p, at: p.o.Now(), modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
 	for _, e := range cached {
 		b.modified[e.ID] = e.Modified
 		b.slugs[e.Slug] = e.ID
@@ -115,7 +115,8 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 				errs = append(errs, err)
 			}
 		}
-		errs = append(errs, b.tell(ctx))
+		errs = append(errs, b.tell(ctx), p.o.Events.NoteFetched(ctx, p.org, b.fetched, b.at))
+		b.fetched = nil
 	}
 	if b.slugsFreed {
 		p.retrySlugs()
@@ -126,6 +127,10 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 // batch applies copies of events.
 type batch struct {
 	p *orgMirror
+	// at is when the copies had been fetched, fetched are those that are cached
+	// now as they came.
+	at      time.Time
+	fetched []turnout.EventID
 	// modified and slugs are what is cached.
 	modified map[turnout.EventID]time.Time
 	slugs    map[string]turnout.EventID
@@ -177,6 +182,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	m := mark{c.Modified, sha256.Sum256(plain)}
 	_, there := b.modified[c.ID]
 	if there && p.applied[c.ID] == m {
+		b.fetched = append(b.fetched, c.ID)
 		return nil // this process has told of it
 	}
 	ring, err := p.o.Keyring.Ring(ctx, string(p.org))
@@ -186,6 +192,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	if err := p.o.Events.PutEvent(ctx, p.org, c.ID, c.Event.Slug, ring.Seal(plain, "event", string(c.ID)), c.Modified); err != nil {
 		return err
 	}
+	b.fetched = append(b.fetched, c.ID)
 	b.freeSlug(c.ID)
 	b.slugs[c.Event.Slug], b.modified[c.ID], b.told[c.ID] = c.ID, c.Modified, m
 	if !there {

@@ -258,6 +258,7 @@ type house struct {
 	events     map[turnout.EventID]SealedEvent
 	links      map[turnout.LinkID]turnout.AttendeeLink
 	cursors    map[string]time.Time
+	fetched    map[turnout.EventID]time.Time
 	ledgers    map[turnout.EventID]turnout.Ledger
 	outside    map[turnout.EventID]int
 	feed       []turnout.Change
@@ -284,7 +285,7 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	return &house{t: t, orgs: []turnout.Org{{ID: "acme"}}, events: map[turnout.EventID]SealedEvent{}, links: map[turnout.LinkID]turnout.AttendeeLink{},
 		removed: map[turnout.LinkID]time.Time{},
-		cursors: map[string]time.Time{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
+		cursors: map[string]time.Time{}, fetched: map[turnout.EventID]time.Time{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
 		tombstones: map[turnout.PersonID]bool{}, regs: map[turnout.Key]turnout.Registration{}, master: seal.NewMasterLine()}
 }
 
@@ -332,6 +333,14 @@ func (h *house) DeleteEvent(_ context.Context, _ turnout.OrgID, id turnout.Event
 func (h *house) Events(context.Context, turnout.OrgID) ([]SealedEvent, error) {
 	defer h.lock()()
 	return slices.Collect(maps.Values(h.events)), nil
+}
+
+func (h *house) NoteFetched(_ context.Context, _ turnout.OrgID, ids []turnout.EventID, at time.Time) error {
+	defer h.lock()()
+	for _, id := range ids {
+		h.fetched[id] = at
+	}
+	return nil
 }
 
 func (h *house) PutLinks(_ context.Context, links []turnout.AttendeeLink) error {

@@ -118,6 +118,7 @@ func (p *orgMirror) track(ctx context.Context, name string, poll func(context.Co
 			return
 		}
 		if delay = p.settle(name, err); err == nil {
+			p.noteRead(ctx, name)
 			delay = p.o.Every - jitter(p.o.Every/10) - p.o.Now().Sub(start)
 		}
 	}
@@ -194,6 +195,9 @@ func jitter(d time.Duration) time.Duration {
 // meanwhile is told from the one that got the first half.
 const maxMark = 300 * 24 * 60 * 60 * 1000
 
+// marksBackfill reports whether a stored cursor is the mark of a backfill.
+func marksBackfill(at time.Time) bool { return !at.IsZero() && at.UnixMilli() < maxMark }
+
 // cursor is where a pass starts: since is zero for a backfill, stored is what
 // the cache has.
 type cursor struct{ since, stored time.Time }
@@ -201,7 +205,7 @@ type cursor struct{ since, stored time.Time }
 // cursor reads a cursor, and marks a backfill.
 func (p *orgMirror) cursor(ctx context.Context, name string) (cursor, error) {
 	at, err := p.o.Cursors.Cursor(ctx, p.org, name)
-	if err != nil || at.UnixMilli() >= maxMark {
+	if err != nil || !at.IsZero() && !marksBackfill(at) {
 		p.showCursor(name, at)
 		return cursor{at, at}, err
 	}

@@ -58,6 +58,8 @@ type EventCache interface {
 	PutEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID, slug string, sealed []byte, modified time.Time) error
 	DeleteEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID) error
 	Events(ctx context.Context, org turnout.OrgID) ([]SealedEvent, error)
+	// NoteFetched notes when events were fetched, changed or not.
+	NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnout.EventID, at time.Time) error
 }
 
 // LinkCache holds AttendeeLinks.
