@@ -134,6 +134,14 @@ func (r *Registration) State() State {
 	return StateAccepted
 }
 
+// Progress counts an event's registrations by how far they came. Who is
+// neither in Salesforce nor parked is on the way.
+type Progress struct {
+	// Registered hold a place; Delivered are those of them that Salesforce has as
+	// they are here, Parked those that it refused.
+	Registered, Delivered, Parked int
+}
+
 // Acceptance is what intake hands to the store: one submission, checked and
 // sealed, to be taken with its seats in one atomic step or not at all.
 type Acceptance struct {

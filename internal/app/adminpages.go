@@ -66,18 +66,62 @@ func (in *instance) connection(org turnout.OrgID) (oversight.Connection, bool) {
 	}, true
 }
 
-// mirroring tells how it goes with reading an org.
-func (in *instance) mirroring(org turnout.OrgID) oversight.Mirror {
+// mirroring tells how it goes with reading an org: when it was read, from the
+// cache, which all instances share; why that fails, as far as this one knows.
+func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight.Mirror, error) {
+	reading, err := in.mirror.Reading(ctx, org)
+	if err != nil {
+		return oversight.Mirror{}, err
+	}
+	links, err := in.cache.CountLinks(ctx, org)
+	if err != nil {
+		return oversight.Mirror{}, err
+	}
+	fetched, err := in.cache.Fetched(ctx, org)
+	if err != nil {
+		return oversight.Mirror{}, err
+	}
 	state, known := in.mirror.State(org)
-	m := oversight.Mirror{Elsewhere: known && !state.Polling, Backfilling: state.Backfilling, Success: state.LastSuccess, Cause: state.LastError, Events: map[turnout.EventID]oversight.Cached{}}
-	if n, err := in.cache.CountLinks(context.Background(), org); err == nil {
-		m.Links = &n
+	m := oversight.Mirror{
+		Success: reading.Oldest(), Reads: reading.At, Every: in.mirror.Every(), Elsewhere: known && !state.Polling,
+		Backfilling: reading.Backfilling, Links: &links, Events: map[turnout.EventID]oversight.Cached{},
+	}
+	if state.Polling || state.LastErrorAt.After(m.Success) { // what came before is over
+		m.Cause = state.LastError
+	}
+	for event, at := range fetched {
+		m.Events[event] = oversight.Cached{At: at}
 	}
 	for _, f := range in.mirror.Faults(org) {
-		m.Events[f.Event] = oversight.Cached{At: f.At, Faults: faultsOf(f)}
+		if at := fetched[f.Event]; !at.After(f.At) { // else another instance took a better one over
+			m.Events[f.Event] = oversight.Cached{At: at, Faults: faultsOf(f)}
+		}
 	}
-	return m
+	return m, nil
 }
+
+// lastReads tells when each org was last read, the zero time for never.
+func (in *instance) lastReads() map[turnout.OrgID]time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), readsWithin)
+	defer cancel()
+	orgs, err := in.Store.Orgs(ctx)
+	if err != nil {
+		in.log.Warn("orgs cannot be read for metrics", "err", err)
+	}
+	all := map[turnout.OrgID]time.Time{}
+	for _, o := range orgs {
+		reading, err := in.mirror.Reading(ctx, o.ID)
+		if err != nil {
+			in.log.Warn("age of an org cannot be read for metrics", "org", o.ID, "err", err)
+			continue // no value is better than a wrong one
+		}
+		all[o.ID] = reading.Oldest()
+	}
+	return all
+}
+
+// readsWithin bounds what a scrape waits for; scrapers give up after ten seconds.
+const readsWithin = 5 * time.Second
 
 func faultsOf(f mirror.Fault) []turnout.FieldError {
 	if fields := turnout.FieldsOf(f.Err); len(fields) > 0 {
@@ -86,7 +130,7 @@ func faultsOf(f mirror.Fault) []turnout.FieldError {
 	return []turnout.FieldError{{Message: f.Err.Error()}}
 }
 
-// funnels count registrations for the console, at most once in a while.
+// funnels count links and registrations for the console, at most once in a while.
 type funnels struct {
 	in *instance
 
@@ -112,13 +156,31 @@ func (f *funnels) of(ctx context.Context, org turnout.OrgID) (map[turnout.EventI
 	if err != nil {
 		return nil, err
 	}
-	counts := map[turnout.EventID]oversight.Funnel{}
-	for event, p := range progress {
-		counts[event] = oversight.Funnel{Registered: &p.Registered, Delivered: &p.Delivered}
+	invited, err := f.in.cache.Invited(ctx, org)
+	if err != nil {
+		return nil, err
 	}
+	counts := funnelsOf(invited, progress)
 	if f.made == nil {
 		f.made = map[turnout.OrgID]funnel{}
 	}
 	f.made[org] = funnel{time.Now(), counts}
 	return counts, nil
+}
+
+// funnelsOf joins what the cache and the store count. An event that only one
+// of them knows has zeros from the other.
+func funnelsOf(invited map[turnout.EventID]int, progress map[turnout.EventID]turnout.Progress) map[turnout.EventID]oversight.Funnel {
+	all := map[turnout.EventID]oversight.Funnel{}
+	add := func(event turnout.EventID) {
+		links, p := invited[event], progress[event]
+		all[event] = oversight.Funnel{Invited: &links, Registered: &p.Registered, Delivered: &p.Delivered, Parked: &p.Parked}
+	}
+	for event := range invited {
+		add(event)
+	}
+	for event := range progress {
+		add(event)
+	}
+	return all
 }

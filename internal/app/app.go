@@ -99,7 +99,7 @@ func (in *instance) features() {
 		},
 	})
 	in.erasure = erasure.New(erasure.Options{Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Logger: in.log})
-	in.metrics = newMetrics(in.delivery.Oldest, in.targets.usage)
+	in.metrics = newMetrics(orgGauges{oldest: in.delivery.Oldest, usage: in.targets.usage, reads: in.lastReads, now: time.Now})
 	in.targets.observe = in.metrics.observeCall
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,7 @@ type metrics struct {
 	callTime *prometheus.HistogramVec
 }
 
-func newMetrics(oldest func() map[turnout.OrgID]time.Time, usage func() map[turnout.OrgID]turnout.Usage) *metrics {
+func newMetrics(gauges orgGauges) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -37,7 +38,7 @@ func newMetrics(oldest func() map[turnout.OrgID]time.Time, usage func() map[turn
 		}, []string{"operation"}),
 	}
 	m.registry.MustRegister(m.accepted, m.outcomes, m.calls, m.callTime,
-		&orgGauges{oldest: oldest, usage: usage, now: time.Now},
+		&gauges,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -55,20 +56,25 @@ func (m *metrics) observeCall(org turnout.OrgID, operation string, code turnout.
 type orgGauges struct {
 	oldest func() map[turnout.OrgID]time.Time
 	usage  func() map[turnout.OrgID]turnout.Usage
-	now    func() time.Time
+	// reads has the zero time for an org that was never read.
+	reads func() map[turnout.OrgID]time.Time
+	now   func() time.Time
 }
 
 const (
 	gaugeOldest = iota
 	gaugeUsed
 	gaugeLimit
+	gaugeRead
 )
 
-func gaugeDescriptions() [3]*prometheus.Desc {
-	return [3]*prometheus.Desc{
+func gaugeDescriptions() [4]*prometheus.Desc {
+	return [4]*prometheus.Desc{
 		gaugeOldest: prometheus.NewDesc("turnout_delivery_oldest_seconds", "Age of the oldest registration that waits for Salesforce.", []string{"org"}, nil),
 		gaugeUsed:   prometheus.NewDesc("turnout_salesforce_api_used", "API requests of the last 24 hours, as Salesforce last told.", []string{"org"}, nil),
 		gaugeLimit:  prometheus.NewDesc("turnout_salesforce_api_limit", "API requests that Salesforce allows in 24 hours.", []string{"org"}, nil),
+		gaugeRead: prometheus.NewDesc("turnout_mirror_last_read_seconds",
+			"How long ago the org was last read from Salesforce to the end, by any instance; +Inf for never.", []string{"org"}, nil),
 	}
 }
 
@@ -96,5 +102,12 @@ func (g *orgGauges) Collect(ch chan<- prometheus.Metric) {
 		if _, ok := usage[org]; !ok {
 			ch <- prometheus.MustNewConstMetric(d[gaugeOldest], prometheus.GaugeValue, g.now().Sub(since).Seconds(), string(org))
 		}
+	}
+	for org, at := range g.reads() {
+		age := math.Inf(1)
+		if !at.IsZero() {
+			age = g.now().Sub(at).Seconds()
+		}
+		ch <- prometheus.MustNewConstMetric(d[gaugeRead], prometheus.GaugeValue, age, string(org))
 	}
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
-func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.Usage, now time.Time) *orgGauges {
-	return &orgGauges{
+func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.Usage, reads map[turnout.OrgID]time.Time, now time.Time) orgGauges {
+	return orgGauges{
 		oldest: func() map[turnout.OrgID]time.Time { return oldest },
 		usage:  func() map[turnout.OrgID]turnout.Usage { return usage },
+		reads:  func() map[turnout.OrgID]time.Time { return reads },
 		now:    func() time.Time { return now },
 	}
 }
@@ -27,13 +28,16 @@ func TestOrgGauges(t *testing.T) {
 	now := time.Date(2031, 3, 1, 9, 0, 0, 0, time.UTC)
 	g := gauges(
 		map[turnout.OrgID]time.Time{"waits": now.Add(-90 * time.Second), "both": now.Add(-time.Second)},
-		map[turnout.OrgID]turnout.Usage{"called": {Used: 7, Limit: 1000}, "both": {Used: 1, Limit: 2}}, now)
+		map[turnout.OrgID]turnout.Usage{"called": {Used: 7, Limit: 1000}, "both": {Used: 1, Limit: 2}},
+		map[turnout.OrgID]time.Time{"both": now.Add(-20 * time.Second), "never": {}}, now)
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(g)
+	registry.MustRegister(&g)
 	want := []string{
 		`turnout_delivery_oldest_seconds{org="both"} 1`,
 		`turnout_delivery_oldest_seconds{org="called"} 0`,
 		`turnout_delivery_oldest_seconds{org="waits"} 90`,
+		`turnout_mirror_last_read_seconds{org="both"} 20`,
+		`turnout_mirror_last_read_seconds{org="never"} +Inf`,
 		`turnout_salesforce_api_limit{org="both"} 2`,
 		`turnout_salesforce_api_limit{org="called"} 1000`,
 		`turnout_salesforce_api_used{org="both"} 1`,
@@ -53,9 +57,8 @@ func shown(g prometheus.Gatherer) []string {
 
 // The names are a contract, and P8: no label can hold anything of a person.
 func TestMetricNamesAndLabels(t *testing.T) {
-	m := newMetrics(
-		func() map[turnout.OrgID]time.Time { return map[turnout.OrgID]time.Time{"acme": time.Now()} },
-		func() map[turnout.OrgID]turnout.Usage { return map[turnout.OrgID]turnout.Usage{"acme": {}} })
+	now := time.Now()
+	m := newMetrics(gauges(map[turnout.OrgID]time.Time{"acme": now}, map[turnout.OrgID]turnout.Usage{"acme": {}}, map[turnout.OrgID]time.Time{"acme": now}, now))
 	m.accepted.WithLabelValues("acme").Inc()
 	m.outcomes.WithLabelValues("acme", string(turnout.ResultDone)).Add(3)
 	m.observeCall("acme", "upsert", "", time.Second)
@@ -68,6 +71,7 @@ func TestMetricNamesAndLabels(t *testing.T) {
 		"turnout_registrations_accepted_total": "org", "turnout_deliveries_total": "org outcome",
 		"turnout_salesforce_calls_total": "code operation org", "turnout_salesforce_call_seconds": "operation",
 		"turnout_delivery_oldest_seconds": "org", "turnout_salesforce_api_used": "org", "turnout_salesforce_api_limit": "org",
+		"turnout_mirror_last_read_seconds": "org",
 	}
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "turnout_") {

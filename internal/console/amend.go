@@ -23,6 +23,9 @@ type amendPage struct {
 	Faults []turnout.FieldError
 	// Alert says what else is wrong.
 	Alert string
+	// Dropped is what the form does not take any more: guests beyond those that
+	// may come and answers to questions that are gone. Saving leaves it out.
+	Dropped []line
 }
 
 // open finds the parked registration that the path names and may be amended,
@@ -54,6 +57,7 @@ func (c *Console) showAmend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Fields = fieldsOf(page.It.Form, page.It.Details, nil)
+	page.Dropped = dropped(page.It.Form, page.It.Details)
 	c.show(w, r, http.StatusOK, "amend", page)
 }
 
@@ -86,7 +90,9 @@ func (c *Console) amend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page.Error = true
+	page.Faults = faultsOf(fieldsOf(page.It.Form, d, nil), page.Faults)
 	page.Fields = fieldsOf(page.It.Form, d, page.Faults)
+	page.Dropped = dropped(page.It.Form, page.It.Details)
 	c.show(w, r, http.StatusUnprocessableEntity, "amend", page)
 }
 
@@ -142,4 +148,23 @@ func detailsFrom(values url.Values) turnout.Details {
 	return d
 }
 
-func sortedIDs(answers turnout.Answers) []string { return slices.Sorted(maps.Keys(answers)) }
+func dropped(e *turnout.Event, d turnout.Details) []line {
+	var lines []line
+	for i, g := range d.Guests {
+		if i >= e.MaxGuests {
+			lines = append(lines, line{"Guest " + strconv.Itoa(i+1), strings.TrimSpace(g.FirstName + " " + g.LastName)})
+		}
+	}
+	return append(lines, leftover(e, d.Answers)...)
+}
+
+// leftover are answers to questions that the form has no longer, by their ids.
+func leftover(e *turnout.Event, answers turnout.Answers) []line {
+	var lines []line
+	for _, id := range slices.Sorted(maps.Keys(answers)) {
+		if _, ok := e.Form.Question(id); !ok {
+			lines = append(lines, line{id, strings.Join(answers[id], ", ")})
+		}
+	}
+	return lines
+}

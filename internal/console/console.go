@@ -155,6 +155,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	code := turnout.CodeOf(err)
 	status, title := statusOf(code)
 	p := problem{frame: frame{Title: title}}
+	p.setLive(w, r) // a page on a wall comes back by itself
 	var e *turnout.Error
 	switch {
 	case status == http.StatusInternalServerError:

@@ -30,7 +30,8 @@ var summit = &turnout.Event{
 	Form: turnout.Form{Questions: []turnout.Question{
 		{ID: "diet", Label: "What do you eat?", Kind: turnout.KindChoices, Choices: []string{"vegan", "halal"}},
 		{ID: "why", Label: "Why do you come?", Kind: turnout.KindLongText, Help: "A sentence is enough."},
-		{ID: "size", Label: "Shirt size", Kind: turnout.KindChoice, Choices: []string{"S", "M"}}, {ID: "day", Label: "Arrival", Kind: turnout.KindDate},
+		{ID: "size", Label: "Shirt size", Kind: turnout.KindChoice, Choices: []string{"S", "M"}}, {ID: "day", Label: "Arrival", Kind: turnout.KindDate, Required: true,
+			Help: "The day before is fine.", ShowIf: &turnout.Condition{Question: "size", Values: []string{"S", "M"}}},
 	}},
 }
 
@@ -45,22 +46,40 @@ type operator struct {
 	log     bytes.Buffer
 }
 
+// read is a mirror of which events and registrations were read an age ago and
+// links another.
+func read(age, links time.Duration, n int) oversight.Mirror {
+	at := map[string]time.Time{"events": noon.Add(-age), "links": noon.Add(-links), "registrations": noon.Add(-age)}
+	return oversight.Mirror{Success: noon.Add(-max(age, links)), Reads: at, Every: time.Minute, Links: ptr(n)}
+}
+
+func because(code turnout.Code, m oversight.Mirror) oversight.Mirror {
+	m.Cause = code
+	return m
+}
+
+func elsewhere(m oversight.Mirror) oversight.Mirror {
+	m.Elsewhere = true
+	return m
+}
+
 func ptr(n int) *int { return &n }
 
 func newOperator() *operator {
 	return &operator{
 		orgs: []oversight.Org{
 			{ID: "acme", Name: "Acme <Events>", Connection: oversight.Connection{State: oversight.StateConnected, Used: 3120, Limit: 15000, Budget: 12000},
-				Oldest: &oversight.Waiting{Since: noon.Add(-7 * time.Second), Seconds: 7}, Events: oversight.Counts{Published: 12}, Mirror: oversight.Mirror{Success: noon.Add(-20 * time.Second), Links: ptr(1204311)}},
+				Oldest: &oversight.Waiting{Since: noon.Add(-7 * time.Second), Seconds: 7}, Events: oversight.Counts{Published: 12}, Mirror: read(20*time.Second, 20*time.Second, 1204311)},
 			{ID: "lumen", Name: "Lumen Foundation", Connection: oversight.Connection{State: oversight.StatePaused, Failures: 9, Cause: turnout.CodeUnauthorized, Until: noon.Add(time.Minute), Used: 12700, Limit: 15000, Budget: 12000},
-				Oldest: &oversight.Waiting{Since: noon.Add(-3 * time.Hour), Seconds: 10800}, Parked: 2, Events: oversight.Counts{Published: 3, Unpublished: 1, Faulty: 1}, Mirror: oversight.Mirror{Success: noon.Add(-3 * time.Hour), Cause: turnout.CodeUnauthorized, Links: ptr(50000)}},
-			{ID: "orchard", Name: "Orchard Housing", Connection: oversight.Connection{State: oversight.StateConnected, Used: 10100, Limit: 15000, Budget: 12000}, Events: oversight.Counts{Published: 4}, Mirror: oversight.Mirror{Success: noon.Add(-50 * time.Second), Links: ptr(12)}},
-			{ID: "new", Name: "Newly Set Up", Mirror: oversight.Mirror{Elsewhere: true}},
+				Oldest: &oversight.Waiting{Since: noon.Add(-3 * time.Hour), Seconds: 10800}, Parked: 2, Events: oversight.Counts{Published: 3, Unpublished: 1, Faulty: 1}, Mirror: because(turnout.CodeUnauthorized, read(3*time.Hour, 3*time.Hour, 50000))},
+			{ID: "orchard", Name: "Orchard Housing", Connection: oversight.Connection{State: oversight.StateConnected, Used: 10100, Limit: 15000, Budget: 12000}, Events: oversight.Counts{Published: 4}, Mirror: read(50*time.Second, 10*time.Second, 12)},
+			{ID: "new", Name: "Newly Set Up", Mirror: oversight.Mirror{}},
+			{ID: "quiet", Name: "Quiet Choir", Connection: oversight.Connection{State: oversight.StateConnected, Used: 1, Limit: 15000, Budget: 12000}, Mirror: elsewhere(read(10*time.Second, 7*time.Hour, 12))},
 		},
 		events: []oversight.Event{
-			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon, Seconds: 640},
+			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon.Add(-640 * time.Second), Seconds: 640},
 				Pools:  []oversight.Pool{{Name: "Whole event", Limit: ptr(100), Taken: 72, Outside: 6}, {Name: "Standard", Limit: ptr(60), Taken: 60, Outside: 3, Waiting: 14, Over: 3}, {Name: "VIP", Taken: 12}, {Name: "Lunch", Limit: ptr(40), Taken: 11}},
-				Funnel: &oversight.Funnel{Invited: ptr(48211), Opened: ptr(9120), Registered: ptr(72), Delivered: ptr(70)}},
+				Funnel: &oversight.Funnel{Invited: ptr(48211), Registered: ptr(75), Delivered: ptr(70), Parked: ptr(2)}},
 			{ID: "a01000000000002AAA", Title: "a01000000000002AAA", Faults: []turnout.FieldError{{Field: "slug", Message: "give the event a slug of 1 to 80 lower-case letters, digits and single hyphens"}, {Field: "zone", Message: "give an IANA time zone such as Europe/Vienna"}}},
 			{ID: "a01000000000003AAA", Title: "a01000000000003AAA", Pools: []oversight.Pool{{Name: "Whole event", Limit: ptr(30), Taken: 30}}},
 		},
@@ -136,12 +155,13 @@ func TestPages(t *testing.T) {
 		want int
 		says []string
 	}{
-		{"/console/", 200, []string{"Acme &lt;Events&gt;", "3 h 0 min", "10,100", "of 12,000", "Paused", "/console/orgs/lumen/parked", "1 fault", "by another instance"}},
-		{"/console/?live", 200, []string{`http-equiv="refresh"`, "Stop refreshing"}},
-		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "10 min", "50,000"}},
+		{"/console/", 200, []string{"Acme &lt;Events&gt;", "3 h 0 min", "10,100", "of 12,000", "Paused", "/console/orgs/lumen/parked", "1 fault", ">never<", "7 h 0 min ago"}},
+		{"/console/?live", 200, []string{"refreshes every 15 seconds", "Stop refreshing"}},
+		{"/console/orgs/quiet", 200, []string{"7 h 0 min ago", ">links<", "by another instance", "this one takes over within a minute"}},
+		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>3</b> on the way", "guests included"}},
 		{"/console/orgs/lumen/parked", 200, []string{"Queen of &lt;everything&gt;", "STRING_TOO_LONG", "To meet people.", "old answer", "Retry all 3", "ada@example.com", "cannot be read any more", "publish its event again"}},
 		{"/console/orgs/lumen/parked?sent=1", 200, []string{"1 registration is on the way"}},
-		{"/console/orgs/lumen/parked/0f9k3e", 200, []string{`value="Queen of &lt;everything&gt;"`, "kosher (not in the list any more)", `name="guests.1.first_name"`, `type="date"`, "And for lunch.", `<option value="std" selected>`}},
+		{"/console/orgs/lumen/parked/0f9k3e", 200, []string{`value="Queen of &lt;everything&gt;"`, "kosher (not in the list any more)", `name="guests.1.first_name"`, `type="date"`, "And for lunch.", `<option value="std" selected>`, "Only if the answer to “Shirt size” is S or M.", "Saving leaves this out", "old answer"}},
 		{"/console/orgs/lumen/parked/0f9k3f", 409, []string{"not published"}},
 		{"/console/orgs/lumen/parked/0f9k3g", 410, []string{"deleted"}},
 		{"/console/orgs/lumen/parked/nothing", 404, []string{"not any more"}},
@@ -166,13 +186,57 @@ func TestPages(t *testing.T) {
 		if h := w.Header(); !strings.Contains(h.Get("Cache-Control"), "no-store") || !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") {
 			t.Errorf("%s: %v", test.path, h)
 		}
+		if live := strings.Contains(test.path, "live"); (w.Header().Get("Refresh") == "15") != live {
+			t.Errorf("%s refreshes after %q", test.path, w.Header().Get("Refresh"))
+		}
 		checkPage(t, test.path, w.Body.String())
+	}
+}
+
+// A page on a wall comes back by itself after what went wrong.
+func TestLivePageOutlivesTrouble(t *testing.T) {
+	o := newOperator()
+	o.fails = turnout.Wrap(turnout.CodeUnavailable, "list orgs", errors.New("busy"))
+	w := send(o.handler(t), "GET", "/console/?live", nil)
+	if w.Code != 503 || w.Header().Get("Refresh") != "15" || !strings.Contains(w.Body.String(), "Stop refreshing") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if w := send(o.handler(t), "POST", "/console/orgs/acme/parked/retry?live", nil); w.Header().Get("Refresh") != "" {
+		t.Error("what a POST answers must not be fetched again")
+	}
+}
+
+// An org that nobody reads is worth a look, whichever instance has the turn.
+func TestDeadMirrorShowsEverywhere(t *testing.T) {
+	page := send(newOperator().handler(t), "GET", "/console/", nil).Body.String()
+	row := page[strings.Index(page, "Quiet Choir"):]
+	if !strings.Contains(row[:strings.Index(row, "</th>")], "worth a look") || strings.Index(page, "Quiet Choir") > strings.Index(page, "Orchard") {
+		t.Error("it is not worth a look")
+	}
+}
+
+func TestAssets(t *testing.T) {
+	h := newOperator().handler(t)
+	page := send(h, "GET", "/console/", nil).Body.String()
+	for name, kind := range map[string]string{"icon.svg": "image/svg+xml", "console.css": "text/css; charset=utf-8"} {
+		at := strings.Index(page, "/console/assets/"+name)
+		if at < 0 {
+			t.Fatalf("no page asks for %s", name)
+		}
+		address, _, _ := strings.Cut(page[at:], `"`)
+		w := send(h, "GET", address, nil)
+		if w.Code != 200 || w.Header().Get("Content-Type") != kind || w.Body.Len() == 0 || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %d %v", address, w.Code, w.Header())
+		}
+	}
+	if w := send(h, "GET", "/console/assets/other", nil); w.Code != 404 {
+		t.Errorf("another asset: %d", w.Code)
 	}
 }
 
 // checkPage holds a page to what every page must have: a language, one title
 // and one first heading, a label for every field, nothing from elsewhere, no
-// script, no inline style, no id twice.
+// script, no inline style, no id twice and none that leads nowhere.
 func checkPage(t *testing.T, path, page string) {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
@@ -180,6 +244,7 @@ func checkPage(t *testing.T, path, page string) {
 		t.Fatal(err)
 	}
 	count, ids, labels, fields := map[string]int{}, map[string]int{}, map[string]bool{}, []string{}
+	var described []string // ids that something leads to
 	for n := range doc.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
@@ -199,6 +264,11 @@ func checkPage(t *testing.T, path, page string) {
 		if (n.Data == "input" || n.Data == "select" || n.Data == "textarea") && attr["type"] != "hidden" && !inLabel {
 			fields = append(fields, attr["id"])
 		}
+		described = append(described, strings.Fields(attr["aria-describedby"])...)
+		described = append(described, strings.Fields(attr["aria-labelledby"])...)
+		if link, ok := strings.CutPrefix(attr["href"], "#"); ok {
+			described = append(described, link)
+		}
 		if n.Data == "html" && attr["lang"] == "" {
 			t.Errorf("%s has no language", path)
 		}
@@ -217,6 +287,11 @@ func checkPage(t *testing.T, path, page string) {
 	for id, n := range ids {
 		if n > 1 {
 			t.Errorf("%s has %d of #%s", path, n, id)
+		}
+	}
+	for _, id := range described {
+		if ids[id] == 0 {
+			t.Errorf("%s leads to #%s, which is not there", path, id)
 		}
 	}
 	for _, id := range fields {
@@ -269,6 +344,35 @@ func TestAmend(t *testing.T) {
 		}
 	}
 	checkPage(t, "amend with faults", w.Body.String())
+}
+
+// Faults are written for registrants; an operator amends what somebody else typed.
+func TestAmendSpeaksOfTheRegistrant(t *testing.T) {
+	long := strings.Repeat("x", 5000)
+	for name, d := range map[string]turnout.Details{
+		"empty": {},
+		"long": {Person: turnout.Person{FirstName: long, LastName: long, Title: long, Company: long, Email: "ada@example.com"}, Ticket: "std",
+			Guests: []turnout.Guest{{}, {FirstName: long}}, Answers: turnout.Answers{"why": {long}, "diet": {"air"}, "size": {"S"}, "gone": {"old"}}},
+		"strange": {Person: turnout.Person{FirstName: "\x00", LastName: "\u202e", Title: "\x07", Company: "\x07", Email: "ada"}, Guests: make([]turnout.Guest, 9), Answers: turnout.Answers{"day": {"soon"}, "size": {"M"}}},
+	} {
+		_, err := summit.Check(d)
+		if turnout.CodeOf(err) != turnout.CodeInvalid {
+			t.Fatal(name, err)
+		}
+		o := newOperator()
+		o.fails = err
+		page := send(o.handler(t), "POST", "/console/orgs/lumen/parked/0f9k3e", url.Values{"first_name": {"Ada"}}).Body.String()
+		summary, _, _ := strings.Cut(page[strings.Index(page, "There is a problem"):], "</div>")
+		for _, word := range []string{"your ", "Bring "} {
+			if strings.Contains(summary, word) {
+				t.Errorf("%s: %q in %s", name, word, summary)
+			}
+		}
+		if strings.Count(summary, "<li>") != len(turnout.FieldsOf(err)) {
+			t.Errorf("%s: not every fault is told: %s", name, summary)
+		}
+		checkPage(t, "amend "+name, page)
+	}
 }
 
 func TestForget(t *testing.T) {

@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/turnout-events/turnout"
 )
@@ -10,6 +11,9 @@ import (
 // field is one field of the form by which a registration is amended.
 type field struct {
 	Name, Label, Help string
+	// If says on which answer it is asked, empty for always. The form has no
+	// script that would hide it.
+	If string
 	// Kind is "text", "long", "one" (of Choices) or "any" (of them).
 	Kind     string
 	Input    string // the input's type, for text
@@ -21,6 +25,21 @@ type field struct {
 
 // ID is the name as an HTML id.
 func (f field) ID() string { return "f-" + f.Name }
+
+// DescribedBy are the ids of what explains the field, or "".
+func (f field) DescribedBy() string {
+	var ids []string
+	if f.If != "" {
+		ids = append(ids, f.ID()+"-if")
+	}
+	if f.Help != "" {
+		ids = append(ids, f.ID()+"-hint")
+	}
+	if f.Error != "" {
+		ids = append(ids, f.ID()+"-error")
+	}
+	return strings.Join(ids, " ")
+}
 
 type choice struct {
 	Value, Label string
@@ -62,7 +81,9 @@ func fieldsOf(e *turnout.Event, d turnout.Details, faults []turnout.FieldError) 
 		fields = append(fields, text(row+".first_name", who+": first name", g.FirstName, false), text(row+".last_name", who+": last name", g.LastName, false))
 	}
 	for _, q := range e.Form.Questions {
-		fields = append(fields, asked(q, d.Answers[q.ID]))
+		f := asked(q, d.Answers[q.ID])
+		f.If = onlyIf(&e.Form, q)
+		fields = append(fields, f)
 	}
 	for i := range fields {
 		for _, fault := range faults {
@@ -74,6 +95,44 @@ func fieldsOf(e *turnout.Event, d turnout.Details, faults []turnout.FieldError) 
 	return fields
 }
 
+// onlyIf says on which answer a question is asked, "" for always.
+func onlyIf(form *turnout.Form, q turnout.Question) string {
+	if q.ShowIf == nil {
+		return ""
+	}
+	on, ok := form.Question(q.ShowIf.Question)
+	if !ok {
+		return ""
+	}
+	return "Only if the answer to “" + on.Label + "” is " + enumerate(q.ShowIf.Values, "or") + "."
+}
+
+// faultsOf are the faults in words for an operator. Those whose field is not on
+// the page have none, so that no link leads nowhere.
+func faultsOf(fields []field, faults []turnout.FieldError) []turnout.FieldError {
+	out := slices.Clone(faults)
+	for i := range out {
+		out[i].Message = forOperator(out[i].Message)
+		if !slices.ContainsFunc(fields, func(f field) bool { return f.Name == out[i].Field }) {
+			out[i].Field = ""
+		}
+	}
+	return out
+}
+
+// forOperator turns words that address the registrant into some that speak of
+// them. A question's own label, which comes later, stays as it is.
+func forOperator(message string) string {
+	for theirs, ours := range map[string]string{
+		"Enter your ": "Enter the ", "Shorten your ": "Shorten the ", "Bring at most ": "Leave at most ",
+	} {
+		if rest, ok := strings.CutPrefix(message, theirs); ok {
+			return ours + rest
+		}
+	}
+	return message
+}
+
 func text(name, label, value string, required bool) field {
 	return field{Name: name, Label: label, Kind: "text", Input: "text", Value: value, Required: required}
 }
@@ -82,9 +141,6 @@ func text(name, label, value string, required bool) field {
 func asked(q turnout.Question, values []string) field {
 	f := text("answers."+q.ID, q.Label, turnout.Answers{q.ID: values}.First(q.ID), q.Required)
 	f.Help = q.Help
-	if q.ShowIf != nil { // the form has no script that would hide it
-		f.Required = false
-	}
 	switch q.Kind {
 	case turnout.KindLongText:
 		f.Kind = "long"

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,20 +26,18 @@ type overview struct {
 // shownOrg is an org with what is worth a look.
 type shownOrg struct {
 	oversight.Org
-	// Stale says that it was not read for longer than a few polls.
-	Stale bool
+	// Behind names what was not read for longer than a few polls, by whichever
+	// instance has the turn.
+	Behind []string
 	// Trouble says that somebody should look.
 	Trouble bool
 }
 
-// stalePolls is when a mirror counts as behind: three polls of a minute (P5).
-const stalePolls = 3 * time.Minute
-
 func (c *Console) shown(o oversight.Org) shownOrg {
-	s := shownOrg{Org: o, Stale: !o.Mirror.Elsewhere && c.now().Sub(o.Mirror.Success) > stalePolls}
+	s := shownOrg{Org: o, Behind: o.Mirror.Behind(c.now())}
 	late := o.Oldest != nil && o.Oldest.Age() > tooOld
 	down := o.Connection.State == oversight.StateFailing || o.Connection.State == oversight.StatePaused
-	s.Trouble = down || late || o.Parked > 0 || s.Stale || o.Events.Faulty > 0
+	s.Trouble = down || late || o.Parked > 0 || len(s.Behind) > 0 || o.Events.Faulty > 0
 	return s
 }
 
@@ -49,7 +48,7 @@ func (c *Console) showOverview(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := overview{frame: frame{Title: "Orgs"}}
-	page.setLive(r)
+	page.setLive(w, r)
 	for _, o := range orgs {
 		s := c.shown(o)
 		page.Orgs = append(page.Orgs, s)
@@ -74,13 +73,17 @@ func (c *Console) showOverview(w http.ResponseWriter, r *http.Request) {
 }
 
 // setLive reads whether the page is to refresh itself. It does only for those
-// who ask: a page that changes by itself is in the way of a screen reader.
-func (f *frame) setLive(r *http.Request) {
-	f.Live = r.URL.Query().Has("live")
+// who ask: a page that changes by itself is in the way of a screen reader. It
+// then says so, with a link that ends it. A header does it, so that what fails
+// meanwhile is tried again too.
+func (f *frame) setLive(w http.ResponseWriter, r *http.Request) {
+	f.Live = r.Method == http.MethodGet && r.URL.Query().Has("live")
 	f.Refresh = r.URL.Path
-	if !f.Live {
-		f.Refresh += "?live"
+	if f.Live {
+		w.Header().Set("Refresh", strconv.Itoa(refresh))
+		return
 	}
+	f.Refresh += "?live"
 }
 
 // orgPage is the page of one org.
@@ -101,7 +104,7 @@ func (c *Console) showOrg(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.Title = org.Name
-	f.setLive(r)
+	f.setLive(w, r)
 	c.show(w, r, http.StatusOK, "org", orgPage{frame: f, It: c.shown(org), List: events})
 }
 

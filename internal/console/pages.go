@@ -21,7 +21,13 @@ var files embed.FS
 // pages draws.
 type pages struct {
 	templates map[string]*template.Template
-	css       []byte
+	assets    map[string]asset
+}
+
+// asset is a file that pages ask for. Its address changes with its content.
+type asset struct {
+	kind, address string
+	content       []byte
 }
 
 // frame is what every page has around its content.
@@ -44,24 +50,28 @@ type frame struct {
 const refresh = 15
 
 func newPages(now func() time.Time) (*pages, error) {
-	p := &pages{templates: map[string]*template.Template{}}
-	var err error
-	if p.css, err = files.ReadFile("assets/console.css"); err != nil {
-		return nil, fmt.Errorf("read stylesheet: %w", err)
+	p := &pages{templates: map[string]*template.Template{}, assets: map[string]asset{}}
+	for name, kind := range map[string]string{"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
+		content, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("read asset %s: %w", name, err)
+		}
+		sum := sha256.Sum256(content)
+		p.assets[name] = asset{kind, "/console/assets/" + name + "?v=" + hex.EncodeToString(sum[:6]), content}
 	}
-	sum := sha256.Sum256(p.css)
-	stylesheet := "/console/assets/console.css?v=" + hex.EncodeToString(sum[:6])
 	functions := template.FuncMap{
-		"stylesheet": func() string { return stylesheet },
-		"refresh":    func() int { return refresh },
-		"ago":        func(t time.Time) string { return ago(now().Sub(t)) },
-		"age":        age, "number": number, "plural": plural, "cause": cause, "sentence": sentence,
-		"at":  func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
-		"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"old": func(d time.Duration) bool { return d > tooOld },
+		"asset":   func(name string) string { return p.assets[name].address },
+		"refresh": func() int { return refresh },
+		"ago":     func(t time.Time) string { return ago(now().Sub(t)) },
+		"age":     age, "number": number, "plural": plural, "cause": cause, "sentence": sentence, "list": list,
+		"positive": func(n *int) bool { return n != nil && *n > 0 },
+		"at":       func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
+		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"old":      func(d time.Duration) bool { return d > tooOld },
 	}
 	for _, name := range []string{"overview", "org", "parked", "amend", "forget", "receipt", "problem"} {
 		t := template.New("layout.html").Funcs(functions).Option("missingkey=error")
+		var err error
 		if p.templates[name], err = t.ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("parse page %s: %w", name, err)
 		}
@@ -77,13 +87,14 @@ func (p *pages) draw(w io.Writer, name string, data any) error {
 }
 
 func (p *pages) showAsset(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("name") != "console.css" {
+	a, ok := p.assets[r.PathValue("name")]
+	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Content-Type", a.kind)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(p.css) // whoever went away does not need it
+	_, _ = w.Write(a.content) // whoever went away does not need it
 }
 
 // tooOld is when an undelivered registration is worth somebody's attention:
@@ -132,6 +143,17 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return number(n) + " " + many
+}
+
+// list joins words for people: "events, links and registrations".
+func list(words []string) string { return enumerate(words, "and") }
+
+func enumerate(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
 
 // sentence gives lower-case words a capital and a full stop.

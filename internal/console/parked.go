@@ -83,15 +83,11 @@ func typed(p oversight.Parked) []line {
 		guests = append(guests, strings.TrimSpace(g.FirstName+" "+g.LastName))
 	}
 	add("Guests", strings.Join(guests, ", "))
-	known := map[string]bool{}
 	for _, q := range e.Form.Questions {
-		known[q.ID] = true
 		add(q.Label, strings.Join(d.Answers[q.ID], ", "))
 	}
-	for _, id := range sortedIDs(d.Answers) {
-		if !known[id] {
-			add(id, strings.Join(d.Answers[id], ", "))
-		}
+	for _, l := range leftover(e, d.Answers) {
+		add(l.Label, l.Value)
 	}
 	return lines
 }

@@ -60,7 +60,7 @@ type Options struct {
 	// Oldest tells since when each org's oldest registration waits.
 	Oldest func() map[turnout.OrgID]time.Time
 	// Mirror tells how it goes with reading an org.
-	Mirror func(org turnout.OrgID) Mirror
+	Mirror func(ctx context.Context, org turnout.OrgID) (Mirror, error)
 	// Funnel counts people by how far they came, by event.
 	Funnel func(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]Funnel, error)
 	// Registrations are for the export.
@@ -82,7 +82,7 @@ func New(o Options) *Desk {
 		o.Oldest = func() map[turnout.OrgID]time.Time { return nil }
 	}
 	if o.Mirror == nil {
-		o.Mirror = func(turnout.OrgID) Mirror { return Mirror{} }
+		o.Mirror = func(context.Context, turnout.OrgID) (Mirror, error) { return Mirror{}, nil }
 	}
 	if o.Funnel == nil {
 		o.Funnel = func(context.Context, turnout.OrgID) (map[turnout.EventID]Funnel, error) { return nil, nil }
@@ -136,7 +136,11 @@ func (d *Desk) Org(ctx context.Context, id turnout.OrgID) (Org, error) {
 }
 
 func (d *Desk) org(ctx context.Context, o turnout.Org, oldest time.Time) (Org, error) {
-	out := Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Mirror: d.o.Mirror(o.ID)}
+	mirror, err := d.o.Mirror(ctx, o.ID)
+	if err != nil {
+		return Org{}, err
+	}
+	out := Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Mirror: mirror}
 	if out.Name == "" {
 		out.Name = string(o.ID)
 	}
@@ -173,7 +177,8 @@ func (d *Desk) org(ctx context.Context, o turnout.Org, oldest time.Time) (Org, e
 
 // Events shows an org's events by start; those that are not published come last.
 func (d *Desk) Events(ctx context.Context, id turnout.OrgID) ([]Event, error) {
-	if _, err := d.Org(ctx, id); err != nil {
+	org, err := d.Org(ctx, id)
+	if err != nil {
 		return nil, err
 	}
 	seatings, err := d.o.Store.Seatings(ctx, id)
@@ -184,7 +189,7 @@ func (d *Desk) Events(ctx context.Context, id turnout.OrgID) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	cached := d.o.Mirror(id).Events
+	cached := org.Mirror.Events
 	all := make([]Event, 0, len(seatings))
 	for event, pools := range seatings {
 		all = append(all, d.event(id, event, pools, cached[event]))

@@ -3,6 +3,7 @@ package oversight_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,10 +104,10 @@ func desk(s *store) *oversight.Desk {
 		Oldest: func() map[turnout.OrgID]time.Time {
 			return map[turnout.OrgID]time.Time{"acme": noon.Add(-90 * time.Second)}
 		},
-		Mirror: func(turnout.OrgID) oversight.Mirror {
+		Mirror: func(context.Context, turnout.OrgID) (oversight.Mirror, error) {
 			return oversight.Mirror{Success: noon, Events: map[turnout.EventID]oversight.Cached{
 				"soon": {At: noon.Add(-time.Minute)}, "broken": {At: noon, Faults: []turnout.FieldError{{Field: "slug", Message: "give it one"}}},
-			}}
+			}}, nil
 		},
 		Changed: func(turnout.OrgID) { s.changed++ },
 	})
@@ -155,6 +156,61 @@ func TestEvents(t *testing.T) {
 	}
 	if p := events[1].Pools[0]; p.Name != "Whole event" || p.Over != 2 || p.Outside != 4 || p.Percent() != 100 {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestPercent(t *testing.T) {
+	limit := func(n int) *int { return &n }
+	for _, test := range []struct {
+		pool oversight.Pool
+		want int
+	}{
+		{oversight.Pool{Taken: 5}, 0},
+		{oversight.Pool{Limit: limit(10), Taken: 5, Outside: 1}, 60},
+		{oversight.Pool{Limit: limit(10), Taken: 15}, 100},
+		{oversight.Pool{Limit: limit(0)}, 100},
+		{oversight.Pool{Limit: limit(0), Taken: 2, Over: 2}, 100},
+	} {
+		if got := test.pool.Percent(); got != test.want {
+			t.Errorf("%+v is %d %% full, want %d", test.pool, got, test.want)
+		}
+	}
+}
+
+// The numbers of a funnel add up: what is neither delivered nor parked is on the way.
+func TestFunnelAddsUp(t *testing.T) {
+	n := func(n int) *int { return &n }
+	for want, f := range map[int]oversight.Funnel{
+		3: {Registered: n(10), Delivered: n(5), Parked: n(2)},
+		0: {Registered: n(10), Delivered: n(10), Parked: n(0)},
+		1: {Registered: n(1), Delivered: n(0), Parked: n(0), Invited: n(0)},
+	} {
+		if got := f.OnTheWay(); got != want {
+			t.Errorf("%+v: %d on the way, want %d", f, got, want)
+		}
+	}
+	if (oversight.Funnel{Invited: n(4)}).OnTheWay() != 0 {
+		t.Error("what is not known is on the way")
+	}
+}
+
+func TestBehind(t *testing.T) {
+	at := func(age time.Duration) time.Time { return noon.Add(-age) }
+	for _, test := range []struct {
+		name   string
+		mirror oversight.Mirror
+		want   string
+	}{
+		{"up to date", oversight.Mirror{Reads: map[string]time.Time{"events": at(time.Minute), "links": at(3 * time.Minute), "registrations": noon}}, ""},
+		{"never", oversight.Mirror{}, "events links registrations"},
+		{"whoever reads", oversight.Mirror{Elsewhere: true, Reads: map[string]time.Time{"events": noon, "links": at(181 * time.Second), "registrations": noon}}, "links"},
+		{"first links", oversight.Mirror{Backfilling: true, Reads: map[string]time.Time{"events": noon, "registrations": noon}}, ""},
+		{"no links", oversight.Mirror{Reads: map[string]time.Time{"events": noon, "registrations": noon}}, "links"},
+		{"read seldom", oversight.Mirror{Every: 10 * time.Minute, Reads: map[string]time.Time{"events": at(29 * time.Minute), "links": at(31 * time.Minute), "registrations": noon}}, "links"},
+	} {
+		if got := strings.Join(test.mirror.Behind(noon), " "); got != test.want {
+			t.Errorf("%s: behind are %q, want %q", test.name, got, test.want)
+		}
 	}
 }
 

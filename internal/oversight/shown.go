@@ -94,13 +94,19 @@ func (c Connection) Percent() int {
 
 // Mirror is how it goes with reading an org's Salesforce.
 type Mirror struct {
-	// Success is when it was last read to the end, zero for never.
-	Success time.Time `json:"last_success,omitzero"`
+	// Success is when it was last read to the end, by any instance: events, links
+	// and registrations, of which the one that is furthest behind counts. Zero
+	// for never.
+	Success time.Time `json:"last_success,omitzero" doc:"When all of it was last read, by any instance."`
+	// Reads is when each of them was last read, by name.
+	Reads map[string]time.Time `json:"last_reads,omitempty" doc:"When events, links and registrations were last read, by any instance."`
+	// Every is the time between two reads.
+	Every time.Duration `json:"-"`
 	// Cause says why it failed since, empty when it did not.
 	Cause turnout.Code `json:"cause,omitempty"`
-	// Elsewhere says that another instance has the turn to read, so that what
-	// this one knows says nothing about the org.
-	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Elsewhere says that another instance has the turn to read: only that one
+	// knows Cause and the faults of events.
+	Elsewhere bool `json:"elsewhere,omitempty" doc:"Another instance reads; it alone knows why reading fails."`
 	// Backfilling says that all links are being read.
 	Backfilling bool `json:"backfilling,omitempty"`
 	// Links counts the AttendeeLinks that the cache holds, nil when unknown.
@@ -109,9 +115,29 @@ type Mirror struct {
 	Events map[turnout.EventID]Cached `json:"-"`
 }
 
+// fewReads is when a mirror counts as behind: three polls of a minute (P5).
+const fewReads = 3
+
+// Behind are the names of what was not read for longer than a few polls, never
+// included. None means that all is up to date.
+func (m Mirror) Behind(now time.Time) []string {
+	late := fewReads * max(m.Every, time.Minute)
+	var behind []string
+	for _, what := range []string{"events", "links", "registrations"} {
+		at, ok := m.Reads[what]
+		if what == "links" && !ok && m.Backfilling {
+			continue // all of them are on their way
+		}
+		if !ok || now.Sub(at) > late {
+			behind = append(behind, what)
+		}
+	}
+	return behind
+}
+
 // Cached is an event as the mirror brought it.
 type Cached struct {
-	// At is when it was last fetched.
+	// At is when the data was fetched that its pages are made from, zero when unknown.
 	At time.Time
 	// Faults say why it cannot be shown.
 	Faults []turnout.FieldError
@@ -149,18 +175,33 @@ type Pool struct {
 }
 
 // Percent is how much of the limit is taken, at most 100; 0 without a limit.
+// A limit of no seats is taken in full.
 func (p Pool) Percent() int {
-	if p.Limit == nil || *p.Limit <= 0 {
+	switch {
+	case p.Limit == nil:
 		return 0
+	case *p.Limit <= 0:
+		return 100
 	}
 	return min(100, 100*(p.Taken+p.Outside) / *p.Limit)
 }
 
-// Funnel counts people by how far they came. A nil number is not known.
+// Funnel counts by how far people came. A nil number is not known.
 type Funnel struct {
-	Invited    *int `json:"invited"`
-	Opened     *int `json:"opened"`
-	Started    *int `json:"started"`
-	Registered *int `json:"registered"`
+	// Invited counts personal links.
+	Invited *int `json:"invited" doc:"Personal links to the event."`
+	// Registered are registrations that hold a place; guests and those who wait
+	// in line are not counted. Of them, Delivered are in Salesforce as they are
+	// here and Parked were refused there; the rest is on the way.
+	Registered *int `json:"registered" doc:"Registrations that hold a place, without guests. Those that are neither delivered nor parked are on the way."`
 	Delivered  *int `json:"delivered"`
+	Parked     *int `json:"parked"`
+}
+
+// OnTheWay is how many of the registered are neither in Salesforce nor parked.
+func (f Funnel) OnTheWay() int {
+	if f.Registered == nil || f.Delivered == nil || f.Parked == nil {
+		return 0
+	}
+	return max(0, *f.Registered-*f.Delivered-*f.Parked)
 }

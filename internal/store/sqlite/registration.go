@@ -172,27 +172,21 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 	}
 }
 
-// Progress counts an event's registrations by how far they came.
-type Progress struct {
-	// Registered hold a place, Delivered are those of them that Salesforce has.
-	Registered, Delivered int
-}
-
 // Progress counts all of an org's registrations, by event. It reads every one
 // of them: ask seldom.
-func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]Progress, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT l.event, count(*), coalesce(sum(r.delivered = r.revision), 0)
+func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
+	rows, err := s.reads.QueryContext(ctx, `SELECT l.event, count(*), coalesce(sum(r.delivered = r.revision), 0), coalesce(sum(r.parked_code IS NOT NULL), 0)
 		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
 		WHERE o.org = ? AND r.status = 'registered' GROUP BY l.lane`, string(org))
 	if err != nil {
 		return nil, wrap("count registrations", err)
 	}
 	defer rows.Close()
-	all := map[turnout.EventID]Progress{}
+	all := map[turnout.EventID]turnout.Progress{}
 	for rows.Next() {
 		var event turnout.EventID
-		var p Progress
-		if err := rows.Scan(&event, &p.Registered, &p.Delivered); err != nil {
+		var p turnout.Progress
+		if err := rows.Scan(&event, &p.Registered, &p.Delivered, &p.Parked); err != nil {
 			return nil, wrap("count registrations", err)
 		}
 		all[event] = p

@@ -23,6 +23,7 @@ func laneTests() map[string]func(*env) {
 		"SettleDone":                    testSettleDone,
 		"SettleRetry":                   testSettleRetry,
 		"SettleParkedAndUnpark":         testSettleParked,
+		"ProgressAddsUp":                testProgress,
 		"P1ChangedWhileUnderWayStays":   testSettleChangedMeanwhile,
 		"SettleOfAnOrgNotThereIsNoLoss": testSettleUnknownOrg,
 		"Turn":                          testTurn,
@@ -280,6 +281,41 @@ func testSettleRetry(e *env) {
 	if got := e.read(r.Key); got.Attempts != 0 || got.Delivered != 1 {
 		e.Errorf("got %+v", got)
 	}
+}
+
+// testProgress counts those who hold a place, each in one step only.
+func testProgress(e *env) {
+	want := func(p turnout.Progress) {
+		e.Helper()
+		got, err := e.Progress(e.ctx, acme)
+		if e.ok(err); got[summit] != p || len(got) > 1 {
+			e.Errorf("progress is %+v, want %+v", got, p)
+		}
+	}
+	want(turnout.Progress{})
+	e.publish(pools(4)...)
+	for range 3 {
+		e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	}
+	want(turnout.Progress{Registered: 3})
+	lease := e.claim("a")
+	batch, err := e.Take(e.ctx, lease, 3, e.now)
+	e.ok(err)
+	refused := turnout.Outcome{Key: batch[1].Key, Revision: 1, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: "X", At: e.now}}
+	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{done(batch[0]), refused}, time.Time{}))
+	want(turnout.Progress{Registered: 3, Delivered: 1, Parked: 1})
+	e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	e.accept(e.waits(pools(1)...), turnout.StatusWaitlisted) // holds no place
+	want(turnout.Progress{Registered: 4, Delivered: 1, Parked: 1})
+	_, err = e.Unpark(e.ctx, acme, "", e.tick())
+	e.ok(err)
+	_, err = e.revise(batch[0].Key, func(v *turnout.Revision) { v.Sealed = []byte("changed") })
+	e.ok(err)
+	want(turnout.Progress{Registered: 4})
+	e.deliverAll()
+	want(turnout.Progress{Registered: 4, Delivered: 4})
+	e.cancel(batch[2].Key) // whoever waited has the place now
+	want(turnout.Progress{Registered: 4, Delivered: 3})
 }
 
 func testSettleParked(e *env) {

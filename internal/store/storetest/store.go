@@ -31,6 +31,7 @@ type Store interface {
 	Feed
 	Turns
 	Errander
+	Console
 	Close() error
 }
 
@@ -105,6 +106,12 @@ type Errander interface {
 	AddErrands(ctx context.Context, org turnout.OrgID, ids []string) error
 	Errands(ctx context.Context, org turnout.OrgID) ([]string, error)
 	DoneErrands(ctx context.Context, org turnout.OrgID, ids []string) error
+}
+
+// Console is what operators ask.
+type Console interface {
+	// Progress counts an org's registrations by event; events without any may be missing.
+	Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error)
 }
 
 // Run runs the suite. open opens the store that lives in dir; called again
