@@ -301,8 +301,10 @@ func TestPages(t *testing.T) {
 	o.want("GET", "/records/"+id, "", 200, "&lt;b&gt;Example&lt;/b&gt;")
 	form := url.Values{"old:LastName": {"Hazelgrove"}, "new:LastName": {""}}
 	status, body, _ := o.do("POST", "/records/"+id, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
-	if status != 422 || !strings.Contains(body, "Required fields are missing: [LastName]") {
-		t.Errorf("%d %s", status, body)
+	for _, text := range []string{"<title>Error: ", "Required fields are missing: [LastName]", `href="#f-LastName"`, `id="f-LastName" name="new:LastName"  value="" aria-invalid="true" aria-describedby="f-LastName-error"`, `tabindex="-1" autofocus`} {
+		if status != 422 || !strings.Contains(body, text) {
+			t.Errorf("%d without %s", status, text)
+		}
 	}
 	form.Set("new:LastName", "Larkspur")
 	o.do("POST", "/records/"+id, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
@@ -310,5 +312,49 @@ func TestPages(t *testing.T) {
 	status, _, _ = o.do("POST", "/records/"+id, form.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "cross-site")
 	if status != 403 {
 		t.Errorf("a foreign site may press buttons: %d", status)
+	}
+}
+
+// A form that is refused comes back as it was typed, and when it is sent once
+// more it changes everything that was typed, not only what was wrong.
+func TestRefusedRecordKeepsWhatWasTyped(t *testing.T) {
+	o := open(t, Options{Sample: true})
+	id := o.create("Turnout_Event__c", `{"Name":"Example","Slug__c":"example","Seats__c":10}`)
+	form := url.Values{"old:Seats__c": {"10"}, "new:Seats__c": {"many"}, "old:Venue__c": {""}, "new:Venue__c": {"The barn"}}
+	send := func(form url.Values) (int, string) {
+		status, body, _ := o.do("POST", "/records/"+id, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		return status, body
+	}
+	status, body := send(form)
+	for _, text := range []string{"Seats: write a number, like 12 or 12.5", `href="#f-Seats__c"`, `name="old:Venue__c" value=""`, `value="The barn"`, `name="old:Seats__c" value="10"`, `value="many"`} {
+		if status != 422 || !strings.Contains(body, text) {
+			t.Errorf("%d without %s", status, text)
+		}
+	}
+	form.Set("new:Seats__c", "12")
+	send(form)
+	text := o.want("GET", api+"/sobjects/Turnout_Event__c/"+id, "", 200, `"Seats__c":12`)
+	if !strings.Contains(text, `"Venue__c":"The barn"`) {
+		t.Error("the venue was lost")
+	}
+}
+
+// The faults form says what is wrong, loses nothing and changes nothing.
+func TestRefusedFaultsStay(t *testing.T) {
+	o := open(t, Options{})
+	form := url.Values{"latency_ms": {"0"}, "error_rate": {"0.25"}, "reject": {"Last_Name__c=Nemo\nnonsense"}}
+	status, body, _ := o.do("POST", "/faults", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	for _, text := range []string{"<title>Error: ", "write Field=value in line 2", `href="#f-reject"`, `aria-describedby="f-reject-error"`, "Last_Name__c=Nemo\nnonsense</textarea>", `value="0.25"`} {
+		if status != 422 || !strings.Contains(body, text) {
+			t.Errorf("%d without %s", status, text)
+		}
+	}
+	if faults := (*person)(o.sim).FaultsJSON(); strings.Contains(faults, "0.25") || strings.Contains(faults, "Nemo") {
+		t.Errorf("the faults changed: %s", faults)
+	}
+	form.Set("reject", "Last_Name__c=Nemo")
+	o.do("POST", "/faults", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	if faults := (*person)(o.sim).FaultsJSON(); !strings.Contains(faults, "0.25") || !strings.Contains(faults, "Nemo") {
+		t.Errorf("the faults are %s", faults)
 	}
 }

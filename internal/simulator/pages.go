@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -53,20 +54,12 @@ func (p *person) Change(id string, values map[string]string) error {
 			return errors.New("this record cannot be changed")
 		}
 		object = table.Object
-		w := records.Write{Op: records.Update, Object: object, ID: id}
-		for name, text := range values {
-			field := object.Field(name)
-			if field == nil {
-				return fmt.Errorf("there is no field %s", name)
-			}
-			value, fault := records.Canonical(field, text)
-			if fault != nil {
-				return fmt.Errorf("%s: this is not a %s", field.Label, field.Type)
-			}
-			w.Sets = append(w.Sets, records.Set{Field: field, Value: value})
+		w, errs := written(object, id, values)
+		if errs != nil {
+			return errs
 		}
 		if result := tx.Apply([]records.Write{w}, true)[0]; !result.OK() {
-			return errors.New(result.Faults[0].Message)
+			return refused(result)
 		}
 		return nil
 	})
@@ -78,6 +71,56 @@ func (p *person) Change(id string, values map[string]string) error {
 		p.hooks.Send(hooks.Hint{Type: "attendee.changed", IDs: []string{records.Long(id)}})
 	}
 	return nil
+}
+
+// written is what a person typed as a write, or what is wrong with it.
+func written(object *schema.Object, id string, values map[string]string) (records.Write, error) {
+	w := records.Write{Op: records.Update, Object: object, ID: id}
+	var errs page.FieldErrors
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		field := object.Field(name)
+		if field == nil {
+			return w, fmt.Errorf("there is no field %s", name)
+		}
+		value, fault := records.Canonical(field, values[name])
+		if fault != nil {
+			errs = append(errs, page.FieldError{Field: name, Message: field.Label + ": " + shape(field)})
+			continue
+		}
+		w.Sets = append(w.Sets, records.Set{Field: field, Value: value})
+	}
+	if errs != nil {
+		return w, errs
+	}
+	return w, nil
+}
+
+// shape says what to write into a field that did not take what was typed.
+func shape(field *schema.Field) string {
+	switch field.Type {
+	case schema.Double, schema.Int:
+		return "write a number, like 12 or 12.5"
+	case schema.Date:
+		return "write a date, like 2027-03-01"
+	case schema.DateTime:
+		return "write a date and time in UTC, like 2027-03-01T15:00:00Z"
+	case schema.Boolean:
+		return "choose true or false"
+	}
+	return "write something else"
+}
+
+// refused is what a write failed of, in the org's own words.
+func refused(result records.Result) error {
+	var errs page.FieldErrors
+	for _, fault := range result.Faults {
+		one := page.FieldError{Message: fault.Message}
+		if len(fault.Fields) > 0 {
+			one.Field = fault.Fields[0]
+		}
+		errs = append(errs, one)
+	}
+	return errs
 }
 
 // Forget reports a person and what belongs to them: a contact or lead with

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -17,7 +16,7 @@ import (
 const maxEvents = 30
 
 type overview struct {
-	Title   string
+	frame
 	Numbers Numbers
 	Percent int
 	Events  []event
@@ -48,7 +47,11 @@ type hookView struct {
 }
 
 func (p *pages) overview(w http.ResponseWriter, _ *http.Request) {
-	view := overview{Title: "Overview", Numbers: p.Org.Numbers(), Faults: readFaults(p.Faults.FaultsJSON())}
+	p.showOverview(w, http.StatusOK, readFaults(p.Faults.FaultsJSON()))
+}
+
+func (p *pages) showOverview(w http.ResponseWriter, status int, faults faultView) {
+	view := overview{frame: frame{Title: "Overview", Errors: faults.Errors}, Numbers: p.Org.Numbers(), Faults: faults}
 	view.Percent = min(100, view.Numbers.Usage*100/max(1, view.Numbers.Limit))
 	p.Store.Read(func(v records.View) {
 		view.Events, view.More = events(v)
@@ -57,7 +60,7 @@ func (p *pages) overview(w http.ResponseWriter, _ *http.Request) {
 	for _, d := range p.Hooks.Log()[:min(20, len(p.Hooks.Log()))] {
 		view.Hooks = append(view.Hooks, hookRow(d))
 	}
-	p.render(w, http.StatusOK, "overview.html", view)
+	p.render(w, status, "overview.html", view)
 }
 
 func hookRow(d hooks.Delivery) hookView {
@@ -141,99 +144,6 @@ func localTime(value, zone string) string {
 		at = at.In(loc)
 	}
 	return at.Format("Mon 2 Jan 2006, 15:04")
-}
-
-// faultView is the faults as form values.
-type faultView struct {
-	Latency, Outage, Errors, Lost, Locks, Limit, Reject string
-	Active                                              bool
-}
-
-type faultsJSON struct {
-	Latency int             `json:"latency_ms"`
-	Outage  float64         `json:"outage_seconds"`
-	Errors  float64         `json:"error_rate"`
-	Lost    float64         `json:"lose_reply_rate"`
-	Locks   float64         `json:"lock_rate"`
-	Expire  bool            `json:"expire_tokens,omitempty"`
-	Limit   *int            `json:"daily_limit,omitempty"`
-	Reject  json.RawMessage `json:"reject,omitempty"`
-}
-
-func readFaults(text string) faultView {
-	var f faultsJSON
-	if json.Unmarshal([]byte(text), &f) != nil {
-		return faultView{}
-	}
-	number := func(n float64) string {
-		if n == 0 {
-			return ""
-		}
-		return strconv.FormatFloat(n, 'f', -1, 64)
-	}
-	view := faultView{Latency: number(float64(f.Latency)), Outage: number(float64(int(f.Outage))), Errors: number(f.Errors), Lost: number(f.Lost), Locks: number(f.Locks)}
-	if f.Limit != nil {
-		view.Limit = strconv.Itoa(*f.Limit)
-	}
-	var rejects []struct{ Field, Value string }
-	if json.Unmarshal(f.Reject, &rejects) == nil {
-		for _, r := range rejects {
-			view.Reject += r.Field + "=" + r.Value + "\n"
-		}
-	}
-	view.Active = f.Latency+int(f.Outage) > 0 || f.Errors+f.Lost+f.Locks > 0 || f.Limit != nil || view.Reject != ""
-	return view
-}
-
-// faultsForm reads the form back into the control port's JSON.
-func faultsForm(r *http.Request) (string, error) {
-	if err := r.ParseForm(); err != nil {
-		return "", fmt.Errorf("reading the form: %w", err)
-	}
-	if r.PostForm.Get("heal") != "" {
-		return "{}", nil
-	}
-	var f faultsJSON
-	var latency float64
-	for name, to := range map[string]*float64{"latency_ms": &latency, "outage_seconds": &f.Outage, "error_rate": &f.Errors, "lose_reply_rate": &f.Lost, "lock_rate": &f.Locks} {
-		text := strings.TrimSpace(r.PostForm.Get(name))
-		if text == "" {
-			continue
-		}
-		number, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return "", fmt.Errorf("%s must be a number", name)
-		}
-		*to = number
-	}
-	f.Latency = int(latency)
-	f.Expire = r.PostForm.Get("expire_tokens") != ""
-	if text := strings.TrimSpace(r.PostForm.Get("daily_limit")); text != "" {
-		limit, err := strconv.Atoi(text)
-		if err != nil {
-			return "", fmt.Errorf("daily_limit must be a whole number")
-		}
-		f.Limit = &limit
-	}
-	type reject struct {
-		Field string `json:"field"`
-		Value string `json:"value"`
-	}
-	var rejects []reject
-	for line := range strings.Lines(r.PostForm.Get("reject")) {
-		if field, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			rejects = append(rejects, reject{field, value})
-		}
-	}
-	if rejects != nil {
-		text, err := json.Marshal(rejects)
-		if err != nil {
-			return "", fmt.Errorf("encoding the rejections: %w", err)
-		}
-		f.Reject = text
-	}
-	text, err := json.Marshal(f)
-	return string(text), err
 }
 
 // columnsOf are the fields of an object's list: the name and the most telling ones.

@@ -25,7 +25,7 @@ type Org interface {
 	// Press does what Publish, Update or Unpublish does and sends the hint.
 	Press(event, action string) (string, error)
 	// Change sets fields of a record, texts as typed, and sends the hint that
-	// a changed attendee deserves.
+	// a changed attendee deserves. What is wrong with a field is FieldErrors.
 	Change(id string, values map[string]string) error
 	// Forget sends the hint that a person is to be forgotten.
 	Forget(id string) error
@@ -129,12 +129,12 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, view any)
 }
 
 type problem struct {
-	Title   string
+	frame
 	Message string
 }
 
 func (p *pages) fail(w http.ResponseWriter, status int, message string) {
-	p.render(w, status, "problem.html", problem{Title: http.StatusText(status), Message: message})
+	p.render(w, status, "problem.html", problem{frame: frame{Title: http.StatusText(status)}, Message: message})
 }
 
 // back returns to the page that a form came from: a path of our own, given in
@@ -161,17 +161,4 @@ func (p *pages) forget(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	back(w, r, "/records/"+r.PathValue("id"))
-}
-
-func (p *pages) setFaults(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-	text, err := faultsForm(r)
-	if err == nil {
-		err = p.Faults.SetFaultsJSON(text)
-	}
-	if err != nil {
-		p.fail(w, http.StatusBadRequest, "The faults stay as they were: "+err.Error())
-		return
-	}
-	http.Redirect(w, r, "/#faults", http.StatusSeeOther)
 }

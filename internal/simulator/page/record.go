@@ -1,8 +1,10 @@
 package page
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,15 +15,16 @@ import (
 const perPage = 50
 
 type objectView struct {
-	Title, Name, Plural string
-	Records             int
-	Columns             []string
-	Rows                []rowView
-	Search              string
-	Field               string
-	Fields              []string // that can be searched by an index
-	From, To            int
-	Newer, Older        string
+	frame
+	Name, Plural string
+	Records      int
+	Columns      []string
+	Rows         []rowView
+	Search       string
+	Field        string
+	Fields       []string // that can be searched by an index
+	From, To     int
+	Newer, Older string
 }
 
 type rowView struct {
@@ -44,7 +47,7 @@ func (p *pages) object(w http.ResponseWriter, r *http.Request) {
 	}
 	number, _ := strconv.Atoi(r.FormValue("page"))
 	number = max(number, 0)
-	view := objectView{Title: object.Plural, Name: object.Name, Plural: object.Plural, Search: strings.TrimSpace(r.FormValue("q")), Field: r.FormValue("field")}
+	view := objectView{frame: frame{Title: object.Plural}, Name: object.Name, Plural: object.Plural, Search: strings.TrimSpace(r.FormValue("q")), Field: r.FormValue("field")}
 	columns := columnsOf(object)
 	for _, c := range columns {
 		view.Columns = append(view.Columns, c.Label)
@@ -146,31 +149,47 @@ func cellOf(v records.View, field *schema.Field, value string) cell {
 }
 
 type recordView struct {
-	Title, Object, Plural, ID string
-	Deleted                   bool
-	Event, Person, Live       bool
-	Edits                     []editView
-	Facts                     []cell
-	Children                  []objectCount
-	Problem                   string
+	frame
+	Object, Plural, ID  string
+	Deleted             bool
+	Event, Person, Live bool
+	Edits               []editView
+	Facts               []cell
+	Children            []objectCount
 }
 
 type editView struct {
 	Name, Label, Value, Kind, Help string
-	Choices                        []string
-	Length                         int
-	Required, Wide                 bool
-	Always                         bool // never empty: a checkbox
+	// Old is the value that the form was first given. Only fields whose value is
+	// another are changed.
+	Old            string
+	Error          string
+	Choices        []string
+	Length         int
+	Required, Wide bool
+	Always         bool // never empty: a checkbox
+}
+
+// DescribedBy are the ids of what explains the field, or "".
+func (e editView) DescribedBy() string {
+	var ids []string
+	if e.Help != "" {
+		ids = append(ids, "f-"+e.Name+"-hint")
+	}
+	if e.Error != "" {
+		ids = append(ids, "f-"+e.Name+"-error")
+	}
+	return strings.Join(ids, " ")
 }
 
 func (p *pages) record(w http.ResponseWriter, r *http.Request) {
-	p.showRecord(w, r.PathValue("id"), http.StatusOK, "", nil)
+	p.showRecord(w, r.PathValue("id"), http.StatusOK, nil, nil)
 }
 
-// showRecord renders a record; typed values replace the stored ones when a
-// change was refused.
-func (p *pages) showRecord(w http.ResponseWriter, id string, status int, problem string, typed map[string]string) {
-	view := recordView{Problem: problem}
+// showRecord renders a record; what the form held replaces what is stored when
+// a change was refused.
+func (p *pages) showRecord(w http.ResponseWriter, id string, status int, errs FieldErrors, form url.Values) {
+	view := recordView{frame: frame{Errors: errs}}
 	found := false
 	p.Store.Read(func(v records.View) {
 		table, row := v.ByID(id)
@@ -178,7 +197,8 @@ func (p *pages) showRecord(w http.ResponseWriter, id string, status int, problem
 			return
 		}
 		found = true
-		view.fill(v, table, row, typed)
+		view.fill(v, table, row, form)
+		view.Errors = linked(view.Errors, view.Edits)
 	})
 	if !found {
 		p.fail(w, http.StatusNotFound, "This org never had a record with that id.")
@@ -187,7 +207,18 @@ func (p *pages) showRecord(w http.ResponseWriter, id string, status int, problem
 	p.render(w, status, "record.html", view)
 }
 
-func (view *recordView) fill(v records.View, table *records.Table, row *records.Row, typed map[string]string) {
+// linked drops the fields that the form does not have, so that no link leads nowhere.
+func linked(errs FieldErrors, edits []editView) FieldErrors {
+	errs = slices.Clone(errs)
+	for i := range errs {
+		if !slices.ContainsFunc(edits, func(e editView) bool { return e.Name == errs[i].Field }) {
+			errs[i].Field = ""
+		}
+	}
+	return errs
+}
+
+func (view *recordView) fill(v records.View, table *records.Table, row *records.Row, form url.Values) {
 	object := table.Object
 	view.ID, view.Object, view.Plural, view.Deleted = table.ID(row), object.Name, object.Plural, row.Deleted
 	view.Title = v.Value(table, row, object.NameField())
@@ -205,10 +236,12 @@ func (view *recordView) fill(v records.View, table *records.Table, row *records.
 			view.Facts = append(view.Facts, cellOf(v, field, value))
 			continue
 		}
-		if text, ok := typed[field.Name]; ok {
-			value = text
+		e := edit(field, value)
+		if form.Has("new:" + field.Name) {
+			e = edit(field, typed(form, "new:"+field.Name))
+			e.Old, e.Error = typed(form, "old:"+field.Name), view.Errors.of(field.Name)
 		}
-		view.Edits = append(view.Edits, edit(field, value))
+		view.Edits = append(view.Edits, e)
 	}
 	for _, child := range object.Children {
 		if n := len(v.Table(child.Object).Find(child.Field, view.ID)); n > 0 {
@@ -218,14 +251,14 @@ func (view *recordView) fill(v records.View, table *records.Table, row *records.
 }
 
 func edit(field *schema.Field, value string) editView {
-	e := editView{Name: field.Name, Label: field.Label, Value: value, Kind: "text", Length: field.Length, Required: field.Required}
+	e := editView{Name: field.Name, Label: field.Label, Value: value, Old: value, Kind: "text", Length: field.Length, Required: field.Required}
 	switch field.Type {
 	case schema.Boolean:
 		e.Kind, e.Choices = "choice", []string{"true", "false"}
 		e.Always = true
 	case schema.Picklist:
 		e.Kind, e.Choices = "choice", field.Values
-		if value != "" && !contains(e.Choices, value) {
+		if value != "" && !slices.Contains(e.Choices, value) {
 			e.Choices = append([]string{value}, e.Choices...)
 		}
 	case schema.Double, schema.Int:
@@ -242,15 +275,6 @@ func edit(field *schema.Field, value string) editView {
 	return e
 }
 
-func contains(list []string, want string) bool {
-	for _, one := range list {
-		if one == want {
-			return true
-		}
-	}
-	return false
-}
-
 // save changes the fields whose value differs from what the form was given.
 func (p *pages) save(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
@@ -258,24 +282,28 @@ func (p *pages) save(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, http.StatusBadRequest, "The form could not be read.")
 		return
 	}
-	values, typed := map[string]string{}, map[string]string{}
-	for name, list := range r.PostForm {
+	values := map[string]string{}
+	for name := range r.PostForm {
 		field, ok := strings.CutPrefix(name, "new:")
-		if !ok {
-			continue
-		}
-		text := strings.ReplaceAll(list[0], "\r\n", "\n")
-		typed[field] = text
-		if text != strings.ReplaceAll(r.PostForm.Get("old:"+field), "\r\n", "\n") {
+		if text := typed(r.PostForm, name); ok && text != typed(r.PostForm, "old:"+field) {
 			values[field] = text
 		}
 	}
 	id := r.PathValue("id")
 	if len(values) > 0 {
 		if err := p.Org.Change(id, values); err != nil {
-			p.showRecord(w, id, http.StatusUnprocessableEntity, err.Error(), typed)
+			var errs FieldErrors
+			if !errors.As(err, &errs) {
+				errs = FieldErrors{{"", err.Error()}}
+			}
+			p.showRecord(w, id, http.StatusUnprocessableEntity, errs, r.PostForm)
 			return
 		}
 	}
 	http.Redirect(w, r, "/records/"+id, http.StatusSeeOther)
+}
+
+// typed is a value of a form, its lines ended as the store ends them.
+func typed(form url.Values, name string) string {
+	return strings.ReplaceAll(form.Get(name), "\r\n", "\n")
 }
