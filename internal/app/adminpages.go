@@ -9,7 +9,6 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/console"
-	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/oversight"
 )
 
@@ -66,8 +65,9 @@ func (in *instance) connection(org turnout.OrgID) (oversight.Connection, bool) {
 	}, true
 }
 
-// mirroring tells how it goes with reading an org: when it was read, from the
-// cache, which all instances share; why that fails, as far as this one knows.
+// mirroring tells how it goes with reading an org: when it was read and what
+// cannot be shown, from the cache, which all instances share; why reading
+// fails, as far as this one knows.
 func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight.Mirror, error) {
 	reading, err := in.mirror.Reading(ctx, org)
 	if err != nil {
@@ -78,6 +78,10 @@ func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight
 		return oversight.Mirror{}, err
 	}
 	fetched, err := in.cache.Fetched(ctx, org)
+	if err != nil {
+		return oversight.Mirror{}, err
+	}
+	faults, err := in.mirror.Faults(ctx, org)
 	if err != nil {
 		return oversight.Mirror{}, err
 	}
@@ -92,10 +96,8 @@ func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight
 	for event, at := range fetched {
 		m.Events[event] = oversight.Cached{At: at}
 	}
-	for _, f := range in.mirror.Faults(org) {
-		if at := fetched[f.Event]; !at.After(f.At) { // else another instance took a better one over
-			m.Events[f.Event] = oversight.Cached{At: at, Faults: faultsOf(f)}
-		}
+	for _, f := range faults {
+		m.Events[f.Event] = oversight.Cached{At: fetched[f.Event], Faults: f.Fields}
 	}
 	return m, nil
 }
@@ -122,13 +124,6 @@ func (in *instance) lastReads() map[turnout.OrgID]time.Time {
 
 // readsWithin bounds what a scrape waits for; scrapers give up after ten seconds.
 const readsWithin = 5 * time.Second
-
-func faultsOf(f mirror.Fault) []turnout.FieldError {
-	if fields := turnout.FieldsOf(f.Err); len(fields) > 0 {
-		return fields
-	}
-	return []turnout.FieldError{{Message: f.Err.Error()}}
-}
 
 // funnels count links and registrations for the console, at most once in a while.
 type funnels struct {

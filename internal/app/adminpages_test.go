@@ -27,7 +27,7 @@ func TestMirroringIsReadFromTheCache(t *testing.T) {
 		return c
 	}
 	polls, watches := open(), open()
-	in := &instance{cache: watches, log: slog.New(slog.DiscardHandler), mirror: mirror.New(mirror.Options{Cursors: watches, Every: 2 * time.Minute})}
+	in := &instance{cache: watches, log: slog.New(slog.DiscardHandler), mirror: mirror.New(mirror.Options{Cursors: watches, Faults: watches, Every: 2 * time.Minute})}
 	if m, err := in.mirroring(ctx, "acme"); err != nil || !m.Success.IsZero() || len(m.Behind(time.Now())) != 3 {
 		t.Errorf("never read: %+v, %v", m, err)
 	}

@@ -16,7 +16,7 @@ func (in *instance) newMirror() error {
 		Source: func(org turnout.OrgID) (mirror.Source, error) {
 			return in.targets.org(context.Background(), org)
 		},
-		Events: in.cache, Links: in.cache, Cursors: in.cache,
+		Events: in.cache, Links: in.cache, Cursors: in.cache, Faults: in.cache,
 		Ledgers: in.Store, Registrations: in.Store, DataKeys: in.Store, Feed: in.Store,
 		Turns: pollTurns{in.Store}, Errands: in.Store, Keyring: in.Keyring,
 		Forget: func(ctx context.Context, org turnout.OrgID, email string) error {

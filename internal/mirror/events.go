@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,7 +62,8 @@ func (p *orgMirror) pollEvents(ctx context.Context, source Source) error {
 	return p.sweep(ctx, source)
 }
 
-// sweep compares all cached events with Salesforce once in a while.
+// sweep compares all cached events with Salesforce once in a while, and those
+// that cannot be shown.
 func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 	last, err := p.o.Cursors.Cursor(ctx, p.org, sweepCursor)
 	now := p.o.Now()
@@ -72,8 +74,13 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 	if err != nil {
 		return err
 	}
-	if !last.IsZero() && len(cached) > 0 { // the first time, all of it has just been fetched
-		copies, err := source.Events(ctx, idsOf(cached))
+	faulty, err := p.o.Faults.Faults(ctx, p.org)
+	if err != nil {
+		return err
+	}
+	ids := idsOf(cached, faulty)
+	if !last.IsZero() && len(ids) > 0 { // the first time, all of it has just been fetched
+		copies, err := source.Events(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -84,12 +91,15 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 	return p.setCursor(ctx, sweepCursor, last, now)
 }
 
-func idsOf(events []SealedEvent) []turnout.EventID {
-	ids := make([]turnout.EventID, len(events))
-	for i, e := range events {
-		ids[i] = e.ID
+func idsOf(events []SealedEvent, faulty map[turnout.EventID][]byte) []turnout.EventID {
+	ids := map[turnout.EventID]bool{}
+	for _, e := range events {
+		ids[e.ID] = true
 	}
-	return ids
+	for id := range faulty {
+		ids[id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
 }
 
 // applyEvents takes over copies. One that fails keeps none of the others from
@@ -103,10 +113,17 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 	if err != nil {
 		return err
 	}
-	b := &batch{p: p, at: p.o.Now(), modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
+	faulty, err := p.o.Faults.Faults(ctx, p.org)
+	if err != nil {
+		return err
+	}
+	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
 	for _, e := range cached {
 		b.modified[e.ID] = e.Modified
 		b.slugs[e.Slug] = e.ID
+	}
+	for id := range faulty {
+		b.faulty[id] = true
 	}
 	var errs []error
 	for chunk := range slices.Chunk(copies, tellAfter) {
@@ -119,7 +136,7 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 		b.fetched = nil
 	}
 	if b.slugsFreed {
-		p.retrySlugs()
+		errs = append(errs, p.retrySlugs(ctx))
 	}
 	return errors.Join(errs...)
 }
@@ -134,6 +151,8 @@ type batch struct {
 	// modified and slugs are what is cached.
 	modified map[turnout.EventID]time.Time
 	slugs    map[string]turnout.EventID
+	// faulty are those of which a fault is known.
+	faulty map[turnout.EventID]bool
 	// told is what the feed will be told of.
 	told       map[turnout.EventID]mark
 	slugsFreed bool
@@ -145,22 +164,25 @@ func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
 	}
 	switch {
 	case c.Fault != nil:
-		b.p.setFault(Fault{Event: c.ID, Err: c.Fault, At: b.p.o.Now()})
-		return nil
+		return b.fault(ctx, faultOf(c.ID, c.Fault, b.at))
 	case c.Event == nil:
-		b.p.clearFault(c.ID)
-		return b.withdraw(ctx, c)
+		if err := b.withdraw(ctx, c); err != nil {
+			return err
+		}
+		return b.sound(ctx, c.ID)
 	}
 	if err := c.Event.Validate(); err != nil {
-		b.p.setFault(Fault{Event: c.ID, Err: err, At: b.p.o.Now()})
-		return nil
+		return b.fault(ctx, faultOf(c.ID, err, b.at))
 	}
 	if other, taken := b.slugs[c.Event.Slug]; taken && other != c.ID {
-		b.p.setFault(Fault{Event: c.ID, Err: slugTaken(other), At: b.p.o.Now(), slug: true})
-		return nil
+		f := faultOf(c.ID, slugTaken(other), b.at)
+		f.Slug = true
+		return b.fault(ctx, f)
 	}
-	b.p.clearFault(c.ID)
-	return b.publish(ctx, c)
+	if err := b.publish(ctx, c); err != nil {
+		return err
+	}
+	return b.sound(ctx, c.ID)
 }
 
 func slugTaken(by turnout.EventID) error {
@@ -249,31 +271,4 @@ func (b *batch) tell(ctx context.Context) error {
 	}
 	clear(b.told)
 	return nil
-}
-
-func (p *orgMirror) setFault(f Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, known := p.faults[f.Event]; !known {
-		p.o.Logger.Warn("published event cannot be shown", "org", p.org, "event", f.Event, "err", f.Err)
-	}
-	p.faults[f.Event] = f
-}
-
-func (p *orgMirror) clearFault(id turnout.EventID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.faults, id)
-}
-
-// retrySlugs fetches the events again that only lacked a slug of their own.
-func (p *orgMirror) retrySlugs() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, f := range p.faults {
-		if f.slug {
-			p.queue.add(hintEvents, string(id))
-			p.signal(hintEvents)
-		}
-	}
 }

@@ -315,15 +315,15 @@ func TestFaultyEvents(t *testing.T) {
 		if got := h.title(eventID(1)); got != "Good" || len(h.events) != 1 {
 			t.Errorf("cached %q of %d", got, len(h.events))
 		}
-		faults := m.Faults("acme")
-		if len(faults) != 2 || len(turnout.FieldsOf(faults[0].Err)) != 2 || turnout.CodeOf(faults[1].Err) != turnout.CodeInvalid {
+		faults := told(t, m)
+		if len(faults) != 2 || len(faults[0].Fields) != 2 || len(faults[1].Fields) != 1 || !strings.Contains(faults[1].Fields[0].Message, "the form is no YAML") {
 			t.Errorf("faults %+v", faults)
 		}
 		s.publish(1, "Better")
 		s.unpublish(2)
 		h.pass(time.Minute)
-		if got := h.title(eventID(1)); got != "Better" || len(m.Faults("acme")) != 0 {
-			t.Errorf("cached %q, faults %v", got, m.Faults("acme"))
+		if got := h.title(eventID(1)); got != "Better" || len(told(t, m)) != 0 {
+			t.Errorf("cached %q, faults %v", got, told(t, m))
 		}
 	})
 }
@@ -340,13 +340,13 @@ func TestSlugsAreUnique(t *testing.T) {
 		second.Slug = "event-1"
 		s.set(turnout.EventCopy{ID: second.ID, Event: &second, Modified: stamp()})
 		h.pass(time.Minute)
-		if f := m.Faults("acme"); h.title(second.ID) != "" || len(f) != 1 || f[0].Event != second.ID {
+		if f := told(t, m); h.title(second.ID) != "" || len(f) != 1 || f[0].Event != second.ID {
 			t.Errorf("cached %q, faults %v", h.title(second.ID), f)
 		}
 		s.unpublish(1)
 		must(t, m.Hint(t.Context(), "acme", "event.unpublished", []string{string(eventID(1))}))
 		h.pass(time.Second)
-		if f := m.Faults("acme"); h.title(second.ID) != "Second" || len(f) != 0 {
+		if f := told(t, m); h.title(second.ID) != "Second" || len(f) != 0 {
 			t.Errorf("with the slug free: cached %q, faults %v", h.title(second.ID), f)
 		}
 	})

@@ -259,6 +259,7 @@ type house struct {
 	links      map[turnout.LinkID]turnout.AttendeeLink
 	cursors    map[string]time.Time
 	fetched    map[turnout.EventID]time.Time
+	faults     map[turnout.EventID][]byte
 	ledgers    map[turnout.EventID]turnout.Ledger
 	outside    map[turnout.EventID]int
 	feed       []turnout.Change
@@ -285,7 +286,7 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	return &house{t: t, orgs: []turnout.Org{{ID: "acme"}}, events: map[turnout.EventID]SealedEvent{}, links: map[turnout.LinkID]turnout.AttendeeLink{},
 		removed: map[turnout.LinkID]time.Time{},
-		cursors: map[string]time.Time{}, fetched: map[turnout.EventID]time.Time{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
+		cursors: map[string]time.Time{}, fetched: map[turnout.EventID]time.Time{}, faults: map[turnout.EventID][]byte{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
 		tombstones: map[turnout.PersonID]bool{}, regs: map[turnout.Key]turnout.Registration{}, master: seal.NewMasterLine()}
 }
 
@@ -333,6 +334,31 @@ func (h *house) DeleteEvent(_ context.Context, _ turnout.OrgID, id turnout.Event
 func (h *house) Events(context.Context, turnout.OrgID) ([]SealedEvent, error) {
 	defer h.lock()()
 	return slices.Collect(maps.Values(h.events)), nil
+}
+
+func (h *house) PutFault(_ context.Context, _ turnout.OrgID, id turnout.EventID, sealed []byte) error {
+	defer h.lock()()
+	h.faults[id] = sealed
+	return nil
+}
+
+func (h *house) DeleteFault(_ context.Context, _ turnout.OrgID, id turnout.EventID) error {
+	defer h.lock()()
+	delete(h.faults, id)
+	return nil
+}
+
+func (h *house) Faults(context.Context, turnout.OrgID) (map[turnout.EventID][]byte, error) {
+	defer h.lock()()
+	return maps.Clone(h.faults), nil
+}
+
+// told are the faults that a mirror tells.
+func told(t *testing.T, m *Mirror) []Fault {
+	t.Helper()
+	faults, err := m.Faults(t.Context(), "acme")
+	must(t, err)
+	return faults
 }
 
 func (h *house) NoteFetched(_ context.Context, _ turnout.OrgID, ids []turnout.EventID, at time.Time) error {
@@ -516,7 +542,7 @@ func (h *house) cached(id turnout.EventID) (SealedEvent, bool) {
 
 // mirror makes a mirror of one Salesforce per org.
 func (h *house) mirror(owner string, of map[turnout.OrgID]*salesforce) *Mirror {
-	return New(Options{Orgs: h, Source: func(org turnout.OrgID) (Source, error) { return of[org], nil }, Events: h, Links: h, Cursors: h, Ledgers: h,
+	return New(Options{Orgs: h, Source: func(org turnout.OrgID) (Source, error) { return of[org], nil }, Events: h, Links: h, Cursors: h, Faults: h, Ledgers: h,
 		Registrations: h, DataKeys: h, Feed: h, Turns: h, Errands: h, Keyring: h.keyring(), Forget: h.Forget, Owner: owner,
 		Logger: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 }

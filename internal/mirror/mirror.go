@@ -1,10 +1,8 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +19,7 @@ type Options struct {
 	Events  EventCache
 	Links   LinkCache
 	Cursors Cursors
+	Faults  FaultCache
 
 	Ledgers       Ledgers
 	Registrations Registrations
@@ -127,23 +126,6 @@ func (m *Mirror) org(id turnout.OrgID) *orgMirror {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.orgs[id]
-}
-
-// Faults are the published events of the org that cannot be shown, by id, as
-// far as this process has seen them.
-func (m *Mirror) Faults(org turnout.OrgID) []Fault {
-	p := m.org(org)
-	if p == nil {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var all []Fault
-	for _, f := range p.faults {
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b Fault) int { return cmp.Compare(a.Event, b.Event) })
-	return all
 }
 
 // State is how the org's mirroring stands in this process; false if it is not

@@ -26,7 +26,6 @@ type orgMirror struct {
 
 	mu        sync.Mutex // guards the rest
 	state     State
-	faults    map[turnout.EventID]Fault
 	failures  map[string]failure
 	queue     queue
 	wake      [hintKinds]chan struct{}
@@ -44,7 +43,7 @@ const (
 
 func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 	p := &orgMirror{o: o, org: org, applied: map[turnout.EventID]mark{}, seenLinks: newSeen(), seenRegistrations: newSeen(),
-		state: State{Cursors: map[string]time.Time{}}, faults: map[turnout.EventID]Fault{}, failures: map[string]failure{},
+		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
 		queue: newQueue(), uncounted: map[turnout.EventID]bool{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)

@@ -62,6 +62,13 @@ type EventCache interface {
 	NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnout.EventID, at time.Time) error
 }
 
+// FaultCache holds, sealed, why published events cannot be shown.
+type FaultCache interface {
+	PutFault(ctx context.Context, org turnout.OrgID, id turnout.EventID, sealed []byte) error
+	DeleteFault(ctx context.Context, org turnout.OrgID, id turnout.EventID) error
+	Faults(ctx context.Context, org turnout.OrgID) (map[turnout.EventID][]byte, error)
+}
+
 // LinkCache holds AttendeeLinks.
 type LinkCache interface {
 	// PutLinks leaves out links that are older than what is there.

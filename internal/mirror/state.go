@@ -32,16 +32,6 @@ type State struct {
 	Hints int
 }
 
-// Fault says why a published event cannot be shown.
-type Fault struct {
-	Event turnout.EventID
-	// Err is CodeInvalid with every fault as a field.
-	Err error
-	At  time.Time
-	// slug says that the fault is only that another event has its slug.
-	slug bool
-}
-
 // failure is an unhealed failure of one kind of pass.
 type failure struct {
 	code turnout.Code

@@ -105,7 +105,7 @@ type Mirror struct {
 	// Cause says why it failed since, empty when it did not.
 	Cause turnout.Code `json:"cause,omitempty"`
 	// Elsewhere says that another instance has the turn to read: only that one
-	// knows Cause and the faults of events.
+	// knows Cause.
 	Elsewhere bool `json:"elsewhere,omitempty" doc:"Another instance reads; it alone knows why reading fails."`
 	// Backfilling says that all links are being read.
 	Backfilling bool `json:"backfilling,omitempty"`

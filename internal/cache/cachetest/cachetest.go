@@ -39,6 +39,7 @@ type Cache interface {
 	Events
 	Links
 	Cursors
+	Faults
 	Console
 	Close() error
 }
@@ -65,6 +66,13 @@ type Cursors interface {
 	Cursor(ctx context.Context, org turnout.OrgID, name string) (time.Time, error)
 	// SetCursor moves a cursor from what was read of it, and says whether it did.
 	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+}
+
+// Faults say why published events cannot be shown.
+type Faults interface {
+	PutFault(ctx context.Context, org turnout.OrgID, id turnout.EventID, sealed []byte) error
+	DeleteFault(ctx context.Context, org turnout.OrgID, id turnout.EventID) error
+	Faults(ctx context.Context, org turnout.OrgID) (map[turnout.EventID][]byte, error)
 }
 
 // Console is what operators ask.
@@ -102,6 +110,7 @@ func Run(t *testing.T, open Open) {
 		{"ForgottenPerson", testForgottenPerson},
 		{"OrgsAreApart", testOrgsAreApart},
 		{"Cursors", testCursors},
+		{"Faults", testFaults},
 		{"Fetched", testFetched},
 		{"Invited", testInvited},
 		{"Cancelled", testCancelled},

@@ -41,6 +41,31 @@ func testFetched(t *testing.T, open Open) {
 	want(acme, map[turnout.EventID]time.Time{"a0E2": at.Add(time.Minute)})
 }
 
+// testFaults: an event that was never fit to be shown has a fault all the same.
+func testFaults(t *testing.T, open Open) {
+	c, ctx := fresh(t, open), t.Context()
+	want := func(org turnout.OrgID, all map[turnout.EventID][]byte) {
+		t.Helper()
+		got, err := c.Faults(ctx, org)
+		must(t, err)
+		if !reflect.DeepEqual(got, all) {
+			t.Fatalf("%s has faults %q, want %q", org, got, all)
+		}
+	}
+	want(acme, map[turnout.EventID][]byte{})
+	must(t, c.DeleteFault(ctx, acme, "a0E1"))
+	must(t, c.PutFault(ctx, acme, "a0E1", []byte{0, 255}))
+	must(t, c.PutFault(ctx, acme, "a0E2", []byte("two")))
+	must(t, c.PutFault(ctx, birch, "a0E1", []byte("b")))
+	must(t, c.PutFault(ctx, acme, "a0E1", []byte("again")))
+	want(acme, map[turnout.EventID][]byte{"a0E1": []byte("again"), "a0E2": []byte("two")})
+	must(t, c.PutEvent(ctx, acme, "a0E1", "spring", []byte("a"), day)) // its fault is another matter
+	must(t, c.DeleteEvent(ctx, acme, "a0E1"))
+	must(t, c.DeleteFault(ctx, acme, "a0E2"))
+	want(acme, map[turnout.EventID][]byte{"a0E1": []byte("again")})
+	want(birch, map[turnout.EventID][]byte{"a0E1": []byte("b")})
+}
+
 // testInvited moves links between events, removes them in every way there is
 // and brings them back. The event of a link follows from its version.
 func testInvited(t *testing.T, open Open) {

@@ -65,8 +65,8 @@ func (c *Cache) CountLinks(ctx context.Context, org turnout.OrgID) (int, error) 
 	return n, err
 }
 
-// each yields the rows of a query of one org: an event and a number.
-func each(ctx context.Context, query *sql.Stmt, org any, yield func(turnout.EventID, int64)) error {
+// each yields the rows of a query of one org: an event and a value.
+func each[T any](ctx context.Context, query *sql.Stmt, org any, yield func(turnout.EventID, T)) error {
 	rows, err := query.QueryContext(ctx, org)
 	if err != nil {
 		return err
@@ -74,11 +74,11 @@ func each(ctx context.Context, query *sql.Stmt, org any, yield func(turnout.Even
 	defer rows.Close()
 	for rows.Next() {
 		var event turnout.EventID
-		var n int64
-		if err := rows.Scan(&event, &n); err != nil {
+		var value T
+		if err := rows.Scan(&event, &value); err != nil {
 			return err
 		}
-		yield(event, n)
+		yield(event, value)
 	}
 	return rows.Err()
 }

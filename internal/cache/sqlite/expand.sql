@@ -5,6 +5,14 @@
 -- When the mirror last fetched the event, as event.modified.
 ALTER TABLE event ADD COLUMN fetched INTEGER NOT NULL DEFAULT 0;
 
+-- Why a published event cannot be shown.
+CREATE TABLE fault (
+	org    INTEGER NOT NULL,
+	event  TEXT    NOT NULL,
+	sealed BLOB    NOT NULL,
+	PRIMARY KEY (org, event)
+) STRICT, WITHOUT ROWID;
+
 -- The event's id out of the body, where it stands behind its length in one
 -- byte (see pack). Nothing is stored for it.
 ALTER TABLE link ADD COLUMN event BLOB GENERATED ALWAYS AS

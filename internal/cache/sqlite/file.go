@@ -49,7 +49,7 @@ type file struct {
 	links *sql.DB
 	point *point.Pool
 
-	readEvent, readEvents, readFetched, readInvited, readCursor, readOrg *sql.Stmt
+	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readOrg *sql.Stmt
 
 	// orgs holds the numbers of orgs, as far as they were asked for.
 	orgs sync.Map
@@ -152,6 +152,7 @@ func (f *file) prepare(ctx context.Context) error {
 		{&f.readEvents, "SELECT id, slug, sealed, modified FROM event WHERE org = ? ORDER BY id"},
 		{&f.readFetched, "SELECT id, fetched FROM event WHERE org = ? AND fetched > 0"},
 		{&f.readInvited, "SELECT event, links FROM invited WHERE org = ? AND links > 0"},
+		{&f.readFaults, "SELECT event, sealed FROM fault WHERE org = ?"},
 		{&f.readCursor, "SELECT at FROM cursor WHERE org = ? AND name = ?"},
 		{&f.readOrg, "SELECT num FROM org WHERE id = ?"},
 	} {
