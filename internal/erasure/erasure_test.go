@@ -94,12 +94,6 @@ func (e *engines) Orgs(context.Context) ([]turnout.Org, error) {
 	return e.orgs, e.failOrgs
 }
 
-func (e *engines) set(change func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	change()
-}
-
 // shelf keeps wrapped org keys in memory.
 type shelf struct {
 	keys []seal.StoredKey
