@@ -72,6 +72,13 @@ func Demo(ctx context.Context, o DemoOptions) error {
 		return err
 	}
 	defer unlock()
+	// The file says that everything serves: not before, and not any more.
+	if o.ReadyFile != "" {
+		if err := os.Remove(o.ReadyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove the ready file of an earlier run: %w", err)
+		}
+		defer os.Remove(o.ReadyFile)
+	}
 	d := &demo{o: o, secrets: map[turnout.OrgID]string{demoOrg: rand.Text(), demoSecond: rand.Text()}}
 	if err := d.prepare(ctx); err != nil {
 		return err
