@@ -162,7 +162,7 @@ func (d *demo) run(ctx context.Context) error {
 	for _, c := range d.instances {
 		services = append(services, d.service(c, starts))
 	}
-	proxy, _, err := listen("proxy", d.o.Public, edge.New(upstreams, d.o.Logger), d.o.Logger)
+	proxy, _, err := listen("proxy", d.o.Public, edge.New(edge.Options{Upstreams: upstreams, Logger: d.o.Logger}), d.o.Logger)
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
 // Package edge spreads traffic over instances. What is here is the plain
 // reverse proxy that the demo uses: any instance answers any request, so it
-// takes them in turn, and tries the next one when an instance does not answer.
+// tries the next one when an instance does not answer, and waits a moment when
+// none does.
 package edge
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,21 +15,34 @@ import (
 	"time"
 )
 
+// Options of a Proxy.
+type Options struct {
+	// Upstreams are origins such as http://127.0.0.1:8081.
+	Upstreams []*url.URL
+	// Patience is how long a request that may be sent again waits for an
+	// instance; 0 means 2 s: an instance that was killed is back in half of one.
+	Patience time.Duration
+	// Logger is told when no instance answers, never who asked for what.
+	Logger *slog.Logger
+}
+
 // Proxy is a reverse proxy over a fixed list of upstreams. Safe for concurrent use.
 type Proxy struct {
-	upstreams []*url.URL
+	o         Options
 	next      atomic.Uint32
 	transport http.RoundTripper
 	handler   http.Handler
 }
 
-// Bodies that are held for a second try are at most as large as any that an
-// instance takes.
-const maxHeld = 64 << 10
-
-// New makes a proxy over upstreams, which are origins such as http://127.0.0.1:8081.
-func New(upstreams []*url.URL, log *slog.Logger) *Proxy {
-	p := &Proxy{upstreams: upstreams, transport: &http.Transport{
+// New makes a proxy. It does no I/O.
+func New(o Options) *Proxy {
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Proxy{o: o, transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second,
 		ResponseHeaderTimeout: 60 * time.Second,
@@ -40,17 +51,12 @@ func New(upstreams []*url.URL, log *slog.Logger) *Proxy {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetXForwarded()
 			r.Out.Host = r.In.Host
+			r.Out.Header.Del("Expect")                           // the body is read here, so the go-ahead was given here
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", r.In.Host // replaced by each try
 		},
-		Transport: p,
-		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil {
-				log.Warn("edge: no instance answered", "error", err)
-			}
-			w.Header().Set("Retry-After", "5")
-			http.Error(w, "No server answers right now. Nothing you sent was lost that you saw confirmed. Try again in a few seconds.", http.StatusServiceUnavailable)
-		},
+		Transport:    p,
+		ErrorLog:     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		ErrorHandler: p.refuse,
 	}
 	return p
 }
@@ -58,48 +64,95 @@ func New(upstreams []*url.URL, log *slog.Logger) *Proxy {
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
-// RoundTrip tries one instance after the other. A request that an instance may
-// have acted on is only sent to another one where that is safe: a read, or a
-// submission, which carries its idempotency key.
+// again is the pause between two rounds over all instances.
+const again = 100 * time.Millisecond
+
+// RoundTrip tries one instance after the other, and all of them again for as
+// long as patience lasts. A request that an instance may have acted on is only
+// sent again where that is safe: a read, or a submission, which carries its
+// idempotency key.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, whole, err := hold(r)
+	body, err := hold(r)
 	if err != nil {
 		return nil, err
 	}
-	start := p.next.Add(1)
-	last := errors.New("there is no instance")
-	for i := range p.upstreams {
-		up := p.upstreams[(int(start)+i)%len(p.upstreams)]
-		try := r.Clone(r.Context())
-		try.URL.Scheme, try.URL.Host = up.Scheme, up.Host
-		try.Body = body()
-		resp, err := p.transport.RoundTrip(try)
+	s := &sending{request: r, body: body, lost: len(p.o.Upstreams)}
+	giveUp := time.NewTimer(p.o.Patience)
+	defer giveUp.Stop()
+	for {
+		resp, err := p.round(s)
+		if err == nil || !s.mayGoOn(err) {
+			return resp, err
+		}
+		pause := time.NewTimer(again)
+		select {
+		case <-pause.C:
+			continue
+		case <-r.Context().Done():
+		case <-giveUp.C:
+		}
+		pause.Stop()
+		return nil, err
+	}
+}
+
+// round tries every instance once.
+func (p *Proxy) round(s *sending) (*http.Response, error) {
+	last := errNone
+	for _, up := range p.order() {
+		resp, err := s.to(up, p.transport)
 		if err == nil {
 			return resp, nil
 		}
-		last = err
-		if r.Context().Err() != nil || !whole || (!unsent(err) && !repeatable(r)) {
+		if last = err; !s.mayGoOn(err) {
 			break
 		}
 	}
 	return nil, last
 }
 
-// hold reads a small body so that it can be sent again. whole is false for a
-// body that is too large for that.
-func hold(r *http.Request) (body func() io.ReadCloser, whole bool, err error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return func() io.ReadCloser { return http.NoBody }, true, nil
+// order is the instances in the order in which a request tries them.
+func (p *Proxy) order() []*url.URL {
+	ups := p.o.Upstreams
+	if len(ups) == 0 {
+		return ups
 	}
-	held, err := io.ReadAll(io.LimitReader(r.Body, maxHeld+1))
-	if err != nil {
-		return nil, false, err
+	start := int(p.next.Add(1)) % len(ups)
+	return append(ups[start:len(ups):len(ups)], ups[:start]...)
+}
+
+var errNone = errors.New("there is no instance")
+
+// sending is one request on its way to whoever answers it.
+type sending struct {
+	request *http.Request
+	body    *holding
+	// lost is how often it may still be sent again after an instance that may
+	// have seen it did not answer: what makes one instance after the other fail
+	// is not to go round until patience ends.
+	lost int
+}
+
+func (s *sending) to(up *url.URL, transport http.RoundTripper) (*http.Response, error) {
+	try := s.request.Clone(s.request.Context())
+	try.URL.Scheme, try.URL.Host = up.Scheme, up.Host
+	try.Body = s.body.open()
+	resp, err := transport.RoundTrip(try)
+	if fault := s.body.client.fault(); err != nil && fault != nil {
+		return nil, fault // no instance is to blame
 	}
-	if len(held) > maxHeld {
-		rest := io.MultiReader(bytes.NewReader(held), r.Body)
-		return func() io.ReadCloser { return io.NopCloser(rest) }, false, nil
+	if err != nil && !unsent(err) {
+		s.lost--
 	}
-	return func() io.ReadCloser { return io.NopCloser(bytes.NewReader(held)) }, true, nil
+	return resp, err
+}
+
+// mayGoOn reports whether a request that failed with err may be sent again.
+func (s *sending) mayGoOn(err error) bool {
+	if s.request.Context().Err() != nil || !s.body.whole || errors.Is(err, errNone) {
+		return false
+	}
+	return unsent(err) || (repeatable(s.request) && s.lost >= 0)
 }
 
 // unsent reports whether no instance can have seen the request.
@@ -116,21 +169,4 @@ func repeatable(r *http.Request) bool {
 		return true
 	}
 	return false
-}
-
-// Ready waits until an upstream answers anything at all.
-func Ready(ctx context.Context, up *url.URL) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", up.Host)
-		if err == nil {
-			return c.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }

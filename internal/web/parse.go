@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/drain"
 )
 
 // maxPairs is how many name=value pairs a form may have: 20 guests, two dozen
@@ -42,6 +43,7 @@ func (web *Web) readForm(w http.ResponseWriter, r *http.Request) (filled, error)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, web.maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		drain.Rest(w, r)
 		return filled{}, turnout.Wrap(turnout.CodeTooLarge, "read form", err)
 	}
 	// The server gives a body its time; the deadline shows up here.

@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/drain"
 )
 
 // refusal is an error that HTTP has a status of its own for.
@@ -57,6 +58,9 @@ func (c *Call) decode(into any) error {
 // CodeMalformed when it broke off, or a refusal of 408 when it took too long.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, within time.Duration) ([]byte, error) {
 	if r.ContentLength > limit {
+		if r.Header.Get("Expect") == "" { // who waits for a go-ahead has sent nothing
+			drain.Rest(w, r)
+		}
 		return nil, tooLarge(w, limit)
 	}
 	control := http.NewResponseController(w)
@@ -67,6 +71,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, within time.D
 	over, slow := (*http.MaxBytesError)(nil), net.Error(nil)
 	switch {
 	case errors.As(err, &over):
+		drain.Rest(w, r)
 		return nil, tooLarge(w, limit)
 	case errors.As(err, &slow) && slow.Timeout():
 		w.Header().Set("Connection", "close")

@@ -1,0 +1,110 @@
+package edge
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func refused(t *testing.T, path string) (*http.Response, string) {
+	t.Helper()
+	s, _ := front(t) // there is no instance
+	resp, err := http.Get(s.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "5" || resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s was answered %d %v", path, resp.StatusCode, resp.Header)
+	}
+	return resp, string(body)
+}
+
+// Programs get a problem (RFC 9457).
+func TestRefusalForPrograms(t *testing.T) {
+	for _, path := range []string{"/api/v1/events", "/hooks/salesforce", "/admin/v1/orgs"} {
+		resp, body := refused(t, path)
+		var p map[string]any
+		if err := json.Unmarshal([]byte(body), &p); err != nil || resp.Header.Get("Content-Type") != "application/problem+json" {
+			t.Fatalf("%s was answered %s, %v", path, body, err)
+		}
+		if p["type"] != "urn:turnout:problem:unavailable" || p["status"] != 503.0 || p["code"] != "unavailable" || p["title"] == "" || p["detail"] == "" {
+			t.Errorf("%s was answered %v", path, p)
+		}
+	}
+}
+
+// People get a page that says what to do, works by itself, and names nobody.
+func TestRefusalForPeople(t *testing.T) {
+	for _, path := range []string{"/", "/l/secret-token", "/events/x/register", "/apiary"} {
+		resp, body := refused(t, path)
+		if resp.Header.Get("Content-Type") != "text/html; charset=utf-8" || resp.Header.Get("Content-Security-Policy") == "" {
+			t.Errorf("%s was answered %v", path, resp.Header)
+		}
+		for _, want := range []string{`<html lang="en">`, `name="viewport"`, `name="color-scheme" content="light dark"`, "<title>", "Try again in a few seconds", "Nothing you typed is lost"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("the page at %s lacks %s", path, want)
+			}
+		}
+		for _, never := range []string{"{{", "secret-token", "http:", "src=", "href="} {
+			if strings.Contains(body, never) {
+				t.Errorf("the page at %s has %s", path, never)
+			}
+		}
+	}
+}
+
+// What is said by itself is said in full, whoever is at fault.
+func TestRefusals(t *testing.T) {
+	for status, r := range Refusals() {
+		if r.Type == "" || r.Title == "" || r.Code == "" || r.Detail == "" || r.heading == "" || r.text == "" || http.StatusText(status) == "" {
+			t.Errorf("%d is %+v", status, r)
+		}
+	}
+	for _, err := range []error{errSlow, errBroken, errLarge, errNone} {
+		if _, ok := Refusals()[statusOf(err)]; !ok {
+			t.Errorf("nothing is said about %v", err)
+		}
+	}
+}
+
+// P10: an instance that is back within two seconds was never away for anybody
+// whose request may be sent again, and for all others neither: nobody saw it.
+func TestWaitsForAnInstance(t *testing.T) {
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			address := dead(t)
+			s, _ := front(t, address)
+			back := newInstance(t, "back")
+			l := listenAt(t, address)
+			server := &http.Server{Handler: back.Config.Handler}
+			timer := time.AfterFunc(300*time.Millisecond, func() { _ = server.Serve(l()) })
+			defer timer.Stop()
+			defer server.Close()
+			if status, text := send(t, method, s.URL+"/events/x/register", strings.NewReader("key=abc")); status != http.StatusOK || text != "back" {
+				t.Errorf("answered %d %q", status, text)
+			}
+		})
+	}
+}
+
+// A request that ends every instance it meets does not go round for two seconds.
+func TestPoisonIsNotPassedRound(t *testing.T) {
+	one, two := newInstance(t, "1"), newInstance(t, "2")
+	one.answer, two.answer = lose, lose
+	s, _ := front(t, origin(t, one), origin(t, two))
+	if status, _ := send(t, "POST", s.URL, strings.NewReader("key=abc")); status != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", status)
+	}
+	if n := one.seen() + two.seen(); n != 3 {
+		t.Errorf("it was sent %d times, want 3", n)
+	}
+}
