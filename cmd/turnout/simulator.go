@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"os"
@@ -9,19 +10,38 @@ import (
 
 	"github.com/turnout-events/turnout/internal/app"
 	"github.com/turnout-events/turnout/internal/simulator"
+	"github.com/turnout-events/turnout/internal/simulator/session"
 )
+
+const simulatorHelp = `Simulator answers like a Salesforce org: OAuth, REST, sObject Collections, SOQL,
+Bulk API 2.0, limits and errors. A page to look at its records and to press
+Publish is at /, the control port for tests under /_sim/ (GET /_sim/ lists what
+it does). docs/simulator.md says what is simulated and what is not.
+
+To log in at /services/oauth2/token: client id and client secret are both
+"demo". A JWT bearer assertion is signed with RS256 by a key whose public half
+was given with --jwt-key or PUT /_sim/keys (PEM); its iss must be "demo", its
+sub a user name (any), and its aud https://login.salesforce.com,
+https://test.salesforce.com or this simulator's own address.
+
+--schema adds objects and fields, or replaces fields of the same name:
+
+  objects:
+    - name: Workshop__c
+      fields:
+        - {name: Code__c, type: text, length: 20, external_id: true, unique: true}
+        - {name: Level__c, type: picklist, values: [Beginner, Expert], restricted: true}
+        - {name: Event__c, type: masterdetail, reference_to: [Turnout_Event__c]}`
 
 func simulatorCommand() *cobra.Command {
 	var o app.SimulatorOptions
 	var schema string
-	var urls, secrets []string
+	var urls, secrets, keys []string
 	cmd := &cobra.Command{
 		Use:   "simulator",
 		Short: "A Salesforce API to develop and test against",
-		Long: `Simulator answers like a Salesforce org: OAuth, REST, sObject Collections, SOQL,
-Bulk API 2.0, limits and errors. Client id and secret are "demo". A page to look
-at its records and to press Publish is at /, the control port for tests under /_sim/.`,
-		Args: cobra.NoArgs,
+		Long:  simulatorHelp,
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if len(urls) != len(secrets) {
 				return errors.New("give one --hook-secret for each --hook-url")
@@ -36,6 +56,10 @@ at its records and to press Publish is at /, the control port for tests under /_
 				}
 				o.Schema = text
 			}
+			var err error
+			if o.JWTKeys, err = trusted(keys); err != nil {
+				return err
+			}
 			o.Logger = logger(cmd.ErrOrStderr(), "text", "info")
 			return app.Simulator(cmd.Context(), o)
 		},
@@ -46,7 +70,25 @@ at its records and to press Publish is at /, the control port for tests under /_
 	f.StringVar(&schema, "schema", "", "YAML file that adds objects and fields")
 	f.StringArrayVar(&urls, "hook-url", nil, "where Publish, Update and Unpublish send their hook (may be repeated)")
 	f.StringArrayVar(&secrets, "hook-secret", nil, "the secret that signs it, one for each --hook-url")
+	f.StringArrayVar(&keys, "jwt-key", nil, "PEM `FILE` with public keys or certificates whose JWT bearer assertions are accepted (may be repeated)")
 	f.BoolVar(&o.Sample, "sample", false, "load sample events, people and links into an empty org")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once it serves")
 	return cmd
+}
+
+// trusted reads the public keys of all files.
+func trusted(files []string) ([]*rsa.PublicKey, error) {
+	var all []*rsa.PublicKey
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read a JWT key: %w", err)
+		}
+		keys, err := session.ParseKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("--jwt-key %s: %w", file, err)
+		}
+		all = append(all, keys...)
+	}
+	return all, nil
 }

@@ -5,12 +5,13 @@
 package jsforce
 
 import (
+	"bytes"
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -39,7 +40,8 @@ func TestJSForceWorksUnchanged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := start(t, simulator.Options{JWTKeys: []crypto.PublicKey{&key.PublicKey}})
+	url := start(t, simulator.Options{})
+	trust(t, url, &key.PublicKey)
 	text := run(ctx, t, []string{
 		"SIMULATOR_URL=" + url,
 		"JWT_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
@@ -74,6 +76,28 @@ func start(t *testing.T, options simulator.Options) string {
 		}
 	})
 	return server.URL
+}
+
+// trust gives the simulator a key as somebody outside does.
+func trust(t *testing.T, url string, key *rsa.PublicKey) {
+	t.Helper()
+	public, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/_sim/keys", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the key was not taken: %s", response.Status)
+	}
 }
 
 func run(ctx context.Context, t *testing.T, env []string, name string, args ...string) string {

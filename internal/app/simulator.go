@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ type SimulatorOptions struct {
 	Listen, Dir string
 	Schema      []byte
 	Hooks       []simulator.Hook
+	JWTKeys     []*rsa.PublicKey
 	Sample      bool
 	ReadyFile   string
 	Logger      *slog.Logger
@@ -23,7 +25,8 @@ type SimulatorOptions struct {
 
 // Simulator serves a simulated Salesforce until ctx ends.
 func Simulator(ctx context.Context, o SimulatorOptions) (err error) {
-	s, err := simulator.New(simulator.Options{Logger: o.Logger, Dir: o.Dir, Schema: o.Schema, Hooks: o.Hooks, Sample: o.Sample})
+	s, err := simulator.New(simulator.Options{Logger: o.Logger, Dir: o.Dir, Schema: o.Schema, Hooks: o.Hooks,
+		JWTKeys: o.JWTKeys, Sample: o.Sample})
 	if err != nil {
 		return err
 	}

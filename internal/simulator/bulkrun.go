@@ -118,7 +118,7 @@ func locked(results []records.Result) bool {
 
 // applyChunk writes under the same locks and faults as a call of the API.
 func (s *Simulator) applyChunk(ctx context.Context, writes []records.Write) ([]records.Result, error) {
-	c := &call{s: s, holder: s.locks.holder(ctx, s.faults.current())}
+	c := &call{s: s, holder: s.locks.holder(ctx, s.faults.Current())}
 	defer c.holder.release()
 	results, broken := c.write(writes, false)
 	if broken != nil {

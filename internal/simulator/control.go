@@ -9,32 +9,56 @@ import (
 	"strconv"
 
 	"github.com/turnout-events/turnout/internal/simulator/hooks"
+	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 	"github.com/turnout-events/turnout/internal/simulator/records"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
+	"github.com/turnout-events/turnout/internal/simulator/seed"
+	"github.com/turnout-events/turnout/internal/simulator/session"
 )
 
 // maxControlBody bounds a body of the control port, in bytes.
 const maxControlBody = 1 << 20
 
+// controlRoute is one thing that the control port does.
+type controlRoute struct {
+	Method string           `json:"method"`
+	Path   string           `json:"path"`
+	Does   string           `json:"does"`
+	serve  http.HandlerFunc // answers it
+}
+
+func (s *Simulator) controlRoutes() []controlRoute {
+	return []controlRoute{
+		{"GET", "/_sim/stats", "what the org was asked and what it holds", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.Stats()) }},
+		{"DELETE", "/_sim/stats", "zeroes the counters and the API usage", func(w http.ResponseWriter, _ *http.Request) {
+			s.meter.reset()
+			w.WriteHeader(http.StatusNoContent)
+		}},
+		{"GET", "/_sim/records/{object}", "records, by ?FIELD=value, limit and offset", s.controlRecords},
+		{"GET", "/_sim/faults", "the misbehaviour of now", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.faults.Current()) }},
+		{"PUT", "/_sim/faults", "sets it; {} heals", s.controlFaults},
+		{"POST", "/_sim/faults", "the same as PUT", s.controlFaults},
+		{"GET", "/_sim/hooks", "the latest hooks and what became of them", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.hooks.Log()) }},
+		{"POST", "/_sim/events/{id}/{action}", "presses publish, update or unpublish of an event, by record id, public id or slug", s.controlEvent},
+		{"POST", "/_sim/seed", `makes {"events":N,"links":N}`, s.controlSeed},
+		{"PUT", "/_sim/keys", "trusts the public keys and certificates of a PEM body, for JWT bearer", s.controlKeys},
+		{"POST", "/_sim/reset", "removes all records, heals all faults, zeroes the counters", s.controlReset},
+	}
+}
+
 // controlHandler serves /_sim/: what tests ask of the simulator itself. None
 // of it counts as API usage, and no fault applies to it.
 func (s *Simulator) controlHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /_sim/stats", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.Stats()) })
-	mux.HandleFunc("DELETE /_sim/stats", func(w http.ResponseWriter, _ *http.Request) {
-		s.meter.reset()
-		w.WriteHeader(http.StatusNoContent)
+	routes := s.controlRoutes()
+	for _, route := range routes {
+		mux.HandleFunc(route.Method+" "+route.Path, route.serve)
+	}
+	mux.HandleFunc("GET /_sim/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		s.answer(w, http.StatusOK, map[string]any{"routes": routes})
 	})
-	mux.HandleFunc("GET /_sim/records/{object}", s.controlRecords)
-	mux.HandleFunc("GET /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.faults.current()) })
-	mux.HandleFunc("PUT /_sim/faults", s.controlFaults)
-	mux.HandleFunc("GET /_sim/hooks", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.hooks.Log()) })
-	mux.HandleFunc("POST /_sim/events/{id}/{action}", s.controlEvent)
-	mux.HandleFunc("POST /_sim/seed", s.controlSeed)
-	mux.HandleFunc("POST /_sim/reset", s.controlReset)
 	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, http.StatusNotFound, errors.New("the control port has stats, records/OBJECT, faults, hooks, events/ID/publish|update|unpublish, seed and reset; "+
-			r.Method+" "+r.URL.Path+" is none of them"))
+		s.refuse(w, http.StatusNotFound, fmt.Errorf("the control port does not do %s %s; GET /_sim/ lists what it does", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -64,10 +88,10 @@ func (s *Simulator) Stats() Stats {
 }
 
 // SetFaults makes the org misbehave; the zero value heals it.
-func (s *Simulator) SetFaults(f Faults) {
-	s.faults.put(f)
+func (s *Simulator) SetFaults(f misbehave.Faults) {
+	s.faults.Put(f)
 	if f.ExpireTokens {
-		s.tokens.expire()
+		s.tokens.Expire()
 	}
 }
 
@@ -77,13 +101,13 @@ func (s *Simulator) controlFaults(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
 		return
 	}
-	f, err := ParseFaults(body)
+	f, err := misbehave.Parse(body, s.store.Schema())
 	if err != nil {
 		s.refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	s.SetFaults(f)
-	s.answer(w, http.StatusOK, s.faults.current())
+	s.answer(w, http.StatusOK, s.faults.Current())
 }
 
 func (s *Simulator) controlRecords(w http.ResponseWriter, r *http.Request) {
@@ -250,12 +274,36 @@ func (s *Simulator) controlSeed(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusBadRequest, fmt.Errorf(`send {"events":N,"links":N}: %w`, err))
 		return
 	}
-	seeded, err := s.Seed(ask.Events, ask.Links)
+	seeded, err := s.seeder().Make(ask.Events, ask.Links)
 	if err != nil {
 		s.refuse(w, http.StatusBadRequest, err)
 		return
 	}
 	s.answer(w, http.StatusOK, seeded)
+}
+
+func (s *Simulator) seeder() *seed.Seeder {
+	return &seed.Seeder{Store: s.store, Now: s.now, Hint: func(hint hooks.Hint) { s.hooks.Send(hint) }}
+}
+
+// controlKeys trusts more keys, as uploading a certificate to an app does.
+func (s *Simulator) controlKeys(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControlBody))
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
+		return
+	}
+	keys, err := session.ParseKeys(body)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	trusted, err := s.keys.Add(keys...)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	s.answer(w, http.StatusOK, map[string]any{"added": len(keys), "trusted": trusted, "iss": s.options.ClientID})
 }
 
 // controlReset empties the org and heals it.
@@ -277,7 +325,7 @@ func (s *Simulator) Reset() error {
 	if err := s.store.Reset(); err != nil {
 		return fmt.Errorf("removing the records: %w", err)
 	}
-	s.faults.put(Faults{})
+	s.faults.Put(misbehave.Faults{})
 	s.meter.reset()
 	return s.store.Write(s.found)
 }

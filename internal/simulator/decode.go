@@ -138,7 +138,7 @@ func (c *call) read(look func(records.View)) {
 func (c *call) write(writes []records.Write, allOrNone bool) ([]records.Result, *reply) {
 	for i := range writes {
 		if writes[i].Fault == nil {
-			writes[i].Fault = c.holder.faults.refuse(&writes[i])
+			writes[i].Fault = c.holder.faults.Refuse(&writes[i])
 		}
 	}
 	if fault := c.lock(writes); fault != nil {

@@ -20,12 +20,12 @@ func fuzzed(f *testing.F) (http.Handler, string) {
 	if err := sim.Open(f.Context()); err != nil {
 		f.Fatal(err)
 	}
-	if _, err := sim.Seed(2, 5); err != nil {
+	if _, err := sim.seeder().Make(2, 5); err != nil {
 		f.Fatal(err)
 	}
 	var org string
 	sim.store.Read(func(v records.View) { org = v.Organization() })
-	return sim.Handler(), sim.tokens.issue(org)
+	return sim.Handler(), sim.tokens.Issue(org)
 }
 
 func ask(t *testing.T, handler http.Handler, token, method, path, body string) {
@@ -56,8 +56,8 @@ func FuzzJSONBodies(f *testing.F) {
 		}
 		ask(t, handler, token, "PATCH", upsertPath, body)
 		ask(t, handler, token, "PATCH", api+"/composite/sobjects", body)
-		ask(t, handler, token, "PUT", "/_sim/faults/", body)
-		_, _ = ParseFaults([]byte(body))
+		ask(t, handler, token, "PUT", "/_sim/faults", body)
+		ask(t, handler, token, "PUT", "/_sim/keys", body)
 	})
 }
 

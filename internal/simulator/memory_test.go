@@ -24,7 +24,7 @@ func seeded(t testing.TB, n int) (*Simulator, float64) {
 		t.Fatal(err)
 	}
 	before := heap()
-	if _, err := sim.Seed(10, n); err != nil {
+	if _, err := sim.seeder().Make(10, n); err != nil {
 		t.Fatal(err)
 	}
 	return sim, float64(heap()-before) / float64(n)

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 )
 
 const (
-	// defaultDailyLimit is an Enterprise org with 15 licences.
-	defaultDailyLimit = 115_000
 	// longRequest and maxLongRequests: an org may have 25 requests running
 	// that took 20 seconds or more.
 	longRequest     = 20 * time.Second
@@ -107,7 +107,7 @@ func (m *meter) begin() func() {
 }
 
 // use takes one request from the day's allowance. It answers why not, or "".
-func (m *meter) use(f Faults) string {
+func (m *meter) use(f misbehave.Faults) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	long := 0
@@ -119,7 +119,7 @@ func (m *meter) use(f Faults) string {
 	if long >= maxLongRequests {
 		return "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 	}
-	if m.usedLocked() >= f.limit() {
+	if m.usedLocked() >= f.Limit() {
 		return "TotalRequests Limit exceeded."
 	}
 	m.hours[m.now().Unix()/3600]++
@@ -140,13 +140,13 @@ func (m *meter) usedLocked() int {
 }
 
 // usage is the requests of the last 24 hours and how many there may be.
-func (m *meter) usage(f Faults) (used, most int) {
+func (m *meter) usage(f misbehave.Faults) (used, most int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.usedLocked(), f.limit()
+	return m.usedLocked(), f.Limit()
 }
 
-func (m *meter) limitInfo(f Faults) string {
+func (m *meter) limitInfo(f misbehave.Faults) string {
 	used, most := m.usage(f)
 	return fmt.Sprintf("api-usage=%d/%d", used, most)
 }
@@ -182,12 +182,12 @@ func newLocks() *locks { return &locks{by: map[string]*lock{}} }
 type holder struct {
 	locks  *locks
 	ctx    context.Context
-	faults Faults
+	faults misbehave.Faults
 	waited bool
 	held   map[string]bool
 }
 
-func (l *locks) holder(ctx context.Context, f Faults) *holder {
+func (l *locks) holder(ctx context.Context, f misbehave.Faults) *holder {
 	return &holder{locks: l, ctx: ctx, faults: f, held: map[string]bool{}}
 }
 

@@ -2,8 +2,6 @@ package simulator
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -12,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -20,69 +17,8 @@ import (
 	"github.com/turnout-events/turnout/internal/simulator/records"
 )
 
-const (
-	// sessionLife is the default session timeout of an org: two hours without use.
-	sessionLife = 2 * time.Hour
-	// jwtSkew is how far in the past an assertion's expiry may lie.
-	jwtSkew = 3 * time.Minute
-)
-
-// tokens are the sessions that were given out.
-type tokens struct {
-	now func() time.Time
-	mu  sync.Mutex
-	at  map[string]time.Time // last use
-}
-
-func newTokens(now func() time.Time) *tokens {
-	return &tokens{now: now, at: map[string]time.Time{}}
-}
-
-// issue makes a token in Salesforce's form: the org's id, an exclamation mark,
-// and letters, digits, dots and underscores.
-func (t *tokens) issue(org string) string {
-	var raw [66]byte
-	_, _ = rand.Read(raw[:]) // crypto/rand.Read never fails
-	text := base64.URLEncoding.EncodeToString(raw[:])
-	token := org[:15] + "!AR8AQ" + strings.NewReplacer("-", ".").Replace(text)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for old, used := range t.at {
-		if t.now().Sub(used) > sessionLife {
-			delete(t.at, old)
-		}
-	}
-	t.at[token] = t.now()
-	return token
-}
-
-// valid reports whether a token is a live session, and keeps it alive.
-func (t *tokens) valid(token string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	used, ok := t.at[token]
-	if !ok || t.now().Sub(used) > sessionLife {
-		delete(t.at, token)
-		return false
-	}
-	t.at[token] = t.now()
-	return true
-}
-
-func (t *tokens) revoke(token string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, ok := t.at[token]
-	delete(t.at, token)
-	return ok
-}
-
-// expire ends every session.
-func (t *tokens) expire() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	clear(t.at)
-}
+// jwtSkew is how far in the past an assertion's expiry may lie.
+const jwtSkew = 3 * time.Minute
 
 func (c *call) oauth(rest []string) reply {
 	if len(rest) != 1 {
@@ -96,7 +32,7 @@ func (c *call) oauth(rest []string) reply {
 		return c.userinfo()
 	case "revoke":
 		form, _ := url.ParseQuery(string(c.body))
-		if !c.s.tokens.revoke(form.Get("token") + c.query.Get("token")) {
+		if !c.s.tokens.Revoke(form.Get("token") + c.query.Get("token")) {
 			return oauthError("unsupported_token_type", "this token type is not supported")
 		}
 		return reply{status: http.StatusOK}
@@ -149,11 +85,7 @@ func (c *call) jwtBearer(assertion string) reply {
 	claims := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation(), jwt.WithJSONNumber())
 	verified := false
-	for _, key := range c.s.options.JWTKeys {
-		public, ok := key.(*rsa.PublicKey)
-		if !ok {
-			continue
-		}
+	for _, public := range c.s.keys.All() {
 		claims = jwt.MapClaims{}
 		if _, err := parser.ParseWithClaims(assertion, claims, func(*jwt.Token) (any, error) { return public, nil }); err == nil {
 			verified = true
@@ -206,13 +138,13 @@ func (c *call) session() reply {
 	mac := hmac.New(sha256.New, []byte(c.s.options.ClientSecret))
 	mac.Write([]byte(id + issued))
 	return jsonReply(http.StatusOK, map[string]string{
-		"access_token": c.s.tokens.issue(org), "signature": base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+		"access_token": c.s.tokens.Issue(org), "signature": base64.StdEncoding.EncodeToString(mac.Sum(nil)),
 		"scope": "api", "instance_url": c.origin, "id": id, "token_type": "Bearer", "issued_at": issued,
 	}).with("Cache-Control", "no-store")
 }
 
 func (c *call) userinfo() reply {
-	if !c.s.tokens.valid(bearer(c.header)) {
+	if !c.s.tokens.Valid(bearer(c.header)) {
 		return reply{status: http.StatusForbidden, body: []byte("Bad_OAuth_Token")}.with("Content-Type", "text/html;charset=UTF-8")
 	}
 	org, user := c.orgID(), c.userID()
@@ -235,7 +167,7 @@ func (c *call) identityURLs() map[string]string {
 // identity answers the id URL of a token.
 func (c *call) identity(segments []string) reply {
 	c.operation = "identity"
-	if !c.s.tokens.valid(bearer(c.header)) && !c.s.tokens.valid(c.query.Get("oauth_token")) {
+	if !c.s.tokens.Valid(bearer(c.header)) && !c.s.tokens.Valid(c.query.Get("oauth_token")) {
 		return reply{status: http.StatusForbidden, body: []byte("Bad_OAuth_Token")}.with("Content-Type", "text/html;charset=UTF-8")
 	}
 	org, user := c.orgID(), c.userID()

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/turnout-events/turnout/internal/simulator/hooks"
+	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 	"github.com/turnout-events/turnout/internal/simulator/page"
 	"github.com/turnout-events/turnout/internal/simulator/records"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
@@ -30,8 +31,8 @@ func (s *Simulator) pageHandler() http.Handler {
 // Numbers are the counters, the most frequent call first.
 func (p *person) Numbers() page.Numbers {
 	s := (*Simulator)(p)
-	stats, faults := s.meter.stats(), s.faults.current()
-	out := page.Numbers{Usage: stats.APIUsage, Limit: faults.limit(), Duplicates: stats.Duplicates, MaxPerParent: stats.MaxPerLock}
+	stats, faults := s.meter.stats(), s.faults.Current()
+	out := page.Numbers{Usage: stats.APIUsage, Limit: faults.Limit(), Duplicates: stats.Duplicates, MaxPerParent: stats.MaxPerLock}
 	for name, n := range stats.Calls {
 		out.Calls = append(out.Calls, page.Count{Name: name, N: n})
 	}
@@ -165,7 +166,7 @@ func belonging(v records.View, id string) []string {
 
 // FaultsJSON is the present misbehaviour as the control port shows it.
 func (p *person) FaultsJSON() string {
-	text, err := json.Marshal(p.faults.current())
+	text, err := json.Marshal(p.faults.Current())
 	if err != nil {
 		return "{}"
 	}
@@ -174,7 +175,7 @@ func (p *person) FaultsJSON() string {
 
 // SetFaultsJSON sets it from the control port's form.
 func (p *person) SetFaultsJSON(text string) error {
-	f, err := ParseFaults([]byte(text))
+	f, err := misbehave.Parse([]byte(text), p.store.Schema())
 	if err != nil {
 		return err
 	}

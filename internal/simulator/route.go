@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 	"github.com/turnout-events/turnout/internal/simulator/records"
 )
 
@@ -110,7 +111,7 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request, segments []
 		s.send(w, r, failure(http.StatusRequestURITooLong, "URI_TOO_LONG", "The URI is longer than 16384 bytes"))
 		return
 	}
-	faults := s.faults.current()
+	faults := s.faults.Current()
 	if segments[0] == "services" {
 		if broken, ok := s.misbehave(faults); ok {
 			s.send(w, r, broken)
@@ -141,7 +142,7 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request, segments []
 }
 
 // misbehave answers in place of the API during an outage or by error rate.
-func (s *Simulator) misbehave(f Faults) (reply, bool) {
+func (s *Simulator) misbehave(f misbehave.Faults) (reply, bool) {
 	if f.OutageSeconds > 0 {
 		s.meter.count("refused_outage")
 		return htmlReply(http.StatusServiceUnavailable, "We are down for maintenance."), true
@@ -176,7 +177,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	unpacked, err := gzip.NewReader(limited)
 	if errors.Is(err, io.EOF) {
-		return nil, nil // known clients send the header with no body, on GET too
+		return nil, nil // clients that pack every request say so of empty ones, too
 	}
 	if err != nil {
 		return nil, err
@@ -255,7 +256,7 @@ func (c *call) data(segments []string) reply {
 		return failure(http.StatusGone, "GONE", "The requested API version is no longer available: "+segments[0])
 	}
 	c.version, c.base, c.rest = version, "/services/data/"+segments[0], segments[1:]
-	if !c.s.tokens.valid(bearer(c.header)) {
+	if !c.s.tokens.Valid(bearer(c.header)) {
 		return failure(http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid")
 	}
 	if message := c.s.meter.use(c.holder.faults); message != "" {

@@ -12,7 +12,7 @@ package simulator
 
 import (
 	"context"
-	"crypto"
+	"crypto/rsa"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,8 +21,10 @@ import (
 
 	"github.com/turnout-events/turnout/internal/simulator/bulk"
 	"github.com/turnout-events/turnout/internal/simulator/hooks"
+	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 	"github.com/turnout-events/turnout/internal/simulator/records"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
+	"github.com/turnout-events/turnout/internal/simulator/session"
 )
 
 // Options configure a Simulator. The zero value is an empty org in memory with
@@ -33,8 +35,8 @@ type Options struct {
 	Schema []byte       // YAML that adds objects and fields; nil for none
 	Hooks  []Hook       // every hook is sent every hint
 
-	ClientID, ClientSecret string             // "" means "demo"
-	JWTKeys                []crypto.PublicKey // RSA keys whose JWT bearer assertions are accepted
+	ClientID, ClientSecret string           // "" means "demo"
+	JWTKeys                []*rsa.PublicKey // whose JWT bearer assertions are accepted; see session.ParseKeys
 
 	Now    func() time.Time // nil means time.Now
 	Sample bool             // Open loads the sample data into an org that has no events
@@ -53,10 +55,11 @@ type Simulator struct {
 	now     func() time.Time
 
 	store  *records.Store
-	tokens *tokens
+	tokens *session.Tokens
+	keys   *session.Keys
 	meter  *meter
 	locks  *locks
-	faults *faults
+	faults *misbehave.Present
 	hooks  *hooks.Sender
 	jobs   *bulk.Jobs
 	finds  *cursors
@@ -90,11 +93,15 @@ func New(options Options) (*Simulator, error) {
 	s := &Simulator{
 		log: options.Logger, options: options, now: options.Now,
 		store:  records.New(records.Options{Schema: org, Dir: options.Dir, Now: options.Now}),
-		tokens: newTokens(options.Now),
+		tokens: session.New(options.Now),
+		keys:   &session.Keys{},
 		meter:  newMeter(options.Now),
 		locks:  newLocks(),
-		faults: newFaults(options.Now),
+		faults: misbehave.New(options.Now),
 		finds:  newCursors(options.Now),
+	}
+	if _, err := s.keys.Add(options.JWTKeys...); err != nil {
+		return nil, fmt.Errorf("trusting the keys: %w", err)
 	}
 	receivers := make([]hooks.Receiver, len(options.Hooks))
 	for i, hook := range options.Hooks {
@@ -120,7 +127,7 @@ func (s *Simulator) Open(ctx context.Context) error {
 	if !s.options.Sample {
 		return nil
 	}
-	return s.loadSample(ctx)
+	return s.seeder().Sample(ctx)
 }
 
 // found creates the organization and the integration user.

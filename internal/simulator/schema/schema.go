@@ -194,5 +194,10 @@ func (s *Schema) Object(name string) *Object {
 	return s.byName[strings.ToLower(name)]
 }
 
+// HasField reports whether any object has a field of that name, in any case.
+func (s *Schema) HasField(name string) bool {
+	return slices.ContainsFunc(s.objects, func(o *Object) bool { return o.Field(name) != nil })
+}
+
 // ByPrefix finds the object that record ids with this key prefix belong to.
 func (s *Schema) ByPrefix(prefix string) *Object { return s.byPrefix[prefix] }
