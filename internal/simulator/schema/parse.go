@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 )
 
 //go:embed standard.yaml
@@ -26,8 +24,8 @@ func Load(extra ...[]byte) (*Schema, error) {
 	s := &Schema{byName: map[string]*Object{}, byPrefix: map[string]*Object{}}
 	sources := append([][]byte{standardYAML, turnoutYAML}, extra...)
 	for i, source := range sources {
-		var f file
-		if err := yaml.UnmarshalWithOptions(source, &f, yaml.Strict()); err != nil {
+		f, err := read(source)
+		if err != nil {
 			return nil, fmt.Errorf("reading schema %d: %w", i, err)
 		}
 		for _, object := range f.Objects {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -32,15 +33,68 @@ func TestRegistrationsNeedNoKey(t *testing.T) {
 	}
 }
 
+// Keys may be written in snake_case, as many YAML files are.
+func TestSnakeCaseKeysAreAliases(t *testing.T) {
+	s, err := Load([]byte(`objects:
+  - name: A__c
+    no_owner: true
+    fields:
+      - {name: Key__c, type: text, external_id: true, unique: true, case_sensitive: true}
+      - {name: Event__c, type: reference, reference_to: [Turnout_Event__c], child_relationship: As__r, on_delete: Restrict}
+      - {name: Once__c, type: picklist, values: [some_value], create_only: true, read_only: false, id_lookup: true}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Object("A__c")
+	if key := a.Field("Key__c"); !a.NoOwner || !key.ExternalID || !key.CaseSensitive {
+		t.Errorf("%+v", key)
+	}
+	if lookup := a.Field("Event__c"); lookup.ReferenceTo[0] != "Turnout_Event__c" || lookup.ChildRelationship != "As__r" || lookup.OnDelete != Restrict {
+		t.Errorf("%+v", lookup)
+	}
+	if once := a.Field("Once__c"); !once.CreateOnly || !once.IDLookup || once.Values[0] != "some_value" {
+		t.Errorf("%+v", once)
+	}
+}
+
+// The example in the documentation is read as it stands there.
+func TestDocumentedSchema(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```yaml\nobjects:")
+	example, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("docs/simulator.md has no example of a schema")
+	}
+	s, err := Load([]byte("objects:" + example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	workshop, event := s.Object("Workshop__c"), s.Object("Turnout_Event__c")
+	if workshop == nil || !workshop.Field("Code__c").ExternalID || !workshop.Field("Event__c").Master || event.Field("Dress_Code__c") == nil || event.Field("Slug__c") == nil {
+		t.Errorf("%+v %+v", workshop, event)
+	}
+	if _, ok := event.Child("Workshops__r"); !ok {
+		t.Error("the event has no workshops")
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	for text, part := range map[string]string{
-		"objects: [{name: A__c, colour: red}]":                                                    "colour",
-		"objects: [{name: A__c, fields: [{name: B__c, type: fog}]}]":                              `type "fog" is unknown`,
-		"objects: [{name: A__c, fields: [{name: B__c, type: reference}]}]":                        "referenceTo",
-		"objects: [{name: A__c, fields: [{name: B__c, type: reference, referenceTo: [Nobody]}]}]": "unknown object Nobody",
-		"objects: [{name: A__c, prefix: '003'}]":                                                  "taken",
-		"objects: [{fields: []}]":                                                                 "no name",
-		"objects: [{name: A__c, fields: [{name: B__c, type: text}, {name: b__c, type: text}]}]":   "twice",
+		"objects: [{name: A__c, colour: red}]":                                                             "colour",
+		"objects: [{name: A__c, fields: [{name: B__c, type: fog}]}]":                                       `type "fog" is unknown`,
+		"objects: [{name: A__c, fields: [{name: B__c, type: reference}]}]":                                 "referenceTo",
+		"objects: [{name: A__c, fields: [{name: B__c, type: reference, referenceTo: [Nobody]}]}]":          "unknown object Nobody",
+		"objects: [{name: A__c, prefix: '003'}]":                                                           "taken",
+		"objects: [{name: A__c, fields: [{name: B__c, type: text, externalId: true, external_id: true}]}]": "external_id are the same key",
+		"objects: [{name: A__c, is_red: true}]":                                                            "is",
+		"objects: []\n---\nobjects: []\n":                                                                  "one YAML document",
+		"objects: [":                                                                                       "1:",
+		"objects: [{fields: []}]":                                                                          "no name",
+		"objects: [{name: A__c, fields: [{name: B__c, type: text}, {name: b__c, type: text}]}]":            "twice",
 	} {
 		if _, err := Load([]byte(text)); err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s: %v", text, err)
