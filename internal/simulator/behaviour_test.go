@@ -243,6 +243,43 @@ func TestRestart(t *testing.T) {
 	again.want("GET", "/_sim/stats", "", 200, `"Turnout_Registration__c":7`)
 }
 
+// Counters go on after a restart, and the API usage is that of the last 24
+// hours, whenever the org was asked.
+func TestCountersSurviveARestart(t *testing.T) {
+	dir, now := t.TempDir(), time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	var later atomic.Int64
+	clock := func() time.Time { return now.Add(time.Duration(later.Load())) }
+	first := open(t, Options{Dir: dir, Now: clock})
+	first.event("fair")
+	for range 4 {
+		first.soql("SELECT Id FROM Lead")
+	}
+	if err := first.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	later.Store(int64(20 * time.Hour))
+	second := open(t, Options{Dir: dir, Now: clock})
+	second.soql("SELECT Id FROM Lead")
+	stats := second.want("GET", "/_sim/stats", "", 200, `"query":5`)
+	if !strings.Contains(stats, `"api_usage":6`) {
+		t.Error(stats)
+	}
+	if err := second.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	later.Store(int64(30 * time.Hour))
+	third := open(t, Options{Dir: dir, Now: clock})
+	stats = third.want("GET", "/_sim/stats", "", 200, `"query":5`)
+	if !strings.Contains(stats, `"api_usage":1`) {
+		t.Error(stats)
+	}
+	third.want("DELETE", "/_sim/stats", "", 204, "")
+	if err := third.sim.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, Options{Dir: dir, Now: clock}).want("GET", "/_sim/stats", "", 200, `"api_usage":0`)
+}
+
 // The buttons change the record and send every hook a signed hint (P5).
 func TestButtonsSendSignedHints(t *testing.T) {
 	type got struct {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout/internal/simulator/misbehave"
+	"github.com/turnout-events/turnout/internal/simulator/tally"
 )
 
 const (
@@ -38,58 +39,96 @@ type Stats struct {
 type meter struct {
 	now func() time.Time
 
-	mu         sync.Mutex
-	calls      map[string]int
-	batches    map[string]map[int]int
-	duplicates int
-	maxLock    int
-	hours      map[int64]int // API requests by hour, for the rolling day
-	running    map[int]time.Time
-	next       int
+	mu      sync.Mutex
+	counts  tally.Counts
+	fresh   bool // something was counted since keep
+	running map[int]time.Time
+	next    int
 }
 
 func newMeter(now func() time.Time) *meter {
-	m := &meter{now: now}
-	m.reset()
+	m := &meter{now: now, running: map[int]time.Time{}}
+	m.set(tally.Counts{})
 	return m
 }
 
 func (m *meter) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls, m.batches, m.hours = map[string]int{}, map[string]map[int]int{}, map[int64]int{}
-	m.duplicates, m.maxLock = 0, 0
-	if m.running == nil {
-		m.running = map[int]time.Time{}
+	m.set(tally.Counts{})
+	m.fresh = true
+}
+
+// set takes counters over, with maps that can be counted in.
+func (m *meter) set(counts tally.Counts) {
+	if counts.Calls == nil {
+		counts.Calls = map[string]int{}
 	}
+	if counts.Batches == nil {
+		counts.Batches = map[string]map[int]int{}
+	}
+	if counts.Hours == nil {
+		counts.Hours = map[int64]int{}
+	}
+	m.counts = counts
+}
+
+// restore goes on from what a directory keeps.
+func (m *meter) restore(dir string) error {
+	counts, err := tally.Load(dir)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(counts)
+	return nil
+}
+
+// keep writes the counters to a directory when they changed.
+func (m *meter) keep(dir string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.fresh {
+		return nil
+	}
+	if err := tally.Save(dir, m.counts); err != nil {
+		return err
+	}
+	m.fresh = false
+	return nil
 }
 
 func (m *meter) count(operation string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls[operation]++
+	m.counts.Calls[operation]++
+	m.fresh = true
 }
 
 func (m *meter) batch(operation string, size int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.batches[operation] == nil {
-		m.batches[operation] = map[int]int{}
+	if m.counts.Batches[operation] == nil {
+		m.counts.Batches[operation] = map[int]int{}
 	}
-	m.batches[operation][size]++
+	m.counts.Batches[operation][size]++
+	m.fresh = true
 }
 
 func (m *meter) refusedDuplicates(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.duplicates += n
+	m.counts.Duplicates += n
+	m.fresh = true
 }
 
 // heldBy notes how many calls were at one parent at the same time.
 func (m *meter) heldBy(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.maxLock = max(m.maxLock, n)
+	m.counts.MaxPerLock = max(m.counts.MaxPerLock, n)
+	m.fresh = true
 }
 
 // begin notes that a request runs; the function it returns, that it ended.
@@ -122,16 +161,17 @@ func (m *meter) use(f misbehave.Faults) string {
 	if m.usedLocked() >= f.Limit() {
 		return "TotalRequests Limit exceeded."
 	}
-	m.hours[m.now().Unix()/3600]++
+	m.counts.Hours[m.now().Unix()/3600]++
+	m.fresh = true
 	return ""
 }
 
 func (m *meter) usedLocked() int {
 	oldest := m.now().Unix()/3600 - 24
 	used := 0
-	for hour, n := range m.hours {
+	for hour, n := range m.counts.Hours {
 		if hour <= oldest {
-			delete(m.hours, hour)
+			delete(m.counts.Hours, hour)
 			continue
 		}
 		used += n
@@ -155,9 +195,9 @@ func (m *meter) limitInfo(f misbehave.Faults) string {
 func (m *meter) stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := Stats{Calls: maps.Clone(m.calls), APIUsage: m.usedLocked(), Duplicates: m.duplicates, MaxPerLock: m.maxLock,
+	out := Stats{Calls: maps.Clone(m.counts.Calls), APIUsage: m.usedLocked(), Duplicates: m.counts.Duplicates, MaxPerLock: m.counts.MaxPerLock,
 		Records: map[string]int{}, Batches: map[string][]BatchSize{}}
-	for operation, sizes := range m.batches {
+	for operation, sizes := range m.counts.Batches {
 		for _, size := range slices.Sorted(maps.Keys(sizes)) {
 			out.Batches[operation] = append(out.Batches[operation], BatchSize{size, sizes[size]})
 		}

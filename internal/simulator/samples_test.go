@@ -17,6 +17,14 @@ func TestSample(t *testing.T) {
 	if !strings.Contains(body, `"Tickets__r":{"totalSize":3,"done":true,"records":[{"attributes":{"type":"Turnout_Ticket__c"`) {
 		t.Errorf("children: %s", body)
 	}
+	asked := o.soql("SELECT Type__c FROM Turnout_Question__c WHERE Event__r.Slug__c = 'reading-the-tide'")
+	if !strings.Contains(asked, `"Type__c":"date"`) || !strings.Contains(asked, `"Type__c":"email"`) {
+		t.Errorf("the field school asks for no date or e-mail address: %s", asked)
+	}
+	// Whoever wants to try a registration quickly, does it here.
+	if body := o.soql("SELECT COUNT() FROM Turnout_Question__c WHERE Event__r.Slug__c = 'sky-from-your-sofa' AND Required__c = true"); !strings.Contains(body, `"totalSize":0`) {
+		t.Errorf("the simple event asks for too much: %s", body)
+	}
 	member := o.soql("SELECT FirstName, Email, CompanyOrAccount, Campaign.Turnout_Slug__c, Contact.Account.Name FROM CampaignMember WHERE ContactId != null LIMIT 1")
 	if !strings.Contains(member, `"CompanyOrAccount":"Tidewater Observatory (example)"`) || !strings.Contains(member, `"Account":{"attributes"`) {
 		t.Errorf("member: %s", member)

@@ -13,6 +13,7 @@ package simulator
 import (
 	"context"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ import (
 // client id and secret "demo".
 type Options struct {
 	Logger *slog.Logger // nil discards
-	Dir    string       // records and jobs survive here; "" keeps them in memory only
+	Dir    string       // records, jobs and counters survive here; "" keeps them in memory only
 	Schema []byte       // YAML that adds objects and fields; nil for none
 	Hooks  []Hook       // every hook is sent every hint
 
@@ -118,6 +119,9 @@ func (s *Simulator) Open(ctx context.Context) error {
 	if err := s.store.Open(); err != nil {
 		return err
 	}
+	if err := s.restoreCounters(); err != nil {
+		return err
+	}
 	if err := s.jobs.Open(); err != nil {
 		return fmt.Errorf("opening the bulk jobs: %w", err)
 	}
@@ -128,6 +132,20 @@ func (s *Simulator) Open(ctx context.Context) error {
 		return nil
 	}
 	return s.seeder().Sample(ctx)
+}
+
+func (s *Simulator) restoreCounters() error {
+	if s.options.Dir == "" {
+		return nil
+	}
+	return s.meter.restore(s.options.Dir)
+}
+
+func (s *Simulator) keepCounters() error {
+	if s.options.Dir == "" {
+		return nil
+	}
+	return s.meter.keep(s.options.Dir)
 }
 
 // found creates the organization and the integration user.
@@ -155,19 +173,25 @@ func (s *Simulator) found(tx *records.Tx) error {
 		"LocaleSidKey": "en_US", "LanguageLocaleKey": "en_US", "ProfileId": "00eSm0000000001"})
 }
 
-// Run sends hooks, works on bulk jobs and keeps the journal short until its
-// context ends.
+// Run sends hooks, works on bulk jobs, writes the counters down every second
+// and keeps the journal short until its context ends.
 func (s *Simulator) Run(ctx context.Context) error {
 	var group sync.WaitGroup
 	group.Go(func() { s.hooks.Run(ctx) })
 	group.Go(func() { s.jobs.Run(ctx) })
 	compact := time.NewTicker(time.Minute)
 	defer compact.Stop()
+	count := time.NewTicker(time.Second)
+	defer count.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			group.Wait()
 			return nil
+		case <-count.C:
+			if err := s.keepCounters(); err != nil {
+				s.log.Error("writing the counters down", "error", err)
+			}
 		case <-compact.C:
 			if err := s.store.Compact(); err != nil {
 				s.log.Error("compacting the journal", "error", err)
@@ -178,7 +202,7 @@ func (s *Simulator) Run(ctx context.Context) error {
 
 // Close writes a snapshot when there is a directory. It may be called twice.
 func (s *Simulator) Close() error {
-	s.closing.Do(func() { s.closed = s.store.Close() })
+	s.closing.Do(func() { s.closed = errors.Join(s.keepCounters(), s.store.Close()) })
 	return s.closed
 }
 

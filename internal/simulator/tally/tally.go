@@ -1,0 +1,74 @@
+// Package tally keeps a simulated org's counters in a file, so that what was
+// counted, and the API usage of the rolling day, survive a restart.
+package tally
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// name is the file in the org's directory.
+const name = "counters.json"
+
+// Counts are the counters. A nil map has nothing counted.
+type Counts struct {
+	Calls      map[string]int         `json:"calls"`
+	Batches    map[string]map[int]int `json:"batches"` // calls by operation and size
+	Hours      map[int64]int          `json:"hours"`   // API requests by hour, in hours since 1970 UTC
+	Duplicates int                    `json:"duplicates"`
+	MaxPerLock int                    `json:"max_in_flight_per_parent"`
+}
+
+// Load reads the counters of a directory; a directory without any has none.
+func Load(dir string) (Counts, error) {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Counts{}, nil
+	}
+	if err != nil {
+		return Counts{}, fmt.Errorf("reading the counters: %w", err)
+	}
+	c, err := Parse(text)
+	if err != nil {
+		return c, fmt.Errorf("reading the counters in %s: %w", dir, err)
+	}
+	return c, nil
+}
+
+// Parse reads what Save wrote. Negative counts are refused.
+func Parse(text []byte) (Counts, error) {
+	var c Counts
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Counts{}, err
+	}
+	counts := slices.Concat([]int{c.Duplicates, c.MaxPerLock}, slices.Collect(maps.Values(c.Calls)), slices.Collect(maps.Values(c.Hours)))
+	for _, sizes := range c.Batches {
+		counts = slices.AppendSeq(counts, maps.Values(sizes))
+	}
+	if slices.ContainsFunc(counts, func(n int) bool { return n < 0 }) {
+		return Counts{}, errors.New("a count is negative")
+	}
+	return c, nil
+}
+
+// Save replaces the counters of a directory. A half-written file never stands
+// under the counters' name.
+func Save(dir string, c Counts) error {
+	text, err := json.Marshal(c)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".new"), text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the counters: %w", err)
+	}
+	return nil
+}
