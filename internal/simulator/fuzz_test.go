@@ -81,6 +81,7 @@ func FuzzQueries(f *testing.F) {
 		"SELECT Id, (SELECT Name FROM Tickets__r ORDER BY Position__c NULLS LAST) FROM Turnout_Event__c WHERE Name LIKE '%\\%_x' AND (Seats__c > 1 OR NOT Online__c = true) LIMIT 3 OFFSET 1",
 		"SELECT Event__r.Name, COUNT(Id) n FROM Turnout_Link__c GROUP BY Event__r.Name ORDER BY COUNT(Id) DESC",
 		"SELECT FIELDS(ALL) FROM Lead LIMIT 200", "SELECT Id FROM Turnout_Event__c WHERE CreatedDate = LAST_N_DAYS:3 AND Id IN (SELECT Event__c FROM Turnout_Link__c)",
+		"SELECT Event__c FROM Turnout_Link__c GROUP BY Event__c HAVING COUNT(Id) > 1 AND (NOT MIN(CreatedDate) = TODAY OR Event__c IN ('x'))",
 		"SELECT MIN(CreatedDate), SUM(Seats__c) FROM Turnout_Event__c", "SELECT Id FROM Lead WHERE Id = 'x'", "SELECT COUNT() FROM Campaign ALL ROWS",
 	} {
 		f.Add(seed)

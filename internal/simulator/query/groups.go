@@ -14,6 +14,9 @@ import (
 func (p *Plan) Groups(v records.View, deleted bool) [][]byte {
 	table := v.Table(p.Object)
 	groups := p.collect(v, table, p.candidates(v, table, deleted || p.Query.AllRows))
+	if p.having != nil {
+		groups = slices.DeleteFunc(groups, func(members []uint32) bool { return !p.kept(v, table, members, p.having) })
+	}
 	p.sortGroups(v, table, groups)
 	groups = groups[min(p.Query.Offset, len(groups)):]
 	if p.Query.Limit >= 0 {

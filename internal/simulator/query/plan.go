@@ -51,6 +51,7 @@ type Plan struct {
 	where   condition
 	orders  []order
 	groups  []path
+	having  condition // nil for all groups
 }
 
 // Compile parses a query and resolves its names. Errors are *soql.Error.
@@ -109,6 +110,9 @@ func (c *compiler) plan(object *schema.Object, q *soql.Query) (*Plan, *soql.Erro
 		p.groups = append(p.groups, resolved)
 	}
 	if err := c.grouped(p); err != nil {
+		return nil, err
+	}
+	if err := c.having(p, q); err != nil {
 		return nil, err
 	}
 	return p, c.orders(p, q)

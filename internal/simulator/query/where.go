@@ -36,15 +36,19 @@ func (n negate) holds(v records.View, t *records.Table, r *records.Row) bool {
 
 // comparison holds a field against values in the field's canonical form.
 type comparison struct {
-	path   path
-	op     string
-	values []string            // folded for text
-	set    map[string]struct{} // the same, for IN
-	from   string              // of a relative date or a day: [from, to)
-	to     string
-	span   bool
-	query  *Plan // IN (SELECT …)
-	column path
+	path  path
+	field *schema.Field // whose type the values have: the path's, or a number's
+	// function is an aggregate of the path's values in a group; "" for the
+	// value itself.
+	function string
+	op       string
+	values   []string            // folded for text
+	set      map[string]struct{} // the same, for IN
+	from     string              // of a relative date or a day: [from, to)
+	to       string
+	span     bool
+	query    *Plan // IN (SELECT …)
+	column   path
 }
 
 func (c *compiler) condition(object *schema.Object, e soql.Expr) (condition, *soql.Error) {
@@ -75,12 +79,19 @@ func (c *compiler) terms(object *schema.Object, exprs []soql.Expr) ([]condition,
 }
 
 func (c *compiler) comparison(object *schema.Object, e *soql.Compare) (condition, *soql.Error) {
-	p, err := c.resolve(object, e.Path)
-	if err != nil {
-		return nil, err
+	out := &comparison{op: e.Op, function: e.Func}
+	if e.Func == "" || len(e.Path.Names) > 0 {
+		p, err := c.resolve(object, e.Path)
+		if err != nil {
+			return nil, err
+		}
+		out.path, out.field = p, p.field
 	}
-	out := &comparison{path: p, op: e.Op}
-	field := p.field
+	switch e.Func {
+	case "COUNT", "COUNT_DISTINCT", "SUM", "AVG":
+		out.field = &schema.Field{Name: e.Func, Type: schema.Double}
+	}
+	field := out.field
 	if field.LongTxt {
 		return nil, c.fail("INVALID_FIELD", e.Path.At, "field '%s' can not be filtered in a query call", e.Path)
 	}
@@ -209,8 +220,12 @@ func (c *compiler) moment(out *comparison, field *schema.Field, l soql.Literal, 
 }
 
 func (c *comparison) holds(v records.View, t *records.Table, row *records.Row) bool {
-	value := valueAt(v, t, row, c.path)
-	field := c.path.field
+	return c.matches(v, valueAt(v, t, row, c.path))
+}
+
+// matches holds a value of the comparison's type against what was asked.
+func (c *comparison) matches(v records.View, value string) bool {
+	field := c.field
 	switch {
 	case c.query != nil:
 		return c.inQuery(v, value) == (c.op == "IN")

@@ -11,6 +11,7 @@ type Query struct {
 	From    Name
 	Where   Expr // nil for all
 	GroupBy []Path
+	Having  Expr // nil for all groups
 	OrderBy []Order
 	Limit   int // -1 for none
 	Offset  int
@@ -93,6 +94,7 @@ type Not struct{ Term Expr }
 // NOT IN, INCLUDES and EXCLUDES, or against the rows of another query.
 type Compare struct {
 	Path   Path
+	Func   string // an aggregate, in HAVING only
 	Op     string // = != < > <= >= LIKE IN, NOT IN, INCLUDES, EXCLUDES
 	Values []Literal
 	Query  *Query // IN (SELECT …)

@@ -69,6 +69,16 @@ func (p *parser) compare() (Expr, *Error) {
 		return nil, err
 	}
 	c := &Compare{Path: path}
+	if p.having && len(path.Names) == 1 && p.accept("(") {
+		item, err := p.call(path)
+		if err != nil {
+			return nil, err
+		}
+		if item.Func == "" {
+			return nil, Fail("MALFORMED_QUERY", p.text, path.At, "only aggregates and grouped fields can be compared in HAVING")
+		}
+		c.Path, c.Func = item.Path, item.Func
+	}
 	op := p.next()
 	c.Op = strings.ToUpper(op.text)
 	switch {
@@ -95,7 +105,7 @@ func (p *parser) list(c *Compare) *Error {
 	if err := p.expect("("); err != nil {
 		return err
 	}
-	if p.peek().is("SELECT") {
+	if p.peek().is("SELECT") && !p.having {
 		if p.depth++; p.depth > maxDepth {
 			return p.unexpected()
 		}

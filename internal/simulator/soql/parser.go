@@ -36,6 +36,7 @@ type parser struct {
 	tokens []token
 	at     int
 	depth  int
+	having bool // inside HAVING, where aggregates are compared
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -124,6 +125,9 @@ func (p *parser) clauses(q *Query) *Error {
 		if err := p.groupBy(q); err != nil {
 			return err
 		}
+		if err := p.havingClause(q); err != nil {
+			return err
+		}
 	}
 	if p.accept("ORDER") {
 		if err := p.orderBy(q); err != nil {
@@ -147,6 +151,18 @@ func (p *parser) groupBy(q *Query) *Error {
 			return nil
 		}
 	}
+}
+
+// havingClause reads the condition that groups must meet.
+func (p *parser) havingClause(q *Query) *Error {
+	if !p.accept("HAVING") {
+		return nil
+	}
+	p.having = true
+	defer func() { p.having = false }()
+	having, err := p.or()
+	q.Having = having
+	return err
 }
 
 func (p *parser) orderBy(q *Query) *Error {
@@ -288,7 +304,7 @@ func (p *parser) call(name Path) (Item, *Error) {
 // reserved words cannot be aliases.
 func reserved(word string) bool {
 	switch strings.ToUpper(word) {
-	case "FROM", "WHERE", "ORDER", "GROUP", "LIMIT", "OFFSET", "ASC", "DESC", "NULLS", "WITH", "FOR", "USING", "ALL", "AND", "OR":
+	case "FROM", "WHERE", "ORDER", "GROUP", "HAVING", "LIMIT", "OFFSET", "ASC", "DESC", "NULLS", "WITH", "FOR", "USING", "ALL", "AND", "OR":
 		return true
 	}
 	return false
