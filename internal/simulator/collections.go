@@ -25,6 +25,18 @@ func (c *call) composites() reply {
 		}
 		c.operation = "composite"
 		return c.composite()
+	case c.rest[1] == "batch" && len(c.rest) == 2:
+		if c.method != http.MethodPost {
+			return notAllowed(c.method)
+		}
+		c.operation = "batch"
+		return c.batch()
+	case c.rest[1] == "tree" && len(c.rest) == 3:
+		if c.method != http.MethodPost {
+			return notAllowed(c.method)
+		}
+		c.operation = "tree"
+		return c.tree(c.rest[2])
 	case c.rest[1] != "sobjects":
 		return notFound()
 	case len(c.rest) == 2:

@@ -167,6 +167,11 @@ func (c *call) subrequest(r subrequest, answers map[string]any, tx *records.Tx) 
 	if err != nil {
 		return failure(http.StatusBadRequest, "INVALID_INPUT", "The url cannot be read: "+address)
 	}
+	return c.part(r, target, []byte(body), tx, "composite:")
+}
+
+// part runs one request of several and counts it under its operation.
+func (c *call) part(r subrequest, target *url.URL, body []byte, tx *records.Tx, count string) reply {
 	segments := split(target)
 	if len(segments) < 4 || segments[0] != "services" || segments[1] != "data" {
 		return notFound()
@@ -179,11 +184,11 @@ func (c *call) subrequest(r subrequest, answers map[string]any, tx *records.Tx) 
 	for key, value := range r.Headers {
 		header.Set(key, value)
 	}
-	part := &call{s: c.s, method: strings.ToUpper(r.Method), query: target.Query(), header: header, body: []byte(body), version: version,
+	part := &call{s: c.s, method: strings.ToUpper(r.Method), query: target.Query(), header: header, body: body, version: version,
 		base: "/services/data/" + segments[2], rest: segments[3:], origin: c.origin, holder: c.holder, tx: tx, nested: true}
 	out := part.resource()
 	if part.operation != "" {
-		c.s.meter.count("composite:" + part.operation)
+		c.s.meter.count(count + part.operation)
 	}
 	return out
 }

@@ -47,11 +47,12 @@ func ask(t *testing.T, handler http.Handler, token, method, path, body string) {
 func FuzzJSONBodies(f *testing.F) {
 	handler, token := fuzzed(f)
 	for _, seed := range []string{registrations("seed-1", 0, 2, true), `{"records":[null]}`, `{"records":[{"attributes":7}]}`, `{"records":[{"attributes":{"type":"Lead"},"Id":{}}]}`,
-		`{"compositeRequest":[{"method":"GET","url":"` + api + `/query?q=SELECT Id FROM Lead","referenceId":"a"}]}`, `[]`, `{"object":"Lead","operation":"insert"}`} {
+		`{"compositeRequest":[{"method":"GET","url":"` + api + `/query?q=SELECT Id FROM Lead","referenceId":"a"}]}`, `{"batchRequests":[{"method":"GET","url":"v65.0/limits"}],"haltOnError":true}`,
+		`{"records":[{"attributes":{"type":"Account","referenceId":"a"},"Name":"A","Contacts":{"records":[{"attributes":{"type":"Contact","referenceId":"b"},"LastName":"B"}]}}]}`, `[]`, `{"object":"Lead","operation":"insert"}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, path := range []string{"/composite", "/composite/sobjects", "/sobjects/Turnout_Registration__c", "/jobs/ingest", "/composite/sobjects/Lead"} {
+		for _, path := range []string{"/composite", "/composite/batch", "/composite/tree/Account", "/composite/sobjects", "/sobjects/Turnout_Registration__c", "/jobs/ingest", "/composite/sobjects/Lead"} {
 			ask(t, handler, token, "POST", api+path, body)
 		}
 		ask(t, handler, token, "PATCH", upsertPath, body)
@@ -70,6 +71,7 @@ func FuzzExternalIDPaths(f *testing.F) {
 		for _, method := range []string{"GET", "PATCH", "DELETE"} {
 			ask(t, handler, token, method, api+"/sobjects/Turnout_Event__c/Public_Id__c/"+key, `{"Name":"Fuzzed"}`)
 			ask(t, handler, token, method, api+"/sobjects/Turnout_Event__c/"+key, `{"Name":"Fuzzed"}`)
+			ask(t, handler, token, method, api+"/sobjects/Turnout_Event__c/updated?end=2026-05-01T10:00:00Z&start="+key, "")
 		}
 		ask(t, handler, token, "GET", api+"/query/"+key, "")
 	})

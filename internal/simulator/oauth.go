@@ -3,7 +3,6 @@ package simulator
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -56,6 +55,10 @@ func (c *call) token() reply {
 	switch form.Get("grant_type") {
 	case "client_credentials":
 		return c.clientCredentials(form)
+	case "password":
+		return c.passwordGrant(form)
+	case "refresh_token":
+		return c.refreshGrant(form)
 	case "urn:ietf:params:oauth:grant-type:jwt-bearer":
 		return c.jwtBearer(form.Get("assertion"))
 	}
@@ -63,19 +66,31 @@ func (c *call) token() reply {
 }
 
 func (c *call) clientCredentials(form url.Values) reply {
+	if refused := c.client(form); refused != nil {
+		return *refused
+	}
+	return c.session()
+}
+
+// client checks the app's id and secret; nil when they are right.
+func (c *call) client(form url.Values) *reply {
+	refuse := func(code, description string) *reply {
+		out := oauthError(code, description)
+		return &out
+	}
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if c.request != nil {
 		if user, pass, ok := c.request.BasicAuth(); ok {
 			id, secret = user, pass
 		}
 	}
-	if subtle.ConstantTimeCompare([]byte(id), []byte(c.s.options.ClientID)) != 1 {
-		return oauthError("invalid_client_id", "client identifier invalid")
+	if !equal(id, c.s.options.ClientID) {
+		return refuse("invalid_client_id", "client identifier invalid")
 	}
-	if subtle.ConstantTimeCompare([]byte(secret), []byte(c.s.options.ClientSecret)) != 1 {
-		return oauthError("invalid_client", "invalid client credentials")
+	if !equal(secret, c.s.options.ClientSecret) {
+		return refuse("invalid_client", "invalid client credentials")
 	}
-	return c.session()
+	return nil
 }
 
 // jwtBearer accepts RS256 assertions of the known keys. Expiry may be a number

@@ -237,6 +237,8 @@ func (c *call) dispatch(segments []string) reply {
 		return notFound()
 	case segments[1] == "oauth2":
 		return c.oauth(segments[2:])
+	case segments[1] == "Soap":
+		return c.soapCall(segments[2:])
 	case segments[1] != "data":
 		return notFound()
 	case len(segments) == 2:
@@ -284,6 +286,9 @@ func (c *call) resource() reply {
 		return c.composites()
 	case "jobs":
 		return c.jobs()
+	case "search", "parameterizedSearch":
+		c.operation = "search"
+		return failure(http.StatusNotFound, "NOT_FOUND", "this simulated org has no SOSL search: use query")
 	}
 	return notFound()
 }

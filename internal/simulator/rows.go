@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/turnout-events/turnout/internal/simulator/describe"
 	"github.com/turnout-events/turnout/internal/simulator/query"
@@ -59,8 +60,16 @@ func (c *call) sobjects() reply {
 	case len(c.rest) == 3 && c.rest[2] == "describe":
 		c.operation = "describe"
 		return c.describe(object)
+	case len(c.rest) == 3 && (c.rest[2] == "updated" || c.rest[2] == "deleted"):
+		if c.method != http.MethodGet {
+			return notAllowed(c.method)
+		}
+		c.operation = c.rest[2]
+		return c.changes(object, c.rest[2] == "deleted")
 	case len(c.rest) == 3:
 		return c.row(object, c.rest[2])
+	case len(c.rest) >= 4 && c.rest[2] == "describe":
+		return notFound() // describe/layouts and its like: this org has none
 	case len(c.rest) == 4:
 		return c.rowByKey(object, c.rest[2], c.rest[3])
 	}
@@ -291,4 +300,62 @@ func (c *call) summary(object *schema.Object) describe.Summary {
 
 func (c *call) describe(object *schema.Object) reply {
 	return jsonReply(http.StatusOK, describe.Describe(object, c.base))
+}
+
+// maxSpan is the longest span that updated and deleted answer for.
+const maxSpan = 30 * 24 * time.Hour
+
+// wireTime is how replies write the moments of replication.
+const wireTime = "2006-01-02T15:04:05.000+0000"
+
+// changes lists what was written, or deleted, from ?start= until before ?end=.
+// Shapes and codes are [from the docs].
+func (c *call) changes(object *schema.Object, deleted bool) reply {
+	start, ok := moment(c.query.Get("start"))
+	end, also := moment(c.query.Get("end"))
+	switch {
+	case !ok || !also:
+		return failure(http.StatusBadRequest, "MALFORMED_QUERY", "start and end must be given as ISO 8601 date-times, like 2026-05-01T10:00:00Z")
+	case !start.Before(end):
+		return failure(http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate cannot be same as or after endDate")
+	case start.Before(c.s.now().Add(-maxSpan)):
+		return failure(http.StatusBadRequest, "INVALID_REPLICATION_DATE", "startDate cannot be more than 30 days ago")
+	}
+	type gone struct {
+		ID string `json:"id"`
+		At string `json:"deletedDate"`
+	}
+	ids, removed := []string{}, []gone{}
+	c.holder.wait()
+	c.read(func(v records.View) {
+		table := v.Table(object)
+		table.Since(start.UnixMilli(), func(row *records.Row) bool {
+			if row.Stamp >= end.UnixMilli() {
+				return false
+			}
+			if row.Deleted {
+				removed = append(removed, gone{table.ID(row), time.UnixMilli(row.Stamp).UTC().Format(wireTime)})
+			} else {
+				ids = append(ids, table.ID(row))
+			}
+			return true
+		})
+	})
+	covered := end
+	if now := c.s.now(); now.Before(end) {
+		covered = now
+	}
+	out := map[string]any{"latestDateCovered": covered.UTC().Format(wireTime)}
+	if deleted {
+		out["deletedRecords"], out["earliestDateAvailable"] = removed, c.s.now().Add(-maxSpan).UTC().Format(wireTime)
+	} else {
+		out["ids"] = ids
+	}
+	return jsonReply(http.StatusOK, out)
+}
+
+// moment reads a date-time of a query string, where a plus sign that was not
+// escaped has become a space.
+func moment(text string) (time.Time, bool) {
+	return records.ParseTime(strings.ReplaceAll(text, " ", "+"))
 }
