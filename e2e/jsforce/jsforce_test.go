@@ -46,8 +46,8 @@ func TestJSForceWorksUnchanged(t *testing.T) {
 		"SIMULATOR_URL=" + url,
 		"JWT_KEY=" + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
 	}, "node", "prove.mjs")
-	if steps := strings.Count(text, "ok "); steps != 9 {
-		t.Fatalf("%d steps of 9 were proved:\n%s", steps, text)
+	if steps := strings.Count(text, "ok "); steps != 11 {
+		t.Fatalf("%d steps of 11 were proved:\n%s", steps, text)
 	}
 }
 

@@ -41,6 +41,30 @@ async function jwtBearer() {
   done('JWT bearer, and a forged one refused');
 }
 
+async function byUserName() {
+  const soap = new jsforce.Connection({ instanceUrl: url, loginUrl: url, version });
+  const user = await soap.login('demo', 'demo');
+  assert.equal(user.organizationId.length, 18);
+  assert.equal((await soap.query('SELECT Id FROM Organization')).records[0].Id, user.organizationId);
+  const token = soap.accessToken;
+  await soap.logout();
+  const after = new jsforce.Connection({ instanceUrl: url, accessToken: token, version });
+  await assert.rejects(after.query('SELECT Id FROM Lead'), { errorCode: 'INVALID_SESSION_ID' });
+  await assert.rejects(soap.login('demo', 'wrong'), /^Error: INVALID_LOGIN: Invalid username, password/);
+
+  const oauth2 = { clientId: 'demo', clientSecret: 'demo', loginUrl: url };
+  const oauth = new jsforce.Connection({ instanceUrl: url, loginUrl: url, version, oauth2 });
+  assert.equal((await oauth.login('demo', 'demo')).id, user.id);
+  assert.equal((await oauth.query('SELECT Id FROM Organization')).totalSize, 1);
+  await assert.rejects(oauth.login('demo', 'wrong'), { name: 'invalid_grant' });
+
+  // A dead session is replaced by the refresh token, without the caller's help.
+  const refreshed = new jsforce.Connection({ instanceUrl: url, version, oauth2, accessToken: token, refreshToken: 'demo' });
+  assert.equal((await refreshed.query('SELECT Id FROM Organization')).totalSize, 1);
+  assert.notEqual(refreshed.accessToken, token);
+  done('user name and password by SOAP and OAuth, logout, refresh token');
+}
+
 async function byToken(conn) {
   const again = new jsforce.Connection({ instanceUrl: url, accessToken: conn.accessToken, version });
   assert.ok((await again.limits()).DailyApiRequests.Max > 0);
@@ -140,6 +164,39 @@ async function paging(conn) {
   done('query of more than 2,000 rows with paging');
 }
 
+async function several(conn) {
+  const tree = await conn.requestPost('/composite/tree/Account', {
+    records: [{
+      attributes: { type: 'Account', referenceId: 'firm' }, Name: 'Tree', Contacts: {
+        records: [{ attributes: { type: 'Contact', referenceId: 'person' }, LastName: 'Branch' }],
+      },
+    }],
+  });
+  assert.deepEqual([tree.hasErrors, tree.results.map((r) => r.referenceId)], [false, ['firm', 'person']]);
+  const batch = await conn.requestPost('/composite/batch', {
+    batchRequests: [
+      { method: 'GET', url: `v${version}/sobjects/Account/${tree.results[0].id}?fields=Name` },
+      { method: 'PATCH', url: `v${version}/sobjects/Account/${tree.results[0].id}`, richInput: { Name: 'Trunk' } },
+      { method: 'GET', url: `v${version}/sobjects/Nothing__c` },
+    ],
+  });
+  assert.deepEqual([batch.hasErrors, batch.results.map((r) => r.statusCode)], [true, [200, 204, 404]]);
+  assert.equal(batch.results[0].result.Name, 'Tree');
+
+  const [start, end] = [new Date(Date.now() - 60_000).toISOString(), new Date(Date.now() + 60_000).toISOString()];
+  assert.ok((await conn.sobject('Account').updated(start, end)).ids.includes(tree.results[0].id));
+  await conn.sobject('Account').destroy(tree.results[0].id);
+  const { deletedRecords } = await conn.sobject('Account').deleted(start, end);
+  assert.deepEqual(deletedRecords.map((r) => r.id), [tree.results[0].id]);
+
+  const large = (n) => conn.query(`SELECT Event__r.Name, COUNT(Id) n FROM Turnout_Registration__c GROUP BY Event__r.Name HAVING COUNT(Id) > ${n}`);
+  assert.equal((await large(rows - 1)).records[0].n, rows);
+  assert.equal((await large(rows)).totalSize, 0);
+  await assert.rejects(conn.search('FIND {Vega} IN ALL FIELDS RETURNING Lead(Id)'), { errorCode: 'NOT_FOUND' });
+  await assert.rejects(conn.sobject('Lead').layouts(), { errorCode: 'NOT_FOUND' });
+  done('tree, batch, updated and deleted, HAVING; no SOSL, no layouts');
+}
+
 async function remove(conn, event) {
   const { records } = await conn.query('SELECT Id FROM Turnout_Registration__c LIMIT 3');
   assert.ok((await conn.sobject('Turnout_Registration__c').destroy(records.map((r) => r.Id))).every((r) => r.success));
@@ -151,10 +208,12 @@ async function remove(conn, event) {
 
 const conn = await clientCredentials();
 await jwtBearer();
+await byUserName();
 await byToken(conn);
 await describe(conn);
 const event = await records(conn);
 await collections(conn);
 await bulk(conn);
 await paging(conn);
+await several(conn);
 await remove(conn, event);
