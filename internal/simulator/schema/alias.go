@@ -8,17 +8,24 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // canonicalKeys rewrites the keys of a schema file from snake_case to the
 // camelCase that describe calls use, so that both are read: reference_to is
-// referenceTo. Positions stay, and errors keep their lines.
+// referenceTo. Positions stay, and errors keep their lines. Tags, anchors and
+// aliases are refused: a schema needs none, and the decoder stumbles over some.
 type canonicalKeys struct{ err error }
 
 // Visit implements ast.Visitor.
 func (c *canonicalKeys) Visit(node ast.Node) ast.Visitor {
 	mapping, ok := node.(*ast.MappingNode)
 	if !ok {
+		switch node.(type) {
+		case *ast.TagNode, *ast.AnchorNode, *ast.AliasNode:
+			c.refuse(node.GetToken(), "a schema has no tags, anchors and aliases")
+			return nil
+		}
 		return c
 	}
 	seen := map[string]string{}
@@ -29,12 +36,19 @@ func (c *canonicalKeys) Visit(node ast.Node) ast.Visitor {
 		}
 		written := key.Value
 		key.Value = camelCase(written)
-		if before, twice := seen[key.Value]; twice && c.err == nil {
-			c.err = fmt.Errorf("[%d:%d] %s and %s are the same key", key.Token.Position.Line, key.Token.Position.Column, before, written)
+		if before, twice := seen[key.Value]; twice {
+			c.refuse(key.Token, before+" and "+written+" are the same key")
 		}
 		seen[key.Value] = written
 	}
 	return c
+}
+
+// refuse keeps the first fault.
+func (c *canonicalKeys) refuse(at *token.Token, why string) {
+	if c.err == nil {
+		c.err = fmt.Errorf("[%d:%d] %s", at.Position.Line, at.Position.Column, why)
+	}
 }
 
 // camelCase turns external_id into externalId; other words stay.

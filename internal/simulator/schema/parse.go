@@ -21,8 +21,11 @@ type file struct {
 // that exists gains the new fields, and a field that exists is replaced.
 // Unknown YAML keys and impossible definitions are errors.
 func Load(extra ...[]byte) (*Schema, error) {
+	return load(append([][]byte{standardYAML, turnoutYAML}, extra...)...)
+}
+
+func load(sources ...[]byte) (*Schema, error) {
 	s := &Schema{byName: map[string]*Object{}, byPrefix: map[string]*Object{}}
-	sources := append([][]byte{standardYAML, turnoutYAML}, extra...)
 	for i, source := range sources {
 		f, err := read(source)
 		if err != nil {
