@@ -25,7 +25,7 @@ keys.db. Move keys.db to another place and keep it shortly: who is forgotten
 disappears from old backups because their key is no longer there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, e, err := s.engines(cmd)
+			e, err := s.existing(cmd)
 			if err != nil {
 				return err
 			}

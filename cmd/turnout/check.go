@@ -20,6 +20,11 @@ func checkCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			d, err := s.desk(cmd)
+			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
+				fmt.Fprintln(out, "configuration  ok")
+				fmt.Fprintf(out, "orgs           none yet; set one up with turnout org apply (there is no store in %s)\n", nothing.Data)
+				return nil
+			}
 			if err != nil {
 				return err
 			}

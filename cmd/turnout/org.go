@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/app"
 	"github.com/turnout-events/turnout/internal/config"
 )
 
@@ -34,7 +37,7 @@ func orgApplyCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			_, e, err := s.engines(cmd)
+			e, err := s.engines(cmd)
 			if err != nil {
 				return err
 			}
@@ -68,13 +71,10 @@ func orgListCommand() *cobra.Command {
 		Short: "List orgs",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, e, err := s.engines(cmd)
-			if err != nil {
-				return err
-			}
-			defer e.Close()
-			orgs, err := e.Store.Orgs(cmd.Context())
-			if err != nil {
+			orgs, err := listOrgs(cmd, &s)
+			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
+				fmt.Fprintln(cmd.ErrOrStderr(), nothing) // an empty list is no failure
+			} else if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
@@ -88,4 +88,13 @@ func orgListCommand() *cobra.Command {
 	}
 	s.flags(cmd)
 	return cmd
+}
+
+func listOrgs(cmd *cobra.Command, s *settings) ([]turnout.Org, error) {
+	e, err := s.existing(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
+	return e.Store.Orgs(cmd.Context())
 }

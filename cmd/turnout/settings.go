@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -20,14 +21,23 @@ func (s *settings) flags(cmd *cobra.Command) {
 
 func (s *settings) load() (config.Config, error) { return config.Load(s.path, os.Environ()) }
 
-// engines opens the store and the keys that the configuration names.
-func (s *settings) engines(cmd *cobra.Command) (config.Config, *app.Engines, error) {
+// engines opens the store and the keys that the configuration names, and makes
+// them on the first run.
+func (s *settings) engines(cmd *cobra.Command) (*app.Engines, error) {
+	return s.open(cmd, app.OpenEngines)
+}
+
+// existing opens them where they are, and makes nothing.
+func (s *settings) existing(cmd *cobra.Command) (*app.Engines, error) {
+	return s.open(cmd, app.OpenExisting)
+}
+
+func (s *settings) open(cmd *cobra.Command, open func(context.Context, config.Config, *slog.Logger) (*app.Engines, error)) (*app.Engines, error) {
 	cfg, err := s.load()
 	if err != nil {
-		return cfg, nil, err
+		return nil, err
 	}
-	e, err := app.OpenEngines(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
-	return cfg, e, err
+	return open(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
 }
 
 func logger(out io.Writer, format, level string) *slog.Logger {

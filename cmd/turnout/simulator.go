@@ -36,15 +36,22 @@ https://test.salesforce.com or this simulator's own address.
 func simulatorCommand() *cobra.Command {
 	var o app.SimulatorOptions
 	var schema string
-	var urls, secrets, keys []string
+	var urls, secrets, variables, keys []string
 	cmd := &cobra.Command{
 		Use:   "simulator",
 		Short: "A Salesforce API to develop and test against",
 		Long:  simulatorHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range variables {
+				secret := os.Getenv(name)
+				if secret == "" {
+					return fmt.Errorf("--hook-secret-env: the variable %s is not set", name)
+				}
+				secrets = append(secrets, secret)
+			}
 			if len(urls) != len(secrets) {
-				return errors.New("give one --hook-secret for each --hook-url")
+				return errors.New("give one --hook-secret, or --hook-secret-env, for each --hook-url")
 			}
 			for i := range urls {
 				o.Hooks = append(o.Hooks, simulator.Hook{URL: urls[i], Secret: secrets[i]})
@@ -71,7 +78,9 @@ func simulatorCommand() *cobra.Command {
 	f.StringArrayVar(&urls, "hook-url", nil, "where Publish, Update and Unpublish send their hook (may be repeated)")
 	f.StringArrayVar(&secrets, "hook-secret", nil, "the secret that signs it, one for each --hook-url")
 	f.StringArrayVar(&keys, "jwt-key", nil, "PEM `FILE` with public keys or certificates whose JWT bearer assertions are accepted (may be repeated)")
+	f.StringArrayVar(&variables, "hook-secret-env", nil, "the environment variable that holds it, since others can read the arguments of a process")
 	f.BoolVar(&o.Sample, "sample", false, "load sample events, people and links into an empty org")
+	cmd.MarkFlagsMutuallyExclusive("hook-secret", "hook-secret-env")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once it serves")
 	return cmd
 }

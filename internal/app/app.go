@@ -57,6 +57,9 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready strin
 	if err := in.catalog.Load(ctx); err != nil {
 		return fmt.Errorf("read published events: %w", err)
 	}
+	if err := in.knowOrgs(ctx); err != nil {
+		return err
+	}
 	services, r, err := in.services()
 	if err != nil {
 		return err
@@ -132,16 +135,29 @@ func (in *instance) event(org turnout.OrgID, id turnout.EventID) *turnout.Event 
 	return nil
 }
 
+// knowOrgs begins the metrics of every org that is set up.
+func (in *instance) knowOrgs(ctx context.Context) error {
+	orgs, err := in.Store.Orgs(ctx)
+	for _, o := range orgs {
+		in.metrics.know(o.ID)
+	}
+	return err
+}
+
 // orgsChanged drops what was made from an org's old settings.
-func (in *instance) orgsChanged(_ context.Context, n catalog.News) {
+func (in *instance) orgsChanged(ctx context.Context, n catalog.News) {
 	if n.All { // too much was missed to know what changed
 		in.Keyring.Drop("")
 		in.targets.drop("")
+		if err := in.knowOrgs(ctx); err != nil {
+			in.log.Warn("metrics: some orgs are not shown until something happens to them", "error", err)
+		}
 	}
 	for _, c := range n.Changes {
 		if c.Kind == turnout.ChangeOrg {
 			in.Keyring.Drop(string(c.Org))
 			in.targets.drop(c.Org)
+			in.metrics.know(c.Org)
 		}
 	}
 }

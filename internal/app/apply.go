@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -36,6 +38,33 @@ func OpenEngines(ctx context.Context, cfg config.Config, log *slog.Logger) (*Eng
 	if err != nil {
 		return nil, err
 	}
+	return openWith(ctx, cfg, log, load)
+}
+
+// NothingSetUp is the error of opening what was never made.
+type NothingSetUp struct {
+	// Data is where it would be.
+	Data string
+}
+
+func (e NothingSetUp) Error() string {
+	return "no org is set up yet: there is no store in " + e.Data + "; set one up with turnout org apply, or say where it is with TURNOUT_DATA or --config"
+}
+
+// OpenExisting opens what is there, as OpenEngines does, and makes nothing: a
+// command that reads and was started in a wrong place leaves no trace there.
+func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Engines, error) {
+	load, err := masters(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(StorePath(cfg)); errors.Is(err, fs.ErrNotExist) {
+		return nil, NothingSetUp{Data: cfg.Data}
+	}
+	return openWith(ctx, cfg, log, load)
+}
+
+func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load func() (seal.Master, error)) (*Engines, error) {
 	store, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
 	if err != nil {
 		return nil, err

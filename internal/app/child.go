@@ -25,8 +25,18 @@ type Ready struct {
 	Admin string `json:"admin,omitempty"`
 }
 
-// WriteReady writes v as JSON at path, whole or not at all. No path, no file.
-func WriteReady(path string, v any) error {
+// Modes of ready files: whoever waits for a process may be somebody else, but the
+// demo's holds a hook secret.
+const (
+	publicMode os.FileMode = 0o644
+	secretMode os.FileMode = 0o600
+)
+
+// WriteReady writes v as JSON at path, whole or not at all, for anybody to
+// read. No path, no file.
+func WriteReady(path string, v any) error { return writeReady(path, v, publicMode) }
+
+func writeReady(path string, v any, mode os.FileMode) error {
 	if path == "" {
 		return nil
 	}
@@ -39,7 +49,7 @@ func WriteReady(path string, v any) error {
 		return fmt.Errorf("write ready file: %w", err)
 	}
 	_, err = tmp.Write(append(text, '\n'))
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
@@ -98,6 +108,7 @@ func (c *child) run(ctx context.Context, started func(Ready)) error {
 // had become ready; an error before that is one of starting.
 func (c *child) once(ctx context.Context, started func(Ready)) error {
 	_ = os.Remove(c.ready)
+	defer os.Remove(c.ready)
 	self, err := os.Executable()
 	if err != nil {
 		return err

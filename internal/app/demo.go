@@ -3,19 +3,16 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
@@ -36,14 +33,17 @@ type DemoOptions struct {
 
 // DemoReady is the demo's ready file.
 type DemoReady struct {
-	Public     string           `json:"public"`
-	Simulator  string           `json:"simulator"`
-	Console    string           `json:"console"`
-	Org        turnout.OrgID    `json:"org"`
-	HookSecret string           `json:"hook_secret"`
-	Events     []string         `json:"events"`
-	Links      []string         `json:"links"`
-	PIDs       map[string][]int `json:"pids"`
+	Public     string        `json:"public"`
+	Simulator  string        `json:"simulator"`
+	Console    string        `json:"console"`
+	Org        turnout.OrgID `json:"org"`
+	HookSecret string        `json:"hook_secret"`
+	// Events are the published events of the sample, those that ask least first.
+	Events []string `json:"events"`
+	// Links are unanswered; those of events that ask least come first, those of
+	// sold-out ones last.
+	Links []string         `json:"links"`
+	PIDs  map[string][]int `json:"pids"`
 }
 
 // The demo's two orgs: one on Turnout's own objects, one on Campaigns.
@@ -53,8 +53,8 @@ const (
 )
 
 // Demo runs everything on one machine until ctx ends: a simulated Salesforce,
-// instances, and a proxy before them, each a process of its own but for the
-// proxy.
+// instances, and a proxy before each of their two faces, each a process of its
+// own but for the proxies.
 func Demo(ctx context.Context, o DemoOptions) error {
 	if o.Dir == "" {
 		dir, err := os.MkdirTemp("", "turnout-demo-")
@@ -83,7 +83,21 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	return d.run(ctx)
+	// Whoever waits for the file is not to take an earlier demo's for this one's.
+	if err := removeReady(o.ReadyFile); err != nil {
+		return err
+	}
+	return errors.Join(d.run(ctx), removeReady(o.ReadyFile))
+}
+
+func removeReady(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove ready file: %w", err)
+	}
+	return nil
 }
 
 // lockDir keeps a second demo out of a directory that one works in.
@@ -103,7 +117,8 @@ type demo struct {
 	secrets   map[turnout.OrgID]string
 	simulator *child
 	instances []*child
-	admins    []string
+	// pages and admins are where the instances serve.
+	pages, admins []*url.URL
 }
 
 // prepare checks the addresses and sets the two orgs up in the store.
@@ -154,261 +169,24 @@ func (d *demo) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	starts := make(chan struct{}, 8)
-	upstreams, err := d.children()
-	if err != nil {
+	if err := d.children(); err != nil {
 		return err
 	}
 	services := []run.Service{d.service(d.simulator, starts)}
 	for _, c := range d.instances {
 		services = append(services, d.service(c, starts))
 	}
-	proxy, _, err := listen("proxy", d.o.Public, edge.New(edge.Options{Upstreams: upstreams, Logger: d.o.Logger}), d.o.Logger)
+	proxy, _, err := listen("proxy", d.o.Public, edge.New(edge.Options{Upstreams: d.pages, Logger: d.o.Logger}), d.o.Logger)
 	if err != nil {
 		return err
 	}
-	services = append(services, proxy, run.Service{Name: "announcer", Run: func(ctx context.Context) error {
+	tally := newTally(d.admins)
+	admin, _, err := listen("admin proxy", d.o.Admin, d.admin(tally), d.o.Logger)
+	if err != nil {
+		return err
+	}
+	services = append(services, run.Service{Name: "metrics", Run: tally.run}, admin, proxy, run.Service{Name: "announcer", Run: func(ctx context.Context) error {
 		return d.announce(ctx, starts)
 	}})
 	return run.Group{Services: services, Logger: d.o.Logger}.Run(ctx)
-}
-
-// children describes the processes, and says where the instances will serve.
-func (d *demo) children() ([]*url.URL, error) {
-	args := []string{"simulator", "--listen", d.o.Simulator, "--dir", filepath.Join(d.o.Dir, "simulator"), "--sample"}
-	for _, id := range []turnout.OrgID{demoOrg, demoSecond} {
-		args = append(args, "--hook-url", d.url(id)+"/hooks/salesforce", "--hook-secret", d.secrets[id])
-	}
-	var err error
-	if d.simulator, err = d.child("simulator", 0, args, nil); err != nil {
-		return nil, err
-	}
-	var upstreams []*url.URL
-	for i := range d.o.Instances {
-		admin := d.o.Admin
-		if i > 0 {
-			if admin, err = freeAddress(); err != nil {
-				return nil, err
-			}
-		}
-		address, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		c, err := d.child("instance", i+1, []string{"serve"}, []string{
-			"TURNOUT_DATA=" + d.data(), "TURNOUT_LISTEN=" + address, "TURNOUT_ADMIN_LISTEN=" + admin,
-			fmt.Sprintf("TURNOUT_INSTANCE=demo-%d", i+1), "TURNOUT_LOG_LEVEL=info",
-		})
-		if err != nil {
-			return nil, err
-		}
-		d.instances = append(d.instances, c)
-		d.admins = append(d.admins, admin)
-		upstreams = append(upstreams, &url.URL{Scheme: "http", Host: address})
-	}
-	return upstreams, nil
-}
-
-func (d *demo) child(role string, n int, args, env []string) (*child, error) {
-	name := role
-	if n > 0 {
-		name = fmt.Sprintf("%s-%d", role, n)
-	}
-	out, err := os.OpenFile(filepath.Join(d.o.Dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return &child{role: name, args: args, env: env, ready: filepath.Join(d.o.Dir, name+".ready.json"), out: out, log: d.o.Logger}, nil
-}
-
-func (d *demo) service(c *child, starts chan<- struct{}) run.Service {
-	return run.Service{Name: c.role, Run: func(ctx context.Context) error {
-		return c.run(ctx, func(Ready) { starts <- struct{}{} })
-	}}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-// announce waits until everything serves, writes the ready file, tells the
-// person at the terminal, and writes the file again when a process was started
-// again.
-func (d *demo) announce(ctx context.Context, starts <-chan struct{}) error {
-	for range 1 + d.o.Instances {
-		select {
-		case <-starts:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	ready, err := d.gather(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return nil //nolint:nilerr // being stopped while it starts is no fault
-	case err != nil:
-		return err
-	}
-	if err := WriteReady(d.o.ReadyFile, ready); err != nil {
-		return err
-	}
-	d.tell(ready)
-	for {
-		select {
-		case <-starts:
-			ready.PIDs = d.pids()
-			if err := WriteReady(d.o.ReadyFile, ready); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (d *demo) pids() map[string][]int {
-	pids := map[string][]int{"edge": {os.Getpid()}, "simulator": {d.simulator.PID()}}
-	for _, c := range d.instances {
-		pids["instance"] = append(pids["instance"], c.PID())
-	}
-	return pids
-}
-
-// demoLinks is how many personal links the ready file names.
-const demoLinks = 50
-
-// gather waits for events and links to be mirrored, and collects what the
-// ready file says.
-func (d *demo) gather(ctx context.Context) (*DemoReady, error) {
-	_, port, _ := net.SplitHostPort(d.o.Public)
-	r := &DemoReady{
-		Public: "http://" + d.o.Public, Simulator: "http://" + d.o.Simulator, Console: "http://" + d.o.Admin + "/console/",
-		Org: demoOrg, HookSecret: d.secrets[demoOrg], PIDs: d.pids(),
-	}
-	if strings.HasPrefix(d.o.Public, "0.0.0.0:") || strings.HasPrefix(d.o.Public, ":") {
-		r.Public = "http://localhost:" + port
-	}
-	slugs, links, err := d.sample(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r.Events = slugs
-	for _, token := range links {
-		r.Links = append(r.Links, r.Public+"/l/"+token)
-	}
-	return r, d.await(ctx, r)
-}
-
-// sample asks the simulator for the published events and for links to them.
-func (d *demo) sample(ctx context.Context) (slugs, tokens []string, err error) {
-	var events []struct {
-		ID     string `json:"Id"`
-		Slug   string `json:"Slug__c"`
-		Status string `json:"Status__c"`
-	}
-	if err := d.records(ctx, "Turnout_Event__c", &events); err != nil {
-		return nil, nil, err
-	}
-	published := map[string]bool{}
-	for _, e := range events {
-		if e.Status == "Published" {
-			published[e.ID] = true
-			slugs = append(slugs, e.Slug)
-		}
-	}
-	var links []struct {
-		Token string `json:"Token__c"`
-		Event string `json:"Event__c"`
-	}
-	if err := d.records(ctx, "Turnout_Link__c?limit=400", &links); err != nil {
-		return nil, nil, err
-	}
-	for _, l := range links {
-		if published[l.Event] && len(tokens) < demoLinks {
-			tokens = append(tokens, l.Token)
-		}
-	}
-	return slugs, tokens, nil
-}
-
-func (d *demo) records(ctx context.Context, what string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.o.Simulator+"/_sim/records/"+what, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("ask the simulator: %w", err)
-	}
-	defer resp.Body.Close()
-	return json.NewDecoder(resp.Body).Decode(out)
-}
-
-// await polls pages until the last event and the last link are served by
-// every instance: the proxy takes them in turn.
-func (d *demo) await(ctx context.Context, r *DemoReady) error {
-	if len(r.Events) == 0 || len(r.Links) == 0 {
-		return errors.New("the simulator has no published events or no links; use an empty --dir")
-	}
-	pages := append([]string{r.Links[len(r.Links)-1]}, r.Links[0])
-	for _, slug := range r.Events {
-		pages = append(pages, r.Public+"/events/"+slug)
-	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	deadline, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	for streak := 0; streak < d.o.Instances; {
-		if d.serves(deadline, pages) {
-			streak++
-			continue
-		}
-		streak = 0
-		select {
-		case <-deadline.Done():
-			return fmt.Errorf("events and links were not served after %s; see the logs in %s", startPatience, d.o.Dir)
-		case <-tick.C:
-		}
-	}
-	return nil
-}
-
-func (d *demo) serves(ctx context.Context, pages []string) bool {
-	for _, page := range pages {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-		if err != nil {
-			return false
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return false
-		}
-		_, _ = io.Copy(io.Discard, resp.Body)
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return false
-		}
-	}
-	return true
-}
-
-func (d *demo) tell(r *DemoReady) {
-	fmt.Fprintf(d.o.Out, `
-Turnout is running.
-
-  Events of Tidewater Observatory  %s
-  Events of The Mending Society    %s
-  A personal link                  %s
-  Salesforce, simulated            %s
-  Operator's console               %s
-
-Commands work on it while it runs:
-
-  TURNOUT_DATA=%s bin/turnout parked list --org %s
-
-Everything is kept in %s. Press Ctrl-C to end it.
-`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.data(), demoOrg, d.o.Dir)
 }

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"maps"
 	"math"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +20,7 @@ type metrics struct {
 	outcomes *prometheus.CounterVec
 	calls    *prometheus.CounterVec
 	callTime *prometheus.HistogramVec
+	known    knownOrgs
 }
 
 func newMetrics(gauges orgGauges) *metrics {
@@ -37,16 +40,60 @@ func newMetrics(gauges orgGauges) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.01, 2.5, 9),
 		}, []string{"operation"}),
 	}
+	gauges.known = m.known.all
 	m.registry.MustRegister(m.accepted, m.outcomes, m.calls, m.callTime,
 		&gauges,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
+// okay stands for the code of a call that went well.
+const okay = "ok"
+
+// know shows an org's series at zero before anything happened: an alert on a
+// series that is not there never fires, and a rate misses the first step of one
+// that appears with a value.
+func (m *metrics) know(orgs ...turnout.OrgID) {
+	m.known.add(orgs)
+	for _, org := range orgs {
+		m.accepted.WithLabelValues(string(org))
+		for _, result := range []turnout.Result{turnout.ResultDone, turnout.ResultRetry, turnout.ResultParked} {
+			m.outcomes.WithLabelValues(string(org), string(result))
+		}
+		for _, operation := range []string{"token", "query", "upsert", "update", "bulk"} {
+			m.calls.WithLabelValues(string(org), operation, okay)
+			m.callTime.WithLabelValues(operation)
+		}
+	}
+}
+
+// knownOrgs are the orgs that are set up, as far as was heard.
+type knownOrgs struct {
+	mu   sync.Mutex
+	orgs map[turnout.OrgID]bool
+}
+
+func (k *knownOrgs) add(orgs []turnout.OrgID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.orgs == nil {
+		k.orgs = map[turnout.OrgID]bool{}
+	}
+	for _, org := range orgs {
+		k.orgs[org] = true
+	}
+}
+
+func (k *knownOrgs) all() map[turnout.OrgID]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.orgs)
+}
+
 func (m *metrics) observeCall(org turnout.OrgID, operation string, code turnout.Code, took time.Duration) {
 	label := string(code)
 	if label == "" {
-		label = "ok"
+		label = okay
 	}
 	m.calls.WithLabelValues(string(org), operation, label).Inc()
 	m.callTime.WithLabelValues(operation).Observe(took.Seconds())
@@ -54,6 +101,7 @@ func (m *metrics) observeCall(org turnout.OrgID, operation string, code turnout.
 
 // orgGauges are read when they are asked for.
 type orgGauges struct {
+	known  func() map[turnout.OrgID]bool
 	oldest func() map[turnout.OrgID]time.Time
 	usage  func() map[turnout.OrgID]turnout.Usage
 	// reads has the zero time for an org that was never read.
@@ -88,20 +136,22 @@ func (g *orgGauges) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (g *orgGauges) Collect(ch chan<- prometheus.Metric) {
 	d := gaugeDescriptions()
-	usage, oldest := g.usage(), g.oldest()
+	usage, oldest, orgs := g.usage(), g.oldest(), map[turnout.OrgID]bool{}
+	maps.Copy(orgs, g.known())
 	for org, u := range usage {
 		ch <- prometheus.MustNewConstMetric(d[gaugeUsed], prometheus.GaugeValue, float64(u.Used), string(org))
 		ch <- prometheus.MustNewConstMetric(d[gaugeLimit], prometheus.GaugeValue, float64(u.Limit), string(org))
+		orgs[org] = true
+	}
+	for org := range oldest {
+		orgs[org] = true
+	}
+	for org := range orgs {
 		age := 0.0
 		if since, ok := oldest[org]; ok {
 			age = g.now().Sub(since).Seconds()
 		}
 		ch <- prometheus.MustNewConstMetric(d[gaugeOldest], prometheus.GaugeValue, age, string(org))
-	}
-	for org, since := range oldest {
-		if _, ok := usage[org]; !ok {
-			ch <- prometheus.MustNewConstMetric(d[gaugeOldest], prometheus.GaugeValue, g.now().Sub(since).Seconds(), string(org))
-		}
 	}
 	for org, at := range g.reads() {
 		age := math.Inf(1)

@@ -16,6 +16,7 @@ import (
 
 func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.Usage, reads map[turnout.OrgID]time.Time, now time.Time) orgGauges {
 	return orgGauges{
+		known:  func() map[turnout.OrgID]bool { return map[turnout.OrgID]bool{"quiet": true, "both": true} },
 		oldest: func() map[turnout.OrgID]time.Time { return oldest },
 		usage:  func() map[turnout.OrgID]turnout.Usage { return usage },
 		reads:  func() map[turnout.OrgID]time.Time { return reads },
@@ -23,7 +24,8 @@ func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.
 	}
 }
 
-// An org has its gauges whether it was called, waits, or both, and none twice.
+// An org has its gauges whether it was called, waits, or both, or nothing has
+// happened to it yet, and none twice.
 func TestOrgGauges(t *testing.T) {
 	now := time.Date(2031, 3, 1, 9, 0, 0, 0, time.UTC)
 	g := gauges(
@@ -35,6 +37,7 @@ func TestOrgGauges(t *testing.T) {
 	want := []string{
 		`turnout_delivery_oldest_seconds{org="both"} 1`,
 		`turnout_delivery_oldest_seconds{org="called"} 0`,
+		`turnout_delivery_oldest_seconds{org="quiet"} 0`,
 		`turnout_delivery_oldest_seconds{org="waits"} 90`,
 		`turnout_mirror_last_read_seconds{org="both"} 20`,
 		`turnout_mirror_last_read_seconds{org="never"} +Inf`,
@@ -95,6 +98,31 @@ func TestMetricNamesAndLabels(t *testing.T) {
 		`turnout_deliveries_total{org="acme",outcome="done"} 3`,
 		`turnout_salesforce_calls_total{code="ok",operation="upsert",org="acme"} 1`,
 		`turnout_salesforce_calls_total{code="locked",operation="upsert",org="acme"} 1`,
+	} {
+		if !slices.Contains(lines, line) {
+			t.Errorf("%s is not shown", line)
+		}
+	}
+}
+
+// What is known of an org is shown before anything happened to it, and what
+// happened stays when it is heard of again.
+func TestMetricsBeginAtZero(t *testing.T) {
+	m := newMetrics(gauges(nil, nil, nil, time.Now()))
+	m.know("acme", "hills")
+	m.accepted.WithLabelValues("hills").Inc()
+	m.know("hills")
+	lines := shown(m.registry)
+	for _, line := range []string{
+		`turnout_registrations_accepted_total{org="acme"} 0`,
+		`turnout_registrations_accepted_total{org="hills"} 1`,
+		`turnout_deliveries_total{org="acme",outcome="done"} 0`,
+		`turnout_deliveries_total{org="acme",outcome="retry"} 0`,
+		`turnout_deliveries_total{org="acme",outcome="parked"} 0`,
+		`turnout_salesforce_calls_total{code="ok",operation="upsert",org="acme"} 0`,
+		`turnout_salesforce_calls_total{code="ok",operation="query",org="hills"} 0`,
+		`turnout_salesforce_call_seconds_count{operation="upsert"} 0`,
+		`turnout_delivery_oldest_seconds{org="acme"} 0`,
 	} {
 		if !slices.Contains(lines, line) {
 			t.Errorf("%s is not shown", line)

@@ -26,9 +26,10 @@ type Desk struct {
 	Erasure *erasure.Erasure
 }
 
-// OpenDesk opens store, keys and cache.
+// OpenDesk opens store, keys and cache of a store that is there; NothingSetUp
+// where there is none.
 func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, error) {
-	e, err := OpenEngines(ctx, cfg, log)
+	e, err := OpenExisting(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	// Upstreams are origins such as http://127.0.0.1:8081.
 	Upstreams []*url.URL
+	// InOrder sends every request to the first upstream that answers, for pages
+	// that show one process's view. Otherwise they are taken in turn.
+	InOrder bool
 	// Patience is how long a request that may be sent again waits for an
 	// instance; 0 means 2 s: an instance that was killed is back in half of one.
 	Patience time.Duration
@@ -114,7 +117,7 @@ func (p *Proxy) round(s *sending) (*http.Response, error) {
 // order is the instances in the order in which a request tries them.
 func (p *Proxy) order() []*url.URL {
 	ups := p.o.Upstreams
-	if len(ups) == 0 {
+	if p.o.InOrder || len(ups) == 0 {
 		return ups
 	}
 	start := int(p.next.Add(1)) % len(ups)

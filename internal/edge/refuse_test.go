@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -106,5 +108,17 @@ func TestPoisonIsNotPassedRound(t *testing.T) {
 	}
 	if n := one.seen() + two.seen(); n != 3 {
 		t.Errorf("it was sent %d times, want 3", n)
+	}
+}
+
+// In order means that the first one that answers is asked, always.
+func TestInOrder(t *testing.T) {
+	first, second := newInstance(t, "first"), newInstance(t, "second")
+	s := httptest.NewServer(New(Options{InOrder: true, Upstreams: []*url.URL{dead(t), origin(t, first), origin(t, second)}}))
+	defer s.Close()
+	for range 5 {
+		if _, text := send(t, "GET", s.URL, nil); text != "first" {
+			t.Errorf("%s answered", text)
+		}
 	}
 }

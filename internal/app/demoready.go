@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// announce waits until everything serves, writes the ready file, tells the
+// person at the terminal, and writes the file again when a process was started
+// again. It is stopped before all else, and takes the file away at once.
+func (d *demo) announce(ctx context.Context, starts <-chan struct{}) (err error) {
+	defer func() { err = errors.Join(err, removeReady(d.o.ReadyFile)) }()
+	for range 1 + d.o.Instances {
+		select {
+		case <-starts:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	ready, err := d.gather(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil // being stopped while it starts is no fault
+	case err != nil:
+		return err
+	}
+	if err := writeReady(d.o.ReadyFile, ready, secretMode); err != nil {
+		return err
+	}
+	d.tell(ready)
+	for {
+		select {
+		case <-starts:
+			ready.PIDs = d.pids()
+			if err := writeReady(d.o.ReadyFile, ready, secretMode); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// gather waits for events and links to be mirrored, and collects what the
+// ready file says.
+func (d *demo) gather(ctx context.Context) (*DemoReady, error) {
+	_, port, _ := net.SplitHostPort(d.o.Public)
+	r := &DemoReady{
+		Public: "http://" + d.o.Public, Simulator: "http://" + d.o.Simulator, Console: "http://" + d.o.Admin + "/console/",
+		Org: demoOrg, HookSecret: d.secrets[demoOrg], PIDs: d.pids(),
+	}
+	if strings.HasPrefix(d.o.Public, "0.0.0.0:") || strings.HasPrefix(d.o.Public, ":") {
+		r.Public = "http://localhost:" + port
+	}
+	deadline, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	s := &sampler{public: r.Public, simulator: r.Simulator}
+	found, err := s.find(deadline)
+	if err != nil {
+		return nil, err
+	}
+	r.Events = found.slugs
+	for _, token := range found.tokens {
+		r.Links = append(r.Links, r.Public+"/l/"+token)
+	}
+	return r, d.await(deadline, r)
+}
+
+// await polls pages until every instance serves every event and the first and
+// the last link: the proxy takes instances in turn.
+func (d *demo) await(ctx context.Context, r *DemoReady) error {
+	pages := []string{r.Links[0], r.Links[len(r.Links)-1]}
+	for _, slug := range r.Events {
+		pages = append(pages, r.Public+"/events/"+slug)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !d.serves(ctx, pages) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("events and links were not served after %s; see the logs in %s", startPatience, d.o.Dir)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// serves reports whether every page is there, as often in a row as there are
+// instances.
+func (d *demo) serves(ctx context.Context, pages []string) bool {
+	for _, page := range pages {
+		for range d.o.Instances {
+			if status, err := getJSON(ctx, page, nil); err != nil || status != http.StatusOK {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (d *demo) tell(r *DemoReady) {
+	fmt.Fprintf(d.o.Out, `
+Turnout is running.
+
+  Events of Tidewater Observatory  %s
+  Events of The Mending Society    %s
+  A personal link                  %s
+  Salesforce, simulated            %s
+  Operator's console               %s
+
+Commands work on it while it runs:
+
+  TURNOUT_DATA=%s bin/turnout parked list --org %s
+
+Everything is kept in %s. Press Ctrl-C to end it.
+`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.data(), demoOrg, d.o.Dir)
+}

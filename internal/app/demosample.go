@@ -1,0 +1,202 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/api"
+	"github.com/turnout-events/turnout/internal/simulator/sample"
+)
+
+const (
+	mostOthers    = 20 // events beside the sample's
+	linksPerEvent = 400
+	// settling is how long a result with unknown links has to stay the same: they
+	// are of people who were forgotten then, and not on their way.
+	settling = 2 * time.Second
+)
+
+// sampler finds what there is to try in a demo: in Salesforce which events and
+// links there are, and at the instances which of them are open, since only they
+// know of registrations that are not delivered yet, and of forgotten people.
+type sampler struct{ public, simulator string }
+
+// findings is what there is to try.
+type findings struct {
+	slugs, tokens []string
+	// unknown links were passed over: not mirrored yet, revoked, or forgotten.
+	unknown int
+}
+
+// find looks until everything that is published is served, or ctx ends.
+func (s *sampler) find(ctx context.Context) (findings, error) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var last findings
+	since := time.Now()
+	for {
+		f, err := s.look(ctx)
+		if !slices.Equal(f.tokens, last.tokens) || err != nil {
+			last, since = f, time.Now()
+		}
+		switch enough := len(f.tokens) >= fewestLinks; {
+		case err == nil && f.unknown == 0 && !enough:
+			return f, tooFew(len(f.tokens))
+		case err == nil && enough && (f.unknown == 0 || time.Since(since) >= settling):
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			if err == nil {
+				err = tooFew(len(f.tokens))
+			}
+			return f, fmt.Errorf("events and links were not served after %s: %w", startPatience, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func tooFew(n int) error {
+	return fmt.Errorf("only %d personal links are unanswered, and a demo takes %d; use an empty --dir", n, fewestLinks)
+}
+
+// look finds what is served now.
+func (s *sampler) look(ctx context.Context) (findings, error) {
+	offers, err := s.offers(ctx)
+	if err != nil {
+		return findings{}, err
+	}
+	if len(offers) == 0 {
+		return findings{}, errors.New("the simulator has no published events; use an empty --dir")
+	}
+	var f findings
+	for _, o := range offers {
+		if !o.other {
+			f.slugs = append(f.slugs, o.event.Slug)
+		}
+	}
+	if len(f.slugs) == 0 {
+		for _, o := range offers {
+			f.slugs = append(f.slugs, o.event.Slug)
+		}
+	}
+	f.tokens, err = choose(ctx, offers)
+	for _, o := range offers {
+		f.unknown += o.unknown
+	}
+	return f, err
+}
+
+// offers are the published events that the instances serve, in order of ease.
+func (s *sampler) offers(ctx context.Context) ([]*offer, error) {
+	slugs, err := sampleSlugs()
+	if err != nil {
+		return nil, err
+	}
+	var events []struct {
+		ID   string `json:"Id"`
+		Slug string `json:"Slug__c"`
+	}
+	if err := s.records(ctx, "Turnout_Event__c?limit=1000&Status__c=Published", &events); err != nil {
+		return nil, err
+	}
+	var offers []*offer
+	others := 0
+	for _, e := range events {
+		o := &offer{answered: s.answered, other: !slices.Contains(slugs, e.Slug)}
+		if o.other {
+			if others++; others > mostOthers {
+				continue
+			}
+		}
+		status, err := getJSON(ctx, s.public+"/api/v1/events/"+url.PathEscape(e.Slug), &o.event)
+		switch {
+		case err != nil:
+			return nil, err
+		case status == http.StatusNotFound && o.other:
+			continue // it may have a fault that keeps it from being served
+		case status != http.StatusOK:
+			return nil, fmt.Errorf("event %s is not served", e.Slug)
+		}
+		if o.tokens, err = s.tokens(ctx, e.ID); err != nil {
+			return nil, err
+		}
+		offers = append(offers, o)
+	}
+	slices.SortStableFunc(offers, byEase)
+	return offers, nil
+}
+
+func (s *sampler) tokens(ctx context.Context, event string) (tokens []string, err error) {
+	var links []struct {
+		Token string `json:"Token__c"`
+	}
+	err = s.records(ctx, fmt.Sprintf("Turnout_Link__c?limit=%d&Event__c=%s", linksPerEvent, event), &links)
+	for _, l := range links {
+		tokens = append(tokens, l.Token)
+	}
+	return tokens, err
+}
+
+// answered asks the instances about a link.
+func (s *sampler) answered(ctx context.Context, token string) (answered, known bool, err error) {
+	var link api.Link
+	switch status, err := getJSON(ctx, s.public+"/api/v1/links/"+token, &link); {
+	case err != nil:
+		return false, false, err
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return false, false, nil
+	case status != http.StatusOK:
+		return false, false, fmt.Errorf("a link is answered with status %d", status)
+	}
+	return link.Registration != nil, true, nil
+}
+
+// sampleSlugs are the events that a fresh simulator has.
+func sampleSlugs() (slugs []string, err error) {
+	records, err := sample.Load(time.Now())
+	for _, r := range records {
+		if slug := r.Values["Slug__c"]; slug != "" {
+			slugs = append(slugs, slug)
+		}
+	}
+	return slugs, err
+}
+
+func (s *sampler) records(ctx context.Context, what string, out any) error {
+	status, err := getJSON(ctx, s.simulator+"/_sim/records/"+what, out)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("answered %d", status)
+	}
+	if err != nil {
+		return fmt.Errorf("ask the simulator: %w", err)
+	}
+	return nil
+}
+
+// getJSON reads an answer, into out where it is 200 and out is not nil.
+func getJSON(ctx context.Context, from string, out any) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	if out != nil && resp.StatusCode == http.StatusOK {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			return 0, err
+		}
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
+}
