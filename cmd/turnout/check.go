@@ -11,6 +11,11 @@ import (
 	"github.com/turnout-events/turnout/internal/app"
 )
 
+const (
+	configurationOK = "configuration  ok"
+	noOrgs          = "orgs           none yet; set one up with turnout org apply"
+)
+
 func checkCommand() *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
@@ -21,21 +26,20 @@ func checkCommand() *cobra.Command {
 			out := cmd.OutOrStdout()
 			d, err := s.desk(cmd)
 			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
-				fmt.Fprintln(out, "configuration  ok")
-				fmt.Fprintf(out, "orgs           none yet; set one up with turnout org apply (there is no store in %s)\n", nothing.Data)
+				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Data)
 				return nil
 			}
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			fmt.Fprintln(out, "configuration  ok")
+			fmt.Fprintln(out, configurationOK)
 			orgs, err := d.Store.Orgs(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if len(orgs) == 0 {
-				fmt.Fprintln(out, "orgs           none yet; set one up with turnout org apply")
+				fmt.Fprintln(out, noOrgs)
 			}
 			faults := 0
 			for _, o := range orgs {

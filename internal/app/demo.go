@@ -73,21 +73,14 @@ func Demo(ctx context.Context, o DemoOptions) error {
 	}
 	defer unlock()
 	// The file says that everything serves: not before, and not any more.
-	if o.ReadyFile != "" {
-		if err := os.Remove(o.ReadyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove the ready file of an earlier run: %w", err)
-		}
-		defer os.Remove(o.ReadyFile)
+	if err := removeReady(o.ReadyFile); err != nil {
+		return err
 	}
 	d := &demo{o: o, secrets: map[turnout.OrgID]string{demoOrg: rand.Text(), demoSecond: rand.Text()}}
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	// Whoever waits for the file is not to take an earlier demo's for this one's.
-	if err := removeReady(o.ReadyFile); err != nil {
-		return err
-	}
-	return errors.Join(d.run(ctx), removeReady(o.ReadyFile))
+	return d.run(ctx)
 }
 
 func removeReady(path string) error {

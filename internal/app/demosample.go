@@ -9,15 +9,18 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/simulator/sample"
+	"github.com/turnout-events/turnout/internal/simulator/seed"
 )
 
 const (
 	mostOthers    = 20 // events beside the sample's
 	linksPerEvent = 400
+	moreLinks     = 100
 	// settling is how long a result with unknown links has to stay the same: they
 	// are of people who were forgotten then, and not on their way.
 	settling = 2 * time.Second
@@ -26,7 +29,11 @@ const (
 // sampler finds what there is to try in a demo: in Salesforce which events and
 // links there are, and at the instances which of them are open, since only they
 // know of registrations that are not delivered yet, and of forgotten people.
-type sampler struct{ public, simulator string }
+type sampler struct {
+	public, simulator string
+	// made are links that were made because too few were unanswered, by slug.
+	made map[string][]string
+}
 
 // findings is what there is to try.
 type findings struct {
@@ -35,7 +42,8 @@ type findings struct {
 	unknown int
 }
 
-// find looks until everything that is published is served, or ctx ends.
+// find looks until everything that is published is served, or ctx ends. Where
+// the links of an earlier run are answered, it has new ones made.
 func (s *sampler) find(ctx context.Context) (findings, error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -46,11 +54,17 @@ func (s *sampler) find(ctx context.Context) (findings, error) {
 		if !slices.Equal(f.tokens, last.tokens) || err != nil {
 			last, since = f, time.Now()
 		}
-		switch enough := len(f.tokens) >= fewestLinks; {
-		case err == nil && f.unknown == 0 && !enough:
-			return f, tooFew(len(f.tokens))
-		case err == nil && enough && (f.unknown == 0 || time.Since(since) >= settling):
-			return f, nil
+		if settled := err == nil && (f.unknown == 0 || time.Since(since) >= settling); settled {
+			switch few := len(f.tokens) < fewestLinks; {
+			case !few:
+				return f, nil
+			case s.made != nil:
+				return f, tooFew(len(f.tokens))
+			}
+			if err := s.more(ctx); err != nil {
+				return f, errors.Join(tooFew(len(f.tokens)), err)
+			}
+			since = time.Now()
 		}
 		select {
 		case <-ctx.Done():
@@ -65,6 +79,27 @@ func (s *sampler) find(ctx context.Context) (findings, error) {
 
 func tooFew(n int) error {
 	return fmt.Errorf("only %d personal links are unanswered, and a demo takes %d; use an empty --dir", n, fewestLinks)
+}
+
+// more has the simulator invite more people to the events that are open.
+func (s *sampler) more(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.simulator+"/_sim/seed", strings.NewReader(fmt.Sprintf(`{"links":%d}`, moreLinks)))
+	if err != nil {
+		return err
+	}
+	var made seed.Made
+	status, err := exchange(req, &made)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("answered %d", status)
+	}
+	if err != nil {
+		return fmt.Errorf("ask the simulator for more links: %w", err)
+	}
+	s.made = map[string][]string{}
+	for _, l := range made.Links {
+		s.made[l.Slug] = append(s.made[l.Slug], l.Token)
+	}
+	return nil
 }
 
 // look finds what is served now.
@@ -125,9 +160,13 @@ func (s *sampler) offers(ctx context.Context) ([]*offer, error) {
 		case status != http.StatusOK:
 			return nil, fmt.Errorf("event %s is not served", e.Slug)
 		}
-		if o.tokens, err = s.tokens(ctx, e.ID); err != nil {
+		tokens, err := s.tokens(ctx, e.ID)
+		if err != nil {
 			return nil, err
 		}
+		made := s.made[e.Slug]
+		others := slices.DeleteFunc(tokens, func(token string) bool { return slices.Contains(made, token) })
+		o.tokens = slices.Concat(made, others)
 		offers = append(offers, o)
 	}
 	slices.SortStableFunc(offers, byEase)
@@ -187,6 +226,10 @@ func getJSON(ctx context.Context, from string, out any) (status int, err error) 
 	if err != nil {
 		return 0, err
 	}
+	return exchange(req, out)
+}
+
+func exchange(req *http.Request, out any) (status int, err error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
