@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -156,6 +157,31 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 			t.Errorf("P8: readable after restore: %v", hits)
 		}
 	})
+}
+
+// P8: the secret that signs hooks is where only its owner reads: neither in the
+// arguments of a process, which every user of the machine sees, nor in a file
+// that others may open.
+func TestP8HookSecretIsForItsOwner(t *testing.T) {
+	d := startDemo(t)
+	if d.ready.HookSecret == "" {
+		t.Fatal("the ready file has no hook secret")
+	}
+	for role, pids := range d.ready.PIDs {
+		for _, pid := range pids {
+			arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			if err != nil || len(arguments) == 0 {
+				t.Fatalf("arguments of %s: %v", role, err)
+			}
+			if strings.Contains(string(arguments), d.ready.HookSecret) {
+				t.Errorf("P8: a hook secret is in the arguments of %s", role)
+			}
+		}
+	}
+	info, err := os.Stat(d.readyFile)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("P8: the ready file has mode %v, %v", info.Mode(), err)
+	}
 }
 
 // P8: a person who is forgotten in Salesforce is forgotten here, and the next
