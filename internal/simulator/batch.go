@@ -113,6 +113,9 @@ func (c *call) tree(kind string) reply {
 	if fault := decode(c.body, &body); fault != nil {
 		return refusal(fault)
 	}
+	if len(body.Records) == 0 {
+		return failure(http.StatusBadRequest, "INVALID_INPUT", "The request has no records")
+	}
 	g := &grower{schema: c.s.store.Schema(), references: map[string]bool{}, types: map[*schema.Object]bool{}}
 	for _, row := range body.Records {
 		if fault := g.grow(object, row, branch{parent: -1}, 1); fault != nil {
@@ -120,11 +123,21 @@ func (c *call) tree(kind string) reply {
 		}
 	}
 	c.s.meter.batch(c.operation, len(g.branches))
+	// One call takes its parents once. Those that it makes itself nobody else knows.
+	writes := make([]records.Write, len(g.branches))
+	for i, b := range g.branches {
+		writes[i] = b.write
+	}
+	if fault := c.lock(writes); fault != nil {
+		for i := range g.branches {
+			g.branches[i].write.Fault = fault
+		}
+	}
 	var results []treeResult
 	failed := false
 	plant := func(tx *records.Tx) error {
 		part := *c
-		part.tx = tx
+		part.tx, part.locked = tx, true
 		results, failed = part.plant(g.branches)
 		if failed {
 			return errTree
@@ -191,6 +204,8 @@ func (g *grower) grow(object *schema.Object, row record, at branch, depth int) *
 	switch kind := row.kind(); {
 	case at.reference == "":
 		return invalid("Include a reference ID for each record in the request.")
+	case !referenceName.MatchString(at.reference):
+		return badReference(at.reference)
 	case g.references[at.reference]:
 		return invalid("Duplicate ReferenceId provided in the request: %s", at.reference)
 	case g.schema.Object(kind) != object:
@@ -218,10 +233,14 @@ func (g *grower) grow(object *schema.Object, row record, at branch, depth int) *
 	self := len(g.branches)
 	g.branches = append(g.branches, at)
 	for _, name := range slices.Sorted(maps.Keys(children)) {
+		if row[name] == nil {
+			continue
+		}
 		child := children[name]
-		var below []any
-		if list, ok := row[name].(map[string]any); ok {
-			below, _ = list["records"].([]any)
+		list, _ := row[name].(map[string]any)
+		below, ok := list["records"].([]any)
+		if !ok {
+			return invalid("%s must be an object with a list of records", name)
 		}
 		for _, one := range below {
 			one, ok := one.(map[string]any)

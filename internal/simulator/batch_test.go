@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,8 +22,9 @@ func TestBatch(t *testing.T) {
 		t.Error(text)
 	}
 	o.want("POST", api+"/composite/batch", body(true), 200, `{"statusCode":412,"result":[{"message":"Batch processing halted per request.","errorCode":"BATCH_PROCESSING_HALTED"}]}`)
+	o.want("POST", api+"/composite/batch", `{"batchRequests":[{"method":"GET","url":"v20.0/limits"}]}`, 200, `"statusCode":410`)
 	// What is in a batch counts like calls of its own.
-	o.want("GET", "/_sim/stats", "", 200, `"api_usage":7`)
+	o.want("GET", "/_sim/stats", "", 200, `"api_usage":9`)
 	o.want("POST", api+"/composite", `{"compositeRequest":[{"method":"POST","url":"`+api+`/composite/batch","referenceId":"b","body":{}}]}`, 200, "cannot be nested")
 }
 
@@ -50,12 +52,82 @@ func TestTree(t *testing.T) {
 	} {
 		o.want("POST", api+"/composite/tree/Account", bad, 400, "INVALID_INPUT")
 	}
+	for _, children := range []string{`[{"attributes":{"type":"Contact","referenceId":"b"},"LastName":"B"}]`, `{"recordz":[]}`, `7`, `{"records":{}}`} {
+		o.want("POST", api+"/composite/tree/Account", `{"records":[{"attributes":{"type":"Account","referenceId":"a"},"Name":"A","Contacts":`+children+`}]}`,
+			400, "Contacts must be an object with a list of records")
+	}
+	o.want("POST", api+"/composite/tree/Account", `{"records":[]}`, 400, "no records")
+	o.want("POST", api+"/composite/tree/Account", `{"records":[{"attributes":{"type":"Account","referenceId":"a b!"},"Name":"A"}]}`, 400, "must start with a letter")
 	// Inside an all-or-nothing request a refused tree takes the rest back.
 	o.want("POST", api+"/composite", `{"allOrNone":true,"compositeRequest":[
 		{"method":"POST","url":"`+api+`/sobjects/Lead","referenceId":"lead","body":{"LastName":"L","Company":"C"}},
 		{"method":"POST","url":"`+api+`/composite/tree/Account","referenceId":"tree","body":`+body("nobody")+`}]}`, 200, "PROCESSING_HALTED")
 	o.want("GET", "/_sim/stats", "", 200, `"Lead":0`)
 	o.want("GET", "/_sim/stats", "", 200, `"Account":2`)
+}
+
+// A tree has at most 200 records, five levels and five types.
+func TestTreesAreBounded(t *testing.T) {
+	o := open(t, Options{})
+	leads := func(n int) string {
+		rows := make([]string, n)
+		for i := range rows {
+			rows[i] = fmt.Sprintf(`{"attributes":{"type":"Lead","referenceId":"r%d"},"LastName":"L","Company":"C"}`, i)
+		}
+		return `{"records":[` + strings.Join(rows, ",") + `]}`
+	}
+	o.want("POST", api+"/composite/tree/Lead", leads(maxTree), 201, `"hasErrors":false`)
+	o.want("POST", api+"/composite/tree/Lead", leads(maxTree+1), 400, "more than 200 records")
+	deep := func(levels int) string { // accounts below accounts
+		row := ""
+		for i := range levels {
+			below := ""
+			if row != "" {
+				below = `,"ChildAccounts":{"records":[` + row + `]}`
+			}
+			row = fmt.Sprintf(`{"attributes":{"type":"Account","referenceId":"r%d"},"Name":"A"%s}`, i, below)
+		}
+		return `{"records":[` + row + `]}`
+	}
+	o.want("POST", api+"/composite/tree/Account", deep(maxTreeDepth), 201, `"hasErrors":false`)
+	o.want("POST", api+"/composite/tree/Account", deep(maxTreeDepth+1), 400, "more than 5 levels")
+}
+
+// A tree is one call: it takes its parents once, holds them while it takes its
+// time, and the lock rate is thrown once for all of its records.
+func TestTreesMeetTheRowLock(t *testing.T) {
+	o := open(t, Options{})
+	event := o.event("fair")
+	tree := func(from, n int) string {
+		rows := make([]string, n)
+		for i := range rows {
+			rows[i] = fmt.Sprintf(`{"attributes":{"type":"Turnout_Registration__c","referenceId":"r%d"},"Idempotency_Key__c":"tree-%d","Event__c":"%s","Last_Name__c":"L","Email__c":"l@example.com","Status__c":"Registered"}`, i, from+i, event)
+		}
+		return `{"records":[` + strings.Join(rows, ",") + `]}`
+	}
+	o.want("PUT", "/_sim/faults", `{"latency_ms":400}`, 200, "")
+	var answers [2]string
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() { _, answers[i], _ = o.do("POST", api+"/composite/tree/Turnout_Registration__c", tree(100*i, 3)) })
+	}
+	group.Wait()
+	if n := strings.Count(answers[0]+answers[1], "UNABLE_TO_LOCK_ROW"); n != 3 {
+		t.Errorf("%d rows met the lock, not 3: %v", n, answers)
+	}
+	o.want("GET", "/_sim/stats", "", 200, `"max_in_flight_per_parent":2`)
+	o.want("PUT", "/_sim/faults", `{"lock_rate":1}`, 200, "")
+	o.want("POST", api+"/composite/tree/Turnout_Registration__c", tree(300, 1), 400, "UNABLE_TO_LOCK_ROW")
+	o.want("PUT", "/_sim/faults", `{"lock_rate":0.05}`, 200, "")
+	passed := 0
+	for i := range 20 { // thrown for each row, one in ten thousand would pass
+		if status, _, _ := o.do("POST", api+"/composite/tree/Turnout_Registration__c", tree(1000+1000*i, 180)); status == 201 {
+			passed++
+		}
+	}
+	if passed == 0 {
+		t.Error("the lock rate is thrown for every row")
+	}
 }
 
 func TestUpdatedAndDeleted(t *testing.T) {

@@ -3,19 +3,24 @@ package simulator
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/turnout-events/turnout/internal/simulator/hooks"
+	"github.com/turnout-events/turnout/internal/simulator/tally"
 )
 
 // One key twice in a call fails both rows: our batcher must not do it (P1).
@@ -278,6 +283,50 @@ func TestCountersSurviveARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	open(t, Options{Dir: dir, Now: clock}).want("GET", "/_sim/stats", "", 200, `"api_usage":0`)
+}
+
+// A simulator that is killed loses a second's counts at most, and one whose
+// counters are damaged counts anew.
+func TestCountersAreKeptAsTheyGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, err := New(Options{Dir: dir})
+		if err == nil {
+			err = s.Open(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		s.meter.count("query")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if counts, err := tally.Load(dir); err != nil || counts.Calls["query"] != 1 {
+			t.Errorf("%+v, %v", counts, err)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "counters.json"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err = New(Options{Dir: dir})
+		if err == nil {
+			err = s.Open(t.Context())
+		}
+		if err != nil || s.meter.stats().Calls["query"] != 0 {
+			t.Fatalf("damaged counters: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // The buttons change the record and send every hook a signed hint (P5).

@@ -88,7 +88,7 @@ func checkComposite(requests []subrequest) *records.Fault {
 	seen := map[string]bool{}
 	for _, r := range requests {
 		if !referenceName.MatchString(r.ReferenceID) {
-			return &records.Fault{Code: "INVALID_INPUT", Message: "Provided referenceId ('" + r.ReferenceID + "') must start with a letter or a number, and can contain only letters, numbers and underscores."}
+			return badReference(r.ReferenceID)
 		}
 		if seen[r.ReferenceID] {
 			return &records.Fault{Code: "INVALID_INPUT", Message: "Duplicate referenceId '" + r.ReferenceID + "'"}
@@ -105,6 +105,10 @@ func checkComposite(requests []subrequest) *records.Fault {
 }
 
 var referenceName = regexp.MustCompile(`^[A-Za-z0-9]\w*$`)
+
+func badReference(id string) *records.Fault {
+	return &records.Fault{Code: "INVALID_INPUT", Message: "Provided referenceId ('" + id + "') must start with a letter or a number, and can contain only letters, numbers and underscores."}
+}
 
 // halt turns the innocent parts of a failed request into PROCESSING_HALTED.
 func halt(replies []subreply) {
@@ -176,9 +180,9 @@ func (c *call) part(r subrequest, target *url.URL, body []byte, tx *records.Tx, 
 	if len(segments) < 4 || segments[0] != "services" || segments[1] != "data" {
 		return notFound()
 	}
-	version, ok := parseVersion(segments[2])
-	if !ok || version < oldestVersion || version > newestVersion {
-		return notFound()
+	version, refused := offered(segments[2])
+	if refused != nil {
+		return *refused
 	}
 	header := http.Header{}
 	for key, value := range r.Headers {

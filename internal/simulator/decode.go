@@ -141,9 +141,11 @@ func (c *call) write(writes []records.Write, allOrNone bool) ([]records.Result, 
 			writes[i].Fault = c.holder.faults.Refuse(&writes[i])
 		}
 	}
-	if fault := c.lock(writes); fault != nil {
-		for i := range writes {
-			writes[i].Fault = fault
+	if !c.locked {
+		if fault := c.lock(writes); fault != nil {
+			for i := range writes {
+				writes[i].Fault = fault
+			}
 		}
 	}
 	var results []records.Result

@@ -288,10 +288,9 @@ func (c *call) jobReply(info bulk.Info) reply { return jsonReply(http.StatusOK, 
 
 // jobJSON is a job in the API's shape; numbers appear once there are some.
 func (c *call) jobJSON(info bulk.Info) map[string]any {
-	const layout = "2006-01-02T15:04:05.000+0000"
 	out := map[string]any{
 		"id": info.ID, "operation": info.Operation, "object": info.Object, "createdById": info.User,
-		"createdDate": info.Created.Format(layout), "systemModstamp": info.Stamp.Format(layout), "state": info.State,
+		"createdDate": info.Created.Format(wireTime), "systemModstamp": info.Stamp.Format(wireTime), "state": info.State,
 		"concurrencyMode": "Parallel", "contentType": "CSV", "apiVersion": info.Version,
 		"lineEnding": info.LineEnding, "columnDelimiter": info.Delimiter,
 	}

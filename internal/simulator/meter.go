@@ -88,15 +88,19 @@ func (m *meter) restore(dir string) error {
 // keep writes the counters to a directory when they changed.
 func (m *meter) keep(dir string) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.fresh {
+	fresh, counts := m.fresh, m.counts.Clone()
+	m.fresh = false
+	m.mu.Unlock()
+	if !fresh {
 		return nil
 	}
-	if err := tally.Save(dir, m.counts); err != nil {
-		return err
+	err := tally.Save(dir, counts) // calls are counted meanwhile
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.fresh = true
 	}
-	m.fresh = false
-	return nil
+	return err
 }
 
 func (m *meter) count(operation string) {

@@ -86,6 +86,7 @@ type call struct {
 	holder    *holder     // what this HTTP request holds locked
 	tx        *records.Tx // of an all-or-nothing composite request
 	nested    bool        // part of a composite request
+	locked    bool        // parents were taken and the lock rate was applied
 }
 
 // split cuts a path into its decoded segments. Empty ones vanish: clients join
@@ -250,12 +251,9 @@ func (c *call) dispatch(segments []string) reply {
 
 // data checks version, session and limits, then calls the resource.
 func (c *call) data(segments []string) reply {
-	version, ok := parseVersion(segments[0])
-	switch {
-	case !ok || version > newestVersion || version > retiredVersion && version < oldestVersion:
-		return notFound()
-	case version <= retiredVersion:
-		return failure(http.StatusGone, "GONE", "The requested API version is no longer available: "+segments[0])
+	version, refused := offered(segments[0])
+	if refused != nil {
+		return *refused
 	}
 	c.version, c.base, c.rest = version, "/services/data/"+segments[0], segments[1:]
 	if !c.s.tokens.Valid(bearer(c.header)) {
@@ -265,6 +263,20 @@ func (c *call) data(segments []string) reply {
 		return failure(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", message)
 	}
 	return c.resource()
+}
+
+// offered reads the version of an address, or says why there is none.
+func offered(segment string) (version int, refused *reply) {
+	version, ok := parseVersion(segment)
+	switch {
+	case !ok || version > newestVersion || version > retiredVersion && version < oldestVersion:
+		none := notFound()
+		return 0, &none
+	case version <= retiredVersion:
+		gone := failure(http.StatusGone, "GONE", "The requested API version is no longer available: "+segment)
+		return 0, &gone
+	}
+	return version, nil
 }
 
 // resource calls what the path after the version names. Composite requests

@@ -305,7 +305,7 @@ func (c *call) describe(object *schema.Object) reply {
 // maxSpan is the longest span that updated and deleted answer for.
 const maxSpan = 30 * 24 * time.Hour
 
-// wireTime is how replies write the moments of replication.
+// wireTime is how replies write moments, in UTC.
 const wireTime = "2006-01-02T15:04:05.000+0000"
 
 // changes lists what was written, or deleted, from ?start= until before ?end=.

@@ -26,6 +26,7 @@ import (
 	"github.com/turnout-events/turnout/internal/simulator/records"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
 	"github.com/turnout-events/turnout/internal/simulator/session"
+	"github.com/turnout-events/turnout/internal/simulator/tally"
 )
 
 // Options configure a Simulator. The zero value is an empty org in memory with
@@ -138,7 +139,12 @@ func (s *Simulator) restoreCounters() error {
 	if s.options.Dir == "" {
 		return nil
 	}
-	return s.meter.restore(s.options.Dir)
+	err := s.meter.restore(s.options.Dir)
+	if errors.Is(err, tally.ErrDamaged) {
+		s.log.Error("reading the counters", "dir", s.options.Dir, "error", err)
+		return nil
+	}
+	return err
 }
 
 func (s *Simulator) keepCounters() error {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/turnout-events/turnout/internal/simulator/records"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
 )
 
@@ -45,6 +46,8 @@ func TestParseReject(t *testing.T) {
 		`{"value":"x"}`:                       `a field "value"`,
 		`[{"value":"x"}]`:                     "no field",
 		`7`:                                   "reject is a map",
+		`{"Last_Name__c":{"a":1}}`:            "Last_Name__c: a value is text",
+		`[{"field":"Email__c","value":[1]}]`:  "Email__c: a value is text",
 	} {
 		if _, err := Parse([]byte(`{"reject":`+text+`}`), known(t)); err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s: %v", text, err)
@@ -75,4 +78,27 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A value is refused in whatever form it was written: rows keep one form.
+func TestRefuseAnyForm(t *testing.T) {
+	s := known(t)
+	object := s.Object("Turnout_Event__c")
+	for text, row := range map[string]struct{ field, value string }{
+		`{"Seats__c":12.0}`: {"Seats__c", "12"},
+		`{"field":"Starts_At__c","value":"2027-01-01T10:00:00Z"}`: {"Starts_At__c", records.FormatTime(1798797600000)},
+		`{"online__c":"TRUE"}`: {"Online__c", "true"},
+		`{"Name":" Fair "}`:    {"Name", "Fair"},
+	} {
+		f, err := Parse([]byte(`{"reject":`+text+`}`), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(value string) bool {
+			return f.Refuse(&records.Write{Object: object, Sets: []records.Set{{Field: object.Field(row.field), Value: value}}}) != nil
+		}
+		if !refused(row.value) || refused("13") {
+			t.Errorf("%s: %s is refused: %t, 13: %t", text, row.value, refused(row.value), refused("13"))
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/turnout-events/turnout/internal/simulator/records"
+	"github.com/turnout-events/turnout/internal/simulator/schema"
 )
 
 // Reject refuses rows whose field has a value, as a validation rule would.
@@ -55,7 +56,11 @@ func (r *Rejects) UnmarshalJSON(data []byte) error {
 			values = []any{value}
 		}
 		for _, one := range values {
-			*r = append(*r, Reject{Field: field, Value: asText(one)})
+			text, err := asText(one)
+			if err != nil {
+				return fmt.Errorf("reject: %s: %w", field, err)
+			}
+			*r = append(*r, Reject{Field: field, Value: text})
 		}
 	}
 	return nil
@@ -90,25 +95,41 @@ func (r *Reject) UnmarshalJSON(data []byte) error {
 	if written.Field == "" {
 		return errors.New("reject: an entry has no field")
 	}
-	*r = Reject{Field: written.Field, Value: asText(written.Value), Code: written.Code, Message: written.Message}
+	text, err := asText(written.Value)
+	if err != nil {
+		return fmt.Errorf("reject: %s: %w", written.Field, err)
+	}
+	*r = Reject{Field: written.Field, Value: text, Code: written.Code, Message: written.Message}
 	return nil
 }
 
-// asText is a JSON value as fields keep it; null is the empty value.
-func asText(value any) string {
-	if value == nil {
-		return ""
+// asText is a simple JSON value as text; null is the empty value.
+func asText(value any) (string, error) {
+	switch value.(type) {
+	case nil:
+		return "", nil
+	case map[string]any, []any:
+		return "", errors.New("a value is text, a number, true, false or null")
 	}
-	return fmt.Sprint(value)
+	return fmt.Sprint(value), nil
+}
+
+// names reports whether the rejection is about this value of a field. It may be
+// written in any form that the field takes: 12.0 is 12.
+func (r Reject) names(field *schema.Field, value string) bool {
+	if !strings.EqualFold(field.Name, r.Field) {
+		return false
+	}
+	canonical, fault := records.Canonical(field, r.Value)
+	return fault == nil && canonical == value
 }
 
 // Refuse is the fault of a row that a rejection names; nil for the others.
 func (f Faults) Refuse(w *records.Write) *records.Fault {
 	for _, r := range f.Reject {
-		matches := func(field, value string) bool { return strings.EqualFold(field, r.Field) && value == r.Value }
-		hit := w.Key != nil && matches(w.Key.Name, w.Value)
+		hit := w.Key != nil && r.names(w.Key, w.Value)
 		for _, set := range w.Sets {
-			hit = hit || set.By == nil && matches(set.Field.Name, set.Value)
+			hit = hit || set.By == nil && r.names(set.Field, set.Value)
 		}
 		if !hit {
 			continue

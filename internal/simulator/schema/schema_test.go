@@ -90,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		"objects: [{name: A__c, fields: [{name: B__c, type: reference, referenceTo: [Nobody]}]}]":          "unknown object Nobody",
 		"objects: [{name: A__c, prefix: '003'}]":                                                           "taken",
 		"objects: [{name: A__c, fields: [{name: B__c, type: text, externalId: true, external_id: true}]}]": "external_id are the same key",
-		"objects: [{name: A__c, is_red: true}]":                                                            "is",
+		"objects: [{name: A__c, is_red: true}]":                                                            "unknown field",
 		"objects: []\n---\nobjects: []\n":                                                                  "one YAML document",
 		"objects:\n  - name: A__c\n    fields: !x 0":                                                       "no tags",
 		"objects: [&a {name: A__c}, *a]":                                                                   "[1:11] a schema has no tags",

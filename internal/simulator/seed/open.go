@@ -9,7 +9,8 @@ import (
 )
 
 // open lists the published events that take registrations now and have a seat
-// free: a link to another one would show a person a closed door.
+// of their own free: a link to another one would show a person a closed door.
+// Seats of tickets are not looked at.
 func open(v records.View, now time.Time) []Event {
 	table := v.Table(v.Schema().Object("Turnout_Event__c"))
 	var list []Event

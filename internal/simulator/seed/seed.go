@@ -68,17 +68,9 @@ func (s *Seeder) Make(events, links int) (Made, error) {
 	if events < 0 || links < 0 || events > most || links > most {
 		return out, fmt.Errorf("events and links must be between 0 and %d", most)
 	}
-	for made := 0; made < events; made += chunk {
-		err := s.Store.Write(func(tx *records.Tx) error { return s.events(tx, min(chunk, events-made), &out) })
-		if err != nil {
-			return out, fmt.Errorf("seeding events: %w", err)
-		}
+	if err := s.manyEvents(events, &out); err != nil {
+		return out, err
 	}
-	ids := make([]string, min(hinted, len(out.Events)))
-	for i := range ids {
-		ids[i] = out.Events[i].ID
-	}
-	s.tell("event.published", ids)
 	if links == 0 {
 		return out, nil
 	}
@@ -98,6 +90,23 @@ func (s *Seeder) tell(kind string, ids []string) {
 	for some := range slices.Chunk(ids, hintIDs) {
 		s.Hint(hooks.Hint{Type: kind, IDs: some})
 	}
+}
+
+func (s *Seeder) manyEvents(n int, out *Made) error {
+	defer func() { // of what was made before a failure, too
+		ids := make([]string, min(hinted, len(out.Events)))
+		for i := range ids {
+			ids[i] = out.Events[i].ID
+		}
+		s.tell("event.published", ids)
+	}()
+	for len(out.Events) < n {
+		err := s.Store.Write(func(tx *records.Tx) error { return s.events(tx, min(chunk, n-len(out.Events)), out) })
+		if err != nil {
+			return fmt.Errorf("seeding events: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s *Seeder) events(tx *records.Tx, n int, out *Made) error {
@@ -126,7 +135,7 @@ func (s *Seeder) events(tx *records.Tx, n int, out *Made) error {
 
 func (s *Seeder) links(n int, targets []Event, out *Made) error {
 	var told []string
-	defer func() { s.tell("attendee.changed", told) }() // of what was made before a failure, too
+	defer func() { s.tell("attendee.changed", told) }() // as above
 	for out.LinkCount < n {
 		var ids []string
 		err := s.Store.Write(func(tx *records.Tx) (err error) {

@@ -96,3 +96,23 @@ func FuzzParseKeys(f *testing.F) {
 		}
 	})
 }
+
+// An org trusts so many keys and no more, however they come.
+func TestKeysAreBounded(t *testing.T) {
+	var keys Keys
+	made := func(n int) []*rsa.PublicKey {
+		list := make([]*rsa.PublicKey, n)
+		for i := range list {
+			list[i] = &rsa.PublicKey{N: big.NewInt(int64(1000 + i)), E: 65537}
+		}
+		return list
+	}
+	for range 2 { // known ones are not counted twice
+		if n, err := keys.Add(made(MaxKeys)...); err != nil || n != MaxKeys {
+			t.Fatal(n, err)
+		}
+	}
+	if n, err := keys.Add(made(MaxKeys + 1)...); err == nil || n != MaxKeys || len(keys.All()) != MaxKeys {
+		t.Errorf("%d keys, %v", n, err)
+	}
+}

@@ -25,6 +25,10 @@ type Counts struct {
 	MaxPerLock int                    `json:"max_in_flight_per_parent"`
 }
 
+// ErrDamaged is the error of a file that cannot be read as counters. It stands
+// aside then, and what was counted is lost; nothing else depends on it.
+var ErrDamaged = errors.New("the counters are damaged and begin anew; " + name + ".damaged has what was there")
+
 // Load reads the counters of a directory; a directory without any has none.
 func Load(dir string) (Counts, error) {
 	text, err := os.ReadFile(filepath.Join(dir, name))
@@ -36,7 +40,8 @@ func Load(dir string) (Counts, error) {
 	}
 	c, err := Parse(text)
 	if err != nil {
-		return c, fmt.Errorf("reading the counters in %s: %w", dir, err)
+		aside := os.Rename(filepath.Join(dir, name), filepath.Join(dir, name+".damaged"))
+		return Counts{}, errors.Join(ErrDamaged, err, aside)
 	}
 	return c, nil
 }
@@ -61,14 +66,29 @@ func Parse(text []byte) (Counts, error) {
 // under the counters' name.
 func Save(dir string, c Counts) error {
 	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(dir, name+".new")
+	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".new"), text, 0o600)
+		_, err = file.Write(text)
+		err = errors.Join(err, file.Sync(), file.Close())
 	}
 	if err == nil {
-		err = os.Rename(filepath.Join(dir, name+".new"), filepath.Join(dir, name))
+		err = os.Rename(next, filepath.Join(dir, name))
 	}
 	if err != nil {
 		return fmt.Errorf("keeping the counters: %w", err)
 	}
 	return nil
+}
+
+// Clone copies the counters with their maps.
+func (c Counts) Clone() Counts {
+	c.Calls, c.Hours, c.Batches = maps.Clone(c.Calls), maps.Clone(c.Hours), maps.Clone(c.Batches)
+	for operation, sizes := range c.Batches {
+		c.Batches[operation] = maps.Clone(sizes)
+	}
+	return c
 }

@@ -1,6 +1,9 @@
 package tally
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 )
@@ -19,6 +22,23 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 	if c, err := Load(dir); err != nil || !reflect.DeepEqual(c, want) {
 		t.Fatalf("%+v %v", c, err)
+	}
+}
+
+// Damaged counters stand aside: they are no reason not to start.
+func TestDamagedCountersStandAside(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Load(dir); !errors.Is(err, ErrDamaged) || !reflect.DeepEqual(c, Counts{}) {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, name+".damaged")); err != nil {
+		t.Error(err)
 	}
 }
 
