@@ -26,6 +26,9 @@ func checkCommand() *cobra.Command {
 			out := cmd.OutOrStdout()
 			d, err := s.desk(cmd)
 			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
+				if err := s.canSetUp(cmd); err != nil {
+					return err
+				}
 				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Data)
 				return nil
 			}
@@ -33,11 +36,14 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			defer d.Close()
-			fmt.Fprintln(out, configurationOK)
 			orgs, err := d.Store.Orgs(cmd.Context())
+			if err == nil && len(orgs) == 0 {
+				err = s.canSetUp(cmd)
+			}
 			if err != nil {
 				return err
 			}
+			fmt.Fprintln(out, configurationOK)
 			if len(orgs) == 0 {
 				fmt.Fprintln(out, noOrgs)
 			}

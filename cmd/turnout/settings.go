@@ -40,6 +40,15 @@ func (s *settings) open(cmd *cobra.Command, open func(context.Context, config.Co
 	return open(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
 }
 
+// canSetUp reports what would keep the first org from being set up.
+func (s *settings) canSetUp(cmd *cobra.Command) error {
+	cfg, err := s.load()
+	if err != nil {
+		return err
+	}
+	return app.CanSetUp(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
+}
+
 func logger(out io.Writer, format, level string) *slog.Logger {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(level)) // checked when the configuration was read

@@ -2,8 +2,8 @@ package app
 
 import (
 	"net/http"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/turnout-events/turnout/internal/edge"
@@ -13,9 +13,9 @@ import (
 // the first instance that is alive, so that what they see is one process's view
 // and outlives any one process, and the metrics of all. Host and origin reach
 // the instance as the browser sent them, and are checked there.
-func (d *demo) admin(metrics prometheus.Gatherer) http.Handler {
+func (d *demo) admin(t *tally) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", edge.New(edge.Options{Upstreams: d.admins, InOrder: true, Logger: d.o.Logger}))
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("/", edge.New(edge.Options{Upstreams: d.admins, Order: t.order, Logger: d.o.Logger}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return mux
 }

@@ -16,21 +16,27 @@ import (
 
 // tally shows the metrics of all instances as those of one program. Instances
 // come and go, and what one had counted stays counted: the last that was seen
-// of each process is kept. It is a prometheus.Gatherer.
+// of each process is kept. It is a prometheus.Gatherer. Safe for concurrent use.
 type tally struct {
-	// admins are the instances' admin origins. A process that was started again
-	// keeps its predecessor's.
-	admins []*url.URL
-	client *http.Client
-
-	looking sync.Mutex // one round at a time, so that none is overtaken by an older one
+	instances []*watched
+	client    *http.Client
 
 	mu   sync.Mutex
-	last []shownBy // by instance
-	gone *sum      // what processes that have ended had counted
+	gone *sum // what processes that have ended had counted
 }
 
-// shownBy is what a process showed last.
+// watched is an instance.
+type watched struct {
+	// admin is its admin origin. A process that was started again keeps its
+	// predecessor's.
+	admin *url.URL
+	// turn is held while it is asked, so that no answer is overtaken by an older one.
+	turn chan struct{}
+	// last is what its process showed last; the tally's mutex guards it.
+	last shownBy
+}
+
+// shownBy is what a process showed.
 type shownBy struct {
 	families []*dto.MetricFamily
 	// started tells one process of an instance from the next.
@@ -42,70 +48,104 @@ type shownBy struct {
 const (
 	tallyPatience = 2 * time.Second
 	mostMetrics   = 8 << 20
-	// tallyEvery bounds what is not counted of a process that is killed.
+	// tallyEvery bounds what is not counted of a process that ends.
 	tallyEvery = 250 * time.Millisecond
+	// gatherPatience is how long whoever asks waits for an instance that hangs.
+	gatherPatience = 500 * time.Millisecond
 )
 
 func newTally(admins []*url.URL) *tally {
-	return &tally{admins: admins, client: &http.Client{Timeout: tallyPatience}, last: make([]shownBy, len(admins)), gone: newSum()}
+	t := &tally{client: &http.Client{Timeout: tallyPatience}, gone: newSum()}
+	for _, admin := range admins {
+		t.instances = append(t.instances, &watched{admin: admin, turn: make(chan struct{}, 1)})
+	}
+	return t
 }
 
 // run looks at the instances until ctx ends, so that little of what one counted
-// is missed when it is killed.
+// is missed when it ends. One that hangs holds up no other.
 func (t *tally) run(ctx context.Context) error {
-	tick := time.NewTicker(tallyEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			t.look(ctx)
-		}
+	var all sync.WaitGroup
+	for _, w := range t.instances {
+		all.Go(func() {
+			tick := time.NewTicker(tallyEvery)
+			defer tick.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-tick.C:
+					t.look(ctx, w)
+				}
+			}
+		})
 	}
+	all.Wait()
+	return nil
 }
 
 // Gather implements prometheus.Gatherer.
 func (t *tally) Gather() ([]*dto.MetricFamily, error) {
-	t.look(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), gatherPatience)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, w := range t.instances {
+		all.Go(func() { t.look(ctx, w) })
+	}
+	all.Wait()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	total := newSum()
 	total.add(t.gone.all(), false)
-	for _, l := range t.last {
-		total.add(l.families, l.alive)
+	for _, w := range t.instances {
+		total.add(w.last.families, w.last.alive)
 	}
 	return total.all(), nil
 }
 
-// look asks every instance once, all at the same time.
-func (t *tally) look(ctx context.Context) {
-	t.looking.Lock()
-	defer t.looking.Unlock()
-	var all sync.WaitGroup
-	for i, admin := range t.admins {
-		all.Go(func() {
-			families, err := t.ask(ctx, admin)
-			t.saw(i, families, err)
-		})
+// order is where the instances are, those first that answered when they were
+// last asked.
+func (t *tally) order() []*url.URL {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var alive, others []*url.URL
+	for _, w := range t.instances {
+		if w.last.alive {
+			alive = append(alive, w.admin)
+		} else {
+			others = append(others, w.admin)
+		}
 	}
-	all.Wait()
+	return append(alive, others...)
+}
+
+// look asks an instance once, unless ctx ends before.
+func (t *tally) look(ctx context.Context, w *watched) {
+	select {
+	case w.turn <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	defer func() { <-w.turn }()
+	families, err := t.ask(ctx, w.admin)
+	if ctx.Err() == nil { // otherwise it is not known
+		t.saw(w, families, err)
+	}
 }
 
 // saw notes what an instance showed, or that it did not answer.
-func (t *tally) saw(i int, families []*dto.MetricFamily, err error) {
+func (t *tally) saw(w *watched, families []*dto.MetricFamily, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	last := &t.last[i]
 	if err != nil {
-		last.alive = false
+		w.last.alive = false
 		return
 	}
 	started := startOf(families)
-	if started != last.started {
-		t.gone.add(last.families, false)
+	if started != w.last.started {
+		t.gone.add(w.last.families, false)
 	}
-	*last = shownBy{families, started, true}
+	w.last = shownBy{families, started, true}
 }
 
 func (t *tally) ask(ctx context.Context, admin *url.URL) ([]*dto.MetricFamily, error) {

@@ -83,7 +83,7 @@ func (d *demo) await(ctx context.Context, r *DemoReady) error {
 	for !d.serves(ctx, pages) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("events and links were not served after %s; see the logs in %s", startPatience, d.o.Dir)
+			return fmt.Errorf("events and links were not served in time; see the logs in %s", d.o.Dir)
 		case <-tick.C:
 		}
 	}

@@ -71,7 +71,7 @@ func (s *sampler) find(ctx context.Context) (findings, error) {
 			if err == nil {
 				err = tooFew(len(f.tokens))
 			}
-			return f, fmt.Errorf("events and links were not served after %s: %w", startPatience, err)
+			return f, fmt.Errorf("events and links were not served in time: %w", err)
 		case <-tick.C:
 		}
 	}
@@ -229,8 +229,13 @@ func getJSON(ctx context.Context, from string, out any) (status int, err error) 
 	return exchange(req, out)
 }
 
+// exchange sends a request. Its errors do not name the address: it may hold the
+// token of a personal link.
 func exchange(req *http.Request, out any) (status int, err error) {
 	resp, err := http.DefaultClient.Do(req)
+	if outer := (*url.Error)(nil); errors.As(err, &outer) {
+		return 0, outer.Err
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -19,7 +19,8 @@ import (
 type pages struct {
 	answered func(token string) bool
 	mu       sync.Mutex
-	late     int // links that it does not know yet
+	late     int  // links that it does not know yet
+	drops    bool // ends the connection when it is asked for a link
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -32,6 +33,9 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		out = e
 	} else {
+		if p.drops {
+			panic(http.ErrAbortHandler)
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.late > 0 {
@@ -104,6 +108,15 @@ func TestFindMakesMoreLinks(t *testing.T) {
 func TestFindGivesUp(t *testing.T) {
 	s := newSampler(t, &pages{answered: func(string) bool { return true }})
 	if _, err := s.find(t.Context()); err == nil || !strings.Contains(err.Error(), "use an empty --dir") {
+		t.Error(err)
+	}
+}
+
+// P8: the token of a personal link is in no error.
+func TestP8ErrorsNameNoLink(t *testing.T) {
+	s := newSampler(t, &pages{drops: true})
+	_, err := s.look(t.Context())
+	if err == nil || strings.Contains(err.Error(), "links/") {
 		t.Error(err)
 	}
 }

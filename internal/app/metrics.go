@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/salesforce"
 )
 
 // metrics are Turnout's own, under the prefix turnout_. Labels are orgs,
@@ -60,7 +61,7 @@ func (m *metrics) know(orgs ...turnout.OrgID) {
 		for _, result := range []turnout.Result{turnout.ResultDone, turnout.ResultRetry, turnout.ResultParked} {
 			m.outcomes.WithLabelValues(string(org), string(result))
 		}
-		for _, operation := range []string{"token", "query", "upsert", "update", "bulk"} {
+		for _, operation := range salesforce.Operations() {
 			m.calls.WithLabelValues(string(org), operation, okay)
 			m.callTime.WithLabelValues(operation)
 		}

@@ -1,13 +1,16 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -84,6 +87,46 @@ func TestMetricsOfAllInstances(t *testing.T) {
 	one.accepted.WithLabelValues("acme").Add(10)
 	wantLines(t, all, `accepted_total{org="acme"} 17`, `took_seconds_bucket{le="0.1"} 1`, `took_seconds_count 2`)
 	wantLines(t, all, `accepted_total{org="acme"} 17`) // asking again adds nothing
+}
+
+// hangs answers nothing until it is told to.
+type hangs struct{ until chan struct{} }
+
+func (h hangs) ServeHTTP(http.ResponseWriter, *http.Request) { <-h.until }
+
+// An instance that hangs holds up neither the metrics of the others nor whoever
+// asks for them, and goes to the end of the order; what the others had counted
+// when they ended stays, though nobody had asked.
+func TestHungInstanceHidesNothing(t *testing.T) {
+	hung, lives := hangs{make(chan struct{})}, newProcess(100)
+	first, second := httptest.NewServer(hung), httptest.NewServer(lives)
+	defer first.Close()
+	defer close(hung.until)
+	lives.accepted.WithLabelValues("acme").Add(5)
+	var admins []*url.URL
+	for _, s := range []*httptest.Server{first, second} {
+		u, err := url.Parse(s.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		admins = append(admins, u)
+	}
+	all := newTally(admins)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = all.run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for all.order()[0] != admins[1] { // it was looked at by itself
+		<-tick.C
+	}
+	second.Close()
+	var asking sync.WaitGroup
+	for range 8 {
+		asking.Go(func() { wantLines(t, all, `accepted_total{org="acme"} 5`) })
+	}
+	asking.Wait()
 }
 
 // What is no metrics is an error, and counts nothing.

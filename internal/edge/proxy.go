@@ -19,9 +19,9 @@ import (
 type Options struct {
 	// Upstreams are origins such as http://127.0.0.1:8081.
 	Upstreams []*url.URL
-	// InOrder sends every request to the first upstream that answers, for pages
-	// that show one process's view. Otherwise they are taken in turn.
-	InOrder bool
+	// Order tells at each request which upstreams it tries, best first, for pages
+	// that show one process's view; nil takes all in turn.
+	Order func() []*url.URL
 	// Patience is how long a request that may be sent again waits for an
 	// instance; 0 means 2 s: an instance that was killed is back in half of one.
 	Patience time.Duration
@@ -48,7 +48,7 @@ func New(o Options) *Proxy {
 	p := &Proxy{o: o, transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second,
-		ResponseHeaderTimeout: 60 * time.Second,
+		ResponseHeaderTimeout: hangs,
 	}}
 	p.handler = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -66,6 +66,10 @@ func New(o Options) *Proxy {
 
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// hangs is when an instance that took a request and does not answer is given
+// up: while there is time to ask another one before whoever asked is cut off.
+const hangs = 20 * time.Second
 
 // again is the pause between two rounds over all instances.
 const again = 100 * time.Millisecond
@@ -116,8 +120,11 @@ func (p *Proxy) round(s *sending) (*http.Response, error) {
 
 // order is the instances in the order in which a request tries them.
 func (p *Proxy) order() []*url.URL {
+	if p.o.Order != nil {
+		return p.o.Order()
+	}
 	ups := p.o.Upstreams
-	if p.o.InOrder || len(ups) == 0 {
+	if len(ups) == 0 {
 		return ups
 	}
 	start := int(p.next.Add(1)) % len(ups)

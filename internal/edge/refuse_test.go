@@ -111,14 +111,22 @@ func TestPoisonIsNotPassedRound(t *testing.T) {
 	}
 }
 
-// In order means that the first one that answers is asked, always.
-func TestInOrder(t *testing.T) {
+// An order that is given is kept, and may change from one request to the next.
+func TestOrder(t *testing.T) {
 	first, second := newInstance(t, "first"), newInstance(t, "second")
-	s := httptest.NewServer(New(Options{InOrder: true, Upstreams: []*url.URL{dead(t), origin(t, first), origin(t, second)}}))
+	gone, one, two := dead(t), origin(t, first), origin(t, second)
+	order := []*url.URL{gone, one, two}
+	s := httptest.NewServer(New(Options{Upstreams: order, Order: func() []*url.URL { return order }}))
 	defer s.Close()
-	for range 5 {
-		if _, text := send(t, "GET", s.URL, nil); text != "first" {
-			t.Errorf("%s answered", text)
+	want := func(name string) {
+		t.Helper()
+		for range 5 {
+			if _, text := send(t, "GET", s.URL, nil); text != name {
+				t.Errorf("%s answered, not %s", text, name)
+			}
 		}
 	}
+	want("first")
+	order = []*url.URL{two, one}
+	want("second")
 }

@@ -9,8 +9,6 @@ import (
 )
 
 // opBulk counts every call that serves a bulk job.
-const opBulk = "bulk"
-
 // job is a Bulk API 2.0 job as Salesforce tells about it.
 type job struct {
 	ID      string `json:"id"`

@@ -69,7 +69,7 @@ type Options struct {
 	// PollEvery is the first pause between two looks at a bulk job; it grows to
 	// eight times that. Zero means two seconds.
 	PollEvery time.Duration
-	// Observe is told about every HTTP call: its operation ("query", "upsert"…),
+	// Observe is told about every HTTP call: its operation (see Operations),
 	// its code (empty for success) and its duration. It must not block.
 	Observe func(operation string, code turnout.Code, took time.Duration)
 }

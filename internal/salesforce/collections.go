@@ -30,13 +30,13 @@ type Row struct {
 // CodeUnknown, that it may have been done all the same.
 func (c *Client) CollectionsUpsert(ctx context.Context, object, externalID string, records []Record) ([]Row, error) {
 	path := "/composite/sobjects/" + url.PathEscape(object) + "/" + url.PathEscape(externalID)
-	return c.collection(ctx, "upsert", path, object, records)
+	return c.collection(ctx, opUpsert, path, object, records)
 }
 
 // CollectionsUpdate changes up to 200 records of one object by the Id that
 // each of them holds. It reports as CollectionsUpsert does.
 func (c *Client) CollectionsUpdate(ctx context.Context, object string, records []Record) ([]Row, error) {
-	return c.collection(ctx, "update", "/composite/sobjects", object, records)
+	return c.collection(ctx, opUpdate, "/composite/sobjects", object, records)
 }
 
 func (c *Client) collection(ctx context.Context, op, path, object string, records []Record) ([]Row, error) {

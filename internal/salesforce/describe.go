@@ -70,7 +70,7 @@ func (f Field) Offers(value string) bool {
 // Describe asks for an object's fields, as the integration user may see them.
 func (c *Client) Describe(ctx context.Context, object string) (*Object, error) {
 	var o Object
-	err := c.json(ctx, call{op: "describe", method: http.MethodGet, path: c.data("/sobjects/" + url.PathEscape(object) + "/describe")}, &o)
+	err := c.json(ctx, call{op: opDescribe, method: http.MethodGet, path: c.data("/sobjects/" + url.PathEscape(object) + "/describe")}, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *Client) Versions(ctx context.Context) ([]string, error) {
 	var list []struct {
 		Version string `json:"version"`
 	}
-	if err := c.json(ctx, call{op: "versions", method: http.MethodGet, path: "/services/data", open: true}, &list); err != nil {
+	if err := c.json(ctx, call{op: opVersions, method: http.MethodGet, path: "/services/data", open: true}, &list); err != nil {
 		return nil, err
 	}
 	versions := make([]string, len(list))

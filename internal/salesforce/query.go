@@ -11,8 +11,6 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
-const opQuery = "query"
-
 // MaxQuery is how long a query may be, percent-encoded: the URI holds at most
 // 16,384 bytes, headers included.
 const MaxQuery = 12_000

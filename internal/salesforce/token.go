@@ -15,11 +15,8 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
-const (
-	opToken = "token"
-	// assertionLife is below the three minutes that Salesforce documents.
-	assertionLife = 2 * time.Minute
-)
+// assertionLife is below the three minutes that Salesforce documents.
+const assertionLife = 2 * time.Minute
 
 // token is what a sign-in gave.
 type token struct {

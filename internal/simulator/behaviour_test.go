@@ -301,7 +301,7 @@ func TestCountersAreKeptAsTheyGrow(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- s.Run(ctx) }()
 		s.meter.count("query")
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		synctest.Wait()
 		if counts, err := tally.Load(dir); err != nil || counts.Calls["query"] != 1 {
 			t.Errorf("%+v, %v", counts, err)
