@@ -509,9 +509,14 @@ func TestTLS(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
+	var dials atomic.Int32
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), TLS: &tls.Config{RootCAs: roots}})
+	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), TLS: &tls.Config{RootCAs: roots}, Dial: dial})
 	defer c.Close()
 	for range 3 {
 		resp, err := c.RoundTrip(request(t, "GET", nil))
@@ -522,6 +527,9 @@ func TestTLS(t *testing.T) {
 		if err != nil || string(b) != "HTTP/1.1" || resp.TLS == nil {
 			t.Errorf("got %q, %v, %v", b, resp.TLS, err)
 		}
+	}
+	if dials.Load() != 1 {
+		t.Errorf("dialled %d times", dials.Load())
 	}
 	stranger := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), TLS: &tls.Config{RootCAs: x509.NewCertPool()}})
 	var unknown x509.UnknownAuthorityError
