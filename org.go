@@ -43,6 +43,8 @@ type Org struct {
 	APIShare float64 `json:"api_share,omitempty"`
 	// Retention is how long answers are kept after an event ended; zero means 30 days.
 	Retention time.Duration `json:"retention,omitempty"`
+	// Placement says where its visitors are served.
+	Placement Placement `json:"placement,omitzero"`
 	// Secrets are never shown and never stored unsealed.
 	Secrets Secrets `json:"-"`
 }

@@ -10,11 +10,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,14 +62,18 @@ func binary(t *testing.T) string {
 	return path
 }
 
+// freeAddress is one that nobody listens on, below the ports of outgoing connections.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("there is no free port")
+	return ""
 }
 
 // startDemo runs the demo until the test ends.
@@ -325,15 +332,44 @@ func (d *demo) event(slug string, seats int, fields map[string]any) string {
 	return id
 }
 
-// served reports whether every instance serves the page: the proxy takes them
-// in turn.
+// served reports whether every instance serves the page.
 func (d *demo) served(path string) bool {
-	for range 2 * len(d.ready.PIDs["instance"]) {
-		if d.get(path).status != http.StatusOK {
+	public, err := url.Parse(d.ready.Public)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, origin := range d.instances() {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, origin+path, nil)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		req.Host = public.Host
+		resp, err := d.client.Do(req)
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
 			return false
 		}
 	}
 	return true
+}
+
+var upstreamURL = regexp.MustCompile(`url: "([^"]+)"`)
+
+// instances are where the instances serve, as the edge's routes say.
+func (d *demo) instances() []string {
+	d.t.Helper()
+	text, err := os.ReadFile(filepath.Join(d.dir, "demo", "routes.yaml"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var all []string
+	for _, m := range upstreamURL.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, m[1])
+	}
+	return all
 }
 
 // arrived reads the registrations of an event by External ID, and fails the

@@ -44,6 +44,7 @@ type instance struct {
 	mirror   *mirror.Mirror
 	erasure  *erasure.Erasure
 	pages    *page.Pages
+	draining draining
 }
 
 // Serve runs one instance until ctx ends. It answers requests once everything
@@ -68,7 +69,9 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready strin
 		return err
 	}
 	log.Info("serving", "public", r.URL, "admin", r.Admin)
-	return run.Group{Services: services, Logger: log}.Run(ctx)
+	drained, ended := in.draining.first(ctx, cfg.Drain)
+	defer ended()
+	return run.Group{Services: services, Logger: log}.Run(drained)
 }
 
 // open opens the engines and joins the parts. Nothing runs yet.
@@ -201,13 +204,13 @@ func (in *instance) public() (http.Handler, error) {
 		return nil, err
 	}
 	apiHandler, pageHandler := public.Handler(), pages.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return in.draining.before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") {
 			apiHandler.ServeHTTP(w, r)
 			return
 		}
 		pageHandler.ServeHTTP(w, r)
-	}), nil
+	})), nil
 }
 
 // hookOurs lets one process of all take a hook: not the next one under the same

@@ -16,7 +16,6 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
-	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/run"
 )
 
@@ -53,8 +52,8 @@ const (
 )
 
 // Demo runs everything on one machine until ctx ends: a simulated Salesforce,
-// instances, and a proxy before each of their two faces, each a process of its
-// own but for the proxies.
+// instances and the edge before them, each a process of its own, and a proxy
+// before what they serve to operators.
 func Demo(ctx context.Context, o DemoOptions) error {
 	if o.Dir == "" {
 		dir, err := os.MkdirTemp("", "turnout-demo-")
@@ -110,8 +109,11 @@ type demo struct {
 	secrets   map[turnout.OrgID]string
 	simulator *child
 	instances []*child
-	// pages and admins are where the instances serve.
+	edge      *child
+	// pages and admins are where the instances serve, edgeAdmin where the edge
+	// serves operators.
 	pages, admins []*url.URL
+	edgeAdmin     *url.URL
 }
 
 // prepare checks the addresses and sets the two orgs up in the store.
@@ -169,16 +171,13 @@ func (d *demo) run(ctx context.Context) error {
 	for _, c := range d.instances {
 		services = append(services, d.service(c, starts))
 	}
-	proxy, _, err := listen("proxy", d.o.Public, edge.New(edge.Options{Upstreams: d.pages, Logger: d.o.Logger}), d.o.Logger)
-	if err != nil {
-		return err
-	}
-	tally := newTally(d.admins)
+	services = append(services, d.service(d.edge, starts))
+	tally := newTally(d.admins, d.edgeAdmin)
 	admin, _, err := listen("admin proxy", d.o.Admin, d.admin(tally), d.o.Logger)
 	if err != nil {
 		return err
 	}
-	services = append(services, run.Service{Name: "metrics", Run: tally.run}, admin, proxy, run.Service{Name: "announcer", Run: func(ctx context.Context) error {
+	services = append(services, run.Service{Name: "metrics", Run: tally.run}, admin, run.Service{Name: "announcer", Run: func(ctx context.Context) error {
 		return d.announce(ctx, starts)
 	}})
 	return run.Group{Services: services, Logger: d.o.Logger}.Run(ctx)

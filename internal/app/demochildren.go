@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -17,25 +19,22 @@ import (
 func (d *demo) children() error {
 	args := []string{"simulator", "--listen", d.o.Simulator, "--dir", filepath.Join(d.o.Dir, "simulator"), "--sample"}
 	var env []string
+	var err error
 	for _, id := range []turnout.OrgID{demoOrg, demoSecond} {
 		// Every user of the machine can read the arguments of a process.
 		variable := "DEMO_HOOK_SECRET_" + strings.ToUpper(string(id))
 		args = append(args, "--hook-url", d.url(id)+"/hooks/salesforce", "--hook-secret-env", variable)
 		env = append(env, variable+"="+d.secrets[id])
 	}
-	var err error
 	if d.simulator, err = d.child("simulator", 0, args, env); err != nil {
 		return err
 	}
+	free, err := freeAddresses(2*d.o.Instances + 1)
+	if err != nil {
+		return err
+	}
 	for i := range d.o.Instances {
-		address, err := freeAddress()
-		if err != nil {
-			return err
-		}
-		admin, err := freeAddress()
-		if err != nil {
-			return err
-		}
+		address, admin := free[2*i], free[2*i+1]
 		c, err := d.child("instance", i+1, []string{"serve"}, []string{
 			"TURNOUT_DATA=" + d.data(), "TURNOUT_LISTEN=" + address, "TURNOUT_ADMIN_LISTEN=" + admin,
 			fmt.Sprintf("TURNOUT_INSTANCE=demo-%d", i+1), "TURNOUT_LOG_LEVEL=info",
@@ -47,7 +46,26 @@ func (d *demo) children() error {
 		d.pages = append(d.pages, &url.URL{Scheme: "http", Host: address})
 		d.admins = append(d.admins, &url.URL{Scheme: "http", Host: admin})
 	}
-	return nil
+	return d.edgeChild(free[2*d.o.Instances])
+}
+
+// edgeChild describes the edge, which serves operators at admin, and writes the file of its routes.
+func (d *demo) edgeChild(admin string) (err error) {
+	routes := filepath.Join(d.o.Dir, "routes.yaml")
+	text := "# Instances that the edge spreads visitors over. It is read again when it changes.\nstacks:\n- name: demo\n  pools:\n  - region: here\n    upstreams:\n"
+	for i, page := range d.pages {
+		text += fmt.Sprintf("    - {name: demo-%d, url: %q}\n", i+1, page)
+	}
+	if err := os.WriteFile(routes, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write routes: %w", err)
+	}
+	d.edgeAdmin = &url.URL{Scheme: "http", Host: admin}
+	d.edge, err = d.child("edge", 0, []string{"edge"}, []string{
+		"TURNOUT_DATA=" + d.data(), "TURNOUT_EDGE_LISTEN=" + d.o.Public, "TURNOUT_EDGE_ADMIN_LISTEN=" + admin,
+		"TURNOUT_EDGE_ROUTES=" + routes, "TURNOUT_INSTANCE=demo-edge", "TURNOUT_LOG_LEVEL=info",
+		"TURNOUT_EDGE_CLIENT_PER_SECOND=0", // everybody is on this machine
+	})
+	return err
 }
 
 func (d *demo) child(role string, n int, args, env []string) (*child, error) {
@@ -68,16 +86,33 @@ func (d *demo) service(c *child, starts chan<- struct{}) run.Service {
 	}}
 }
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddresses are n addresses on loopback that nobody listens on. They lie
+// below the ports that systems give to outgoing connections, since a process
+// takes its address only later, and again when it was killed.
+func freeAddresses(n int) ([]string, error) {
+	var taken []net.Listener
+	defer func() {
+		for _, l := range taken {
+			_ = l.Close()
+		}
+	}()
+	var all []string
+	for range 1000 {
+		if len(all) == n {
+			return all, nil
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		if err != nil {
+			continue // somebody has it
+		}
+		taken = append(taken, l)
+		all = append(all, l.Addr().String())
 	}
-	return l.Addr().String(), l.Close()
+	return nil, errors.New("no free port was found for the demo's processes")
 }
 
 func (d *demo) pids() map[string][]int {
-	pids := map[string][]int{"edge": {os.Getpid()}, "simulator": {d.simulator.PID()}}
+	pids := map[string][]int{"edge": {d.edge.PID()}, "simulator": {d.simulator.PID()}}
 	for _, c := range d.instances {
 		pids["instance"] = append(pids["instance"], c.PID())
 	}

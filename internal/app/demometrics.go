@@ -19,6 +19,7 @@ import (
 // of each process is kept. It is a prometheus.Gatherer. Safe for concurrent use.
 type tally struct {
 	instances []*watched
+	edge      *watched // nil for none
 	client    *http.Client
 
 	mu   sync.Mutex
@@ -54,19 +55,31 @@ const (
 	gatherPatience = 500 * time.Millisecond
 )
 
-func newTally(admins []*url.URL) *tally {
+// newTally adds up the metrics of instances and of the edge before them, nil for none.
+func newTally(admins []*url.URL, edge *url.URL) *tally {
 	t := &tally{client: &http.Client{Timeout: tallyPatience}, gone: newSum()}
 	for _, admin := range admins {
 		t.instances = append(t.instances, &watched{admin: admin, turn: make(chan struct{}, 1)})
 	}
+	if edge != nil {
+		t.edge = &watched{admin: edge, turn: make(chan struct{}, 1)}
+	}
 	return t
+}
+
+// all are those whose metrics count.
+func (t *tally) all() []*watched {
+	if t.edge == nil {
+		return t.instances
+	}
+	return append(t.instances[:len(t.instances):len(t.instances)], t.edge)
 }
 
 // run looks at the instances until ctx ends, so that little of what one counted
 // is missed when it ends. One that hangs holds up no other.
 func (t *tally) run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, w := range t.instances {
+	for _, w := range t.all() {
 		all.Go(func() {
 			tick := time.NewTicker(tallyEvery)
 			defer tick.Stop()
@@ -89,7 +102,7 @@ func (t *tally) Gather() ([]*dto.MetricFamily, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), gatherPatience)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, w := range t.instances {
+	for _, w := range t.all() {
 		all.Go(func() { t.look(ctx, w) })
 	}
 	all.Wait()
@@ -97,7 +110,7 @@ func (t *tally) Gather() ([]*dto.MetricFamily, error) {
 	defer t.mu.Unlock()
 	total := newSum()
 	total.add(t.gone.all(), false)
-	for _, w := range t.instances {
+	for _, w := range t.all() {
 		total.add(w.last.families, w.last.alive)
 	}
 	return total.all(), nil

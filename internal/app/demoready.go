@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -15,7 +16,7 @@ import (
 // again. It is stopped before all else, and takes the file away at once.
 func (d *demo) announce(ctx context.Context, starts <-chan struct{}) (err error) {
 	defer func() { err = errors.Join(err, removeReady(d.o.ReadyFile)) }()
-	for range 1 + d.o.Instances {
+	for range 2 + d.o.Instances { // the simulator and the edge
 		select {
 		case <-starts:
 		case <-ctx.Done():
@@ -72,7 +73,7 @@ func (d *demo) gather(ctx context.Context) (*DemoReady, error) {
 }
 
 // await polls pages until every instance serves every event and the first and
-// the last link: the proxy takes instances in turn.
+// the last link, and the edge does.
 func (d *demo) await(ctx context.Context, r *DemoReady) error {
 	pages := []string{r.Links[0], r.Links[len(r.Links)-1]}
 	for _, slug := range r.Events {
@@ -90,17 +91,28 @@ func (d *demo) await(ctx context.Context, r *DemoReady) error {
 	return nil
 }
 
-// serves reports whether every page is there, as often in a row as there are
-// instances.
+// serves reports whether every page is there, on the edge and on each instance.
 func (d *demo) serves(ctx context.Context, pages []string) bool {
+	public := url.URL{Scheme: "http", Host: d.o.Public}
 	for _, page := range pages {
-		for range d.o.Instances {
-			if status, err := getJSON(ctx, page, nil); err != nil || status != http.StatusOK {
+		for _, at := range append([]*url.URL{&public}, d.pages...) {
+			if !served(ctx, page, at) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// served reports whether a page is there at an origin.
+func served(ctx context.Context, page string, origin *url.URL) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return false
+	}
+	req.Host, req.URL.Host = req.URL.Host, origin.Host
+	status, err := perform(req, nil)
+	return err == nil && status == http.StatusOK
 }
 
 func (d *demo) tell(r *DemoReady) {

@@ -88,7 +88,7 @@ func (s *sampler) more(ctx context.Context) error {
 		return err
 	}
 	var made seed.Made
-	status, err := exchange(req, &made)
+	status, err := perform(req, &made)
 	if err == nil && status != http.StatusOK {
 		err = fmt.Errorf("answered %d", status)
 	}
@@ -226,12 +226,12 @@ func getJSON(ctx context.Context, from string, out any) (status int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	return exchange(req, out)
+	return perform(req, out)
 }
 
-// exchange sends a request. Its errors do not name the address: it may hold the
+// perform sends a request. Its errors do not name the address: it may hold the
 // token of a personal link.
-func exchange(req *http.Request, out any) (status int, err error) {
+func perform(req *http.Request, out any) (status int, err error) {
 	resp, err := http.DefaultClient.Do(req)
 	if outer := (*url.Error)(nil); errors.As(err, &outer) {
 		return 0, outer.Err

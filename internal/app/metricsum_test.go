@@ -76,7 +76,7 @@ func TestMetricsOfAllInstances(t *testing.T) {
 	two.oldest.Set(5)
 	one.took.Observe(0.05)
 	two.took.Observe(0.5)
-	all := newTally(admins)
+	all := newTally(admins, nil)
 	wantLines(t, all, `accepted_total{org="acme"} 7`, `accepted_total{org="hills"} 1`, `oldest_seconds 9`,
 		`took_seconds_bucket{le="0.1"} 1`, `took_seconds_bucket{le="1"} 2`, `took_seconds_count 2`)
 
@@ -111,7 +111,7 @@ func TestHungInstanceHidesNothing(t *testing.T) {
 		}
 		admins = append(admins, u)
 	}
-	all := newTally(admins)
+	all := newTally(admins, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = all.run(ctx) }()
@@ -137,12 +137,12 @@ func TestForeignMetricsAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if families, err := newTally(nil).ask(t.Context(), u); err == nil {
+		if families, err := newTally(nil, nil).ask(t.Context(), u); err == nil {
 			t.Errorf("%q was read as %v", text, families)
 		}
 		s.Close()
 	}
-	if _, err := newTally(nil).ask(t.Context(), &url.URL{Scheme: "http", Host: "127.0.0.1:1"}); err == nil || errors.Is(err, errors.ErrUnsupported) {
+	if _, err := newTally(nil, nil).ask(t.Context(), &url.URL{Scheme: "http", Host: "127.0.0.1:1"}); err == nil || errors.Is(err, errors.ErrUnsupported) {
 		t.Error("a dead instance answered")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/run"
 )
 
@@ -28,11 +29,31 @@ func listen(name, address string, handler http.Handler, log *slog.Logger) (run.S
 	if err != nil {
 		return run.Service{}, nil, err
 	}
-	server := &http.Server{
+	return serving(name, l, newServer(handler, log)), l.Addr(), nil
+}
+
+// newServer is a server that bounds what a client may take.
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// listenCounting is listen for an edge, which ends connections that insist.
+func listenCounting(name, address string, e *edge.Edge, log *slog.Logger) (run.Service, net.Addr, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return run.Service{}, nil, err
+	}
+	server := newServer(e, log)
+	server.ConnContext = edge.CountRefusals
+	return serving(name, l, server), l.Addr(), nil
+}
+
+// serving is a server as a service.
+func serving(name string, l net.Listener, server *http.Server) run.Service {
 	serve := func(ctx context.Context) error {
 		failed := make(chan error, 1)
 		go func() { failed <- server.Serve(l) }()
@@ -48,5 +69,5 @@ func listen(name, address string, handler http.Handler, log *slog.Logger) (run.S
 		}
 		return server.Close()
 	}
-	return run.Service{Name: name, Run: serve}, l.Addr(), nil
+	return run.Service{Name: name, Run: serve}
 }

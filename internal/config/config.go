@@ -41,10 +41,15 @@ type Config struct {
 	MasterKeyURI string `yaml:"master_key_uri" env:"MASTER_KEY_URI"`
 	// Instance names this process in leases and logs; the host's name and the
 	// process id if empty.
-	Instance string   `yaml:"instance" env:"INSTANCE"`
-	Log      Log      `yaml:"log" envPrefix:"LOG_"`
-	Delivery Delivery `yaml:"delivery" envPrefix:"DELIVERY_"`
-	Mirror   Mirror   `yaml:"mirror" envPrefix:"MIRROR_"`
+	Instance string `yaml:"instance" env:"INSTANCE"`
+	// Drain is how long an instance goes on answering after it was told to end,
+	// while the edge takes its sessions away; 0 ends it as soon as what is under
+	// way is answered.
+	Drain    time.Duration `yaml:"drain" env:"DRAIN"`
+	Log      Log           `yaml:"log" envPrefix:"LOG_"`
+	Delivery Delivery      `yaml:"delivery" envPrefix:"DELIVERY_"`
+	Mirror   Mirror        `yaml:"mirror" envPrefix:"MIRROR_"`
+	Edge     Edge          `yaml:"edge" envPrefix:"EDGE_"`
 }
 
 // Log says what is logged.
@@ -80,6 +85,7 @@ func Default() Config {
 		Log:      Log{Level: "info", Format: "text"},
 		Delivery: Delivery{Few: 5, Longest: 10 * time.Second, Most: 200, LanesPerOrg: 5},
 		Mirror:   Mirror{Every: time.Minute},
+		Edge:     defaultEdge(),
 	}
 }
 
@@ -111,6 +117,9 @@ func Load(path string, environ []string) (Config, error) {
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = filepath.Join(c.Data, "master.key")
+	}
+	if c.Edge.KeyFile == "" {
+		c.Edge.KeyFile = filepath.Join(c.Data, "edge.key")
 	}
 	if c.Instance == "" {
 		host, _ := os.Hostname()
@@ -159,6 +168,7 @@ func (c *Config) faults() []error {
 	check(c.Delivery.Most >= 1 && c.Delivery.Most <= 200, "delivery.most: use 1 to 200, the limit of one call")
 	check(c.Delivery.Longest > 0 && c.Delivery.Longest <= time.Hour, "delivery.longest: use a time such as 10s, at most 1h")
 	check(c.Delivery.LanesPerOrg >= 1 && c.Delivery.LanesPerOrg <= 20, "delivery.lanes_per_org: use 1 to 20")
+	check(c.Drain >= 0 && c.Drain <= 24*time.Hour, "drain: use a time such as 30s")
 	check(c.Mirror.Every >= time.Second, "mirror.every: use 1s or more")
 	return faults
 }

@@ -33,6 +33,8 @@ type OrgEntry struct {
 	APIShare   float64         `yaml:"api_share"`
 	Retention  time.Duration   `yaml:"retention"`
 	Salesforce SalesforceEntry `yaml:"salesforce"`
+	// Placement says which stack and regions serve it, and its allowance.
+	Placement turnout.Placement `yaml:"placement"`
 	// HookSecrets sign hooks; two while one is being replaced.
 	HookSecrets    []string `yaml:"hook_secrets"`
 	HookSecretFile string   `yaml:"hook_secret_file"`
@@ -98,6 +100,7 @@ func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 	o := turnout.Org{
 		ID: turnout.OrgID(e.ID), Name: e.Name, Zone: e.Zone, Language: e.Language, Mapping: e.Mapping,
 		APIShare: e.APIShare, Retention: e.Retention, Origin: strings.TrimSuffix(e.Origin, "/"),
+		Placement: e.Placement,
 		Salesforce: turnout.Connection{
 			LoginURL: strings.TrimSuffix(sf.LoginURL, "/"), APIVersion: sf.APIVersion, Flow: sf.Flow,
 			ClientID: sf.ClientID, Username: sf.Username, Audience: sf.Audience,
@@ -121,6 +124,7 @@ func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 		o.Salesforce.Flow = "client_credentials"
 	}
 	checkOrg(o, fault)
+	checkPlacement(o.Placement, fault)
 	return o
 }
 
@@ -229,4 +233,14 @@ func reason(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// checkPlacement checks what can be known without the edge's routes.
+func checkPlacement(p turnout.Placement, fault func(string, ...any)) {
+	if err := p.Allowance.Check(); err != nil {
+		fault("placement.allowance: %w", err)
+	}
+	if err := p.Domain.Check(); err != nil {
+		fault("placement.domain: %w", err)
+	}
 }

@@ -43,6 +43,21 @@ func Refusals() map[int]Refusal {
 			Detail:  "No request of this size is taken.",
 			heading: "That is too large", text: "More was sent than any form here takes. Go back and shorten it.",
 		},
+		http.StatusNotFound: {
+			Type: "urn:turnout:problem:not_found", Title: "There is no such thing here", Code: turnout.CodeNotFound,
+			Detail:  "Nothing is served at this address.",
+			heading: "There is nothing here", text: "Check the address for a part that is missing.",
+		},
+		http.StatusMisdirectedRequest: {
+			Type: "urn:turnout:problem:misdirected", Title: "This host name is not served here", Code: turnout.CodeNotFound,
+			Detail:  "No organisation is served under this name. Check the host of the address.",
+			heading: "There is no such site here", text: "Check the address. If a mail brought you here, use the link in it once more.",
+		},
+		http.StatusTooManyRequests: {
+			Type: "urn:turnout:problem:throttled", Title: "Too many requests", Code: turnout.CodeThrottled,
+			Detail:  "More was asked than is allowed. Wait as long as Retry-After says, then send the same request again.",
+			heading: "One moment, please", text: "A great deal is being asked for at once. Wait a few seconds, then reload this page; nothing you typed is lost if you go back.",
+		},
 		http.StatusServiceUnavailable: {
 			Type: "urn:turnout:problem:unavailable", Title: "This is not available for the moment", Code: turnout.CodeUnavailable,
 			Detail:  "No server answers right now. Send the same request again in a few seconds, with the same Idempotency-Key.",
@@ -81,6 +96,29 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default: // the rest of the body is not to be waited for
 		w.Header().Set("Connection", "close")
 	}
+	answerWith(w, r, status)
+}
+
+// refuse answers a visit by the edge itself.
+func (e *Edge) refuse(v *visit, status int) {
+	v.status = status
+	switch status {
+	case http.StatusServiceUnavailable:
+		v.w.Header().Set("Retry-After", "5")
+		drain.Rest(v.w, v.r)
+	case http.StatusRequestEntityTooLarge:
+		v.w.Header().Set("Connection", "close")
+		drain.Rest(v.w, v.r)
+	case http.StatusBadRequest, http.StatusRequestTimeout: // the rest of the body is not to be waited for
+		v.w.Header().Set("Connection", "close")
+	}
+	if v.https {
+		v.w.Header().Set("Strict-Transport-Security", strictTransport)
+	}
+	answerWith(v.w, v.r, status)
+}
+
+func answerWith(w http.ResponseWriter, r *http.Request, status int) {
 	answer := Refusals()[status]
 	answer.Status = status
 	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {

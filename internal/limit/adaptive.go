@@ -114,6 +114,14 @@ func (a *Adaptive) Acquire() bool {
 	}
 }
 
+// Enter takes a place whether or not there is one: for whoever was let in before
+// and is not to be turned away now. It needs one Release.
+func (a *Adaptive) Enter() {
+	if n := a.inFlight.Add(1); float64(n) >= usedFrom*float64(a.places.Load()) && !a.reached.Load() {
+		a.reached.Store(true)
+	}
+}
+
 // Release gives a place back and tells how it went. The latency counts for
 // Success only: that of a failure says nothing about a queue.
 func (a *Adaptive) Release(latency time.Duration, outcome Outcome) {

@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/store/sqlite"
+)
+
+// courses is where an edge's routes come from: stacks from a file, orgs from the
+// store, or all from the file for an edge without one. Used by one goroutine.
+type courses struct {
+	path  string
+	store orgFeed // nil without
+	close func() error
+	log   *slog.Logger
+	// What the table that is in force was made of.
+	file stamp
+	seq  int64
+	// refused are the faults of what was refused last, so that they are told once.
+	refused string
+}
+
+// orgFeed is the store as far as an edge reads it.
+type orgFeed interface {
+	Orgs(ctx context.Context) ([]turnout.Org, error)
+	LastChange(ctx context.Context) (int64, error)
+}
+
+// stamp tells one state of a file from another.
+type stamp struct {
+	size    int64
+	changed time.Time
+}
+
+func stampOf(path string) (stamp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}, fmt.Errorf("read routes: %w", err)
+	}
+	return stamp{info.Size(), info.ModTime()}, nil
+}
+
+func openCourses(ctx context.Context, cfg config.Config, log *slog.Logger) (*courses, error) {
+	c := &courses{path: cfg.Edge.Routes, log: log, close: func() error { return nil }}
+	if !cfg.Edge.HasStore() {
+		return c, nil
+	}
+	if _, err := os.Stat(StorePath(cfg)); err != nil {
+		return nil, NothingSetUp{Data: cfg.Data}
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	c.store, c.close = store, store.Close
+	return c, nil
+}
+
+// Close closes the store.
+func (c *courses) Close() error { return c.close() }
+
+// read makes a table of what is there now.
+func (c *courses) read(ctx context.Context) (*routing.Table, error) {
+	at, err := stampOf(c.path)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := config.Routes(c.path)
+	if err != nil {
+		return nil, err
+	}
+	seq := c.seq
+	if c.store != nil {
+		if len(plan.Orgs) > 0 {
+			return nil, fmt.Errorf("%s: orgs come from the store here; leave them out, or set edge.orgs to routes", c.path)
+		}
+		if seq, err = c.store.LastChange(ctx); err != nil {
+			return nil, err
+		}
+		if plan.Orgs, err = c.orgs(ctx); err != nil {
+			return nil, err
+		}
+	}
+	table, err := routing.New(plan)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", c.path, err)
+	}
+	c.file, c.seq = at, seq
+	return table, nil
+}
+
+func (c *courses) orgs(ctx context.Context) ([]routing.Org, error) {
+	stored, err := c.store.Orgs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []routing.Org
+	for _, o := range stored {
+		all = append(all, routing.Org{ID: o.ID, Hosts: o.Hosts, Placement: o.Placement})
+	}
+	return all, nil
+}
+
+// changed reports whether there is something to read.
+func (c *courses) changed(ctx context.Context) (bool, error) {
+	at, err := stampOf(c.path)
+	if err != nil || at != c.file {
+		return true, err
+	}
+	if c.store == nil {
+		return false, nil
+	}
+	seq, err := c.store.LastChange(ctx)
+	return seq != c.seq, err
+}
+
+// followEvery is how often what routes are made of is looked at: four times a
+// second, as the change feed.
+const followEvery = 250 * time.Millisecond
+
+// follow swaps e's table whenever something changed, until ctx ends. What
+// cannot be read or is wrong leaves the old one in force.
+func (c *courses) follow(ctx context.Context, e *edge.Edge) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		err := c.step(ctx, e)
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.tell(err)
+	}
+}
+
+// step swaps e's table if something changed.
+func (c *courses) step(ctx context.Context, e *edge.Edge) error {
+	changed, err := c.changed(ctx)
+	if err != nil || !changed {
+		return err
+	}
+	table, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	if table.Same(e.Table()) {
+		return nil
+	}
+	e.Swap(table)
+	c.log.Info("edge: routes changed")
+	return nil
+}
+
+// tell logs what is wrong once, until it changes.
+func (c *courses) tell(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != c.refused && text != "" {
+		c.log.Error("edge: routes are refused; the old ones stay", "error", errors.Unwrap(err), "faults", text)
+	}
+	c.refused = text
+}

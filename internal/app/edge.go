@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/exchange"
+	"github.com/turnout-events/turnout/internal/limit"
+	"github.com/turnout-events/turnout/internal/run"
+)
+
+// Edge runs one edge until ctx ends; ready is written once it serves, if it
+// names a file.
+func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string) (err error) {
+	if err := errors.Join(cfg.Edge.Faults()...); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	courses, err := openCourses(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, courses.Close()) }()
+	e, closeLog, err := newEdge(ctx, cfg, courses, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+	admin, adminAddr, err := listen("admin pages", cfg.Edge.AdminListen, edgeAdmin(cfg, e), log)
+	if err != nil {
+		return fmt.Errorf("edge.admin_listen: %w", err)
+	}
+	public, publicAddr, err := listenCounting("public pages", cfg.Edge.Listen, e, log)
+	if err != nil {
+		return fmt.Errorf("edge.listen: %w", err)
+	}
+	services := []run.Service{
+		{Name: "edge", Run: e.Run},
+		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
+		admin, public,
+	}
+	r := Ready{PID: os.Getpid(), URL: "http://" + publicAddr.String(), Admin: "http://" + adminAddr.String()}
+	if err := WriteReady(ready, r); err != nil {
+		return err
+	}
+	log.Info("serving", "public", r.URL, "admin", r.Admin)
+	return run.Group{Services: services, Logger: log}.Run(ctx)
+}
+
+// newEdge joins an edge to its keys, its routes and its log.
+func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog.Logger) (*edge.Edge, func() error, error) {
+	keys, err := affinity.OpenKeys(cfg.Edge.KeyFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("edge.key_file: %w", err)
+	}
+	signer, err := affinity.NewSigner(keys...)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := courses.read(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	access, closeLog, err := accessLog(cfg.Edge.AccessLog)
+	if err != nil {
+		return nil, nil, fmt.Errorf("edge.access_log: %w", err)
+	}
+	trusted, err := cfg.Edge.TrustedProxies()
+	if err != nil {
+		return nil, nil, err
+	}
+	return edge.NewEdge(edge.EdgeOptions{
+		Signer: signer, Connect: connect, Default: cfg.Edge.Org.Allowance(),
+		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
+		Trusted: trusted, AccessLog: access, Logger: log,
+	}, table), closeLog, nil
+}
+
+// connect makes what sends requests to an origin.
+func connect(origin *url.URL) pool.Exchange {
+	return exchange.New(exchange.Options{Addr: origin.Host})
+}
+
+// accessLog opens the access log: none for no name.
+func accessLog(name string) (io.Writer, func() error, error) {
+	switch name {
+	case "":
+		return nil, func() error { return nil }, nil
+	case "-":
+		return os.Stdout, func() error { return nil }, nil
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f, f.Close, nil
+}
+
+// edgeAdmin is what operators reach of an edge.
+func edgeAdmin(cfg config.Config, e *edge.Edge) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(e.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") } // whoever went away does not need it
+	mux.HandleFunc("GET /livez", alive)
+	mux.HandleFunc("GET /readyz", alive)
+	mux.HandleFunc("GET /edge/status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_ = json.NewEncoder(w).Encode(e.Status()) // whoever went away does not need it
+	})
+	return mux
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/routing"
+)
+
+// Edge is the settings of `turnout edge`.
+type Edge struct {
+	// Listen is its plain HTTP address, TLSListen its HTTPS one; empty means none.
+	Listen    string `yaml:"listen" env:"LISTEN"`
+	TLSListen string `yaml:"tls_listen" env:"TLS_LISTEN"`
+	// AdminListen is the address of its status, metrics and health.
+	AdminListen string `yaml:"admin_listen" env:"ADMIN_LISTEN"`
+	// Routes is the file of stacks and pools, read again when it changes.
+	Routes string `yaml:"routes" env:"ROUTES"`
+	// Orgs is where orgs come from: "store", or "routes" for an edge without one.
+	Orgs string `yaml:"orgs" env:"ORGS"`
+	// KeyFile signs sessions; made on first use. All edges have the same.
+	KeyFile string `yaml:"key_file" env:"KEY_FILE"`
+	// Trusted are the networks of proxies before the edge.
+	Trusted []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES"`
+	// Org is what an org may ask for that has no allowance of its own.
+	Org EdgeAllowance `yaml:"org" envPrefix:"ORG_"`
+	// Client is what one client address may ask for.
+	Client EdgeClient `yaml:"client" envPrefix:"CLIENT_"`
+	// AccessLog is a file that gets a line for each request; "-" is standard
+	// output, empty means none.
+	AccessLog string `yaml:"access_log" env:"ACCESS_LOG"`
+}
+
+// EdgeAllowance is an org's (P7).
+type EdgeAllowance struct {
+	PerSecond float64 `yaml:"per_second" env:"PER_SECOND"`
+	Burst     int     `yaml:"burst" env:"BURST"`
+	Share     float64 `yaml:"share" env:"SHARE"`
+	Sessions  int     `yaml:"sessions" env:"SESSIONS"`
+}
+
+// EdgeClient is one address's, or one IPv6 /64's.
+type EdgeClient struct {
+	PerSecond float64 `yaml:"per_second" env:"PER_SECOND"`
+	Burst     int     `yaml:"burst" env:"BURST"`
+}
+
+// Allowance is the same in the domain's words.
+func (a EdgeAllowance) Allowance() turnout.Allowance {
+	return turnout.Allowance{PerSecond: a.PerSecond, Burst: a.Burst, Share: a.Share, Sessions: a.Sessions}
+}
+
+func defaultEdge() Edge {
+	return Edge{
+		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9091", Orgs: fromStore,
+		Org:    EdgeAllowance{PerSecond: 2000, Burst: 4000, Share: 0.5},
+		Client: EdgeClient{PerSecond: 50, Burst: 200},
+	}
+}
+
+const (
+	fromStore  = "store"
+	fromRoutes = "routes"
+)
+
+// HasStore reports whether orgs come from the store.
+func (e Edge) HasStore() bool { return e.Orgs == fromStore }
+
+// Faults lists what an edge cannot run with. Other commands do not mind it.
+func (e Edge) Faults() []error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	check(e.Listen != "" || e.TLSListen != "", "edge.listen: give host:port here or in edge.tls_listen")
+	check(e.Listen == "" || validAddress(e.Listen), "edge.listen: give host:port, such as 0.0.0.0:80")
+	check(e.TLSListen == "" || validAddress(e.TLSListen), "edge.tls_listen: give host:port, such as 0.0.0.0:443")
+	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
+	check(e.Routes != "", "edge.routes: name the file of stacks and pools")
+	check(oneOf(e.Orgs, fromStore, fromRoutes), "edge.orgs: use store or routes")
+	check(e.Client.PerSecond >= 0 && e.Client.Burst >= 0, "edge.client: use 0 for no limit, or numbers of requests")
+	if err := e.Org.Allowance().Check(); err != nil {
+		faults = append(faults, fmt.Errorf("edge.org: %w", err))
+	}
+	if _, err := e.TrustedProxies(); err != nil {
+		faults = append(faults, err)
+	}
+	return faults
+}
+
+// TrustedProxies are Trusted as networks; an address stands for itself.
+func (e Edge) TrustedProxies() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, s := range e.Trusted {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			a, addrErr := netip.ParseAddr(s)
+			if addrErr != nil {
+				return nil, fmt.Errorf("edge.trusted_proxies: give networks such as 10.0.0.0/8")
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
+}
+
+// Routes reads a file of stacks and pools, and of orgs where it lists them. All
+// faults of its form are reported at once; what it means is checked by
+// routing.New.
+func Routes(path string) (routing.Plan, error) {
+	var plan routing.Plan
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return plan, fmt.Errorf("read routes: %w", err)
+	}
+	if err := Parse(text, &plan); err != nil {
+		return plan, fmt.Errorf("%s:\n%w", path, err)
+	}
+	for i := range plan.Orgs {
+		for j, h := range plan.Orgs[i].Hosts {
+			plan.Orgs[i].Hosts[j] = strings.ToLower(strings.TrimSuffix(h, "."))
+		}
+	}
+	return plan, nil
+}

@@ -1,0 +1,85 @@
+package edge
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/turnout-events/turnout/internal/edge/pool"
+)
+
+// Collector shows the edge's counts as metrics. Labels are names of upstreams
+// and orgs, never anything of a person.
+func (e *Edge) Collector() prometheus.Collector { return collector{e} }
+
+type collector struct{ e *Edge }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("turnout_"+name, help, labels, nil)
+}
+
+// orgMetrics are those by org.
+func orgMetrics() map[*prometheus.Desc]func(OrgStatus) (prometheus.ValueType, float64) {
+	counter := func(n int64) (prometheus.ValueType, float64) { return prometheus.CounterValue, float64(n) }
+	return map[*prometheus.Desc]func(OrgStatus) (prometheus.ValueType, float64){
+		desc("sessions_active", "Visitors' sessions that were seen within five minutes, at this edge.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(o.Active)
+		},
+		desc("edge_requests_total", "Requests for an org's hosts, refused ones too.", "org"):      func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Requests) },
+		desc("edge_refused_total", "Requests beyond an allowance (429).", "org"):                  func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Refused) },
+		desc("edge_lost_total", "Requests that no instance answered.", "org"):                     func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Lost) },
+		desc("edge_sessions_began_total", "Sessions that began.", "org"):                          func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Began) },
+		desc("edge_sessions_moved_total", "Sessions that were moved to another instance.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Moved) },
+		desc("edge_org_in_flight", "Requests of an org that are under way.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(o.InFlight)
+		},
+	}
+}
+
+// upstreamMetrics are those by upstream.
+func upstreamMetrics() map[*prometheus.Desc]func(UpstreamStatus) (prometheus.ValueType, float64) {
+	return map[*prometheus.Desc]func(UpstreamStatus) (prometheus.ValueType, float64){
+		desc("edge_upstream_up", "1 for an instance that takes new sessions, else 0.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			if u.Condition == pool.Up {
+				return prometheus.GaugeValue, 1
+			}
+			return prometheus.GaugeValue, 0
+		},
+		desc("edge_upstream_requests_total", "Requests that were sent to an instance.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			return prometheus.CounterValue, float64(u.Requests)
+		},
+		desc("edge_upstream_failures_total", "Requests that an instance failed or did not answer.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			return prometheus.CounterValue, float64(u.Failures)
+		},
+		desc("edge_upstream_in_flight", "Requests that are under way at an instance.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(u.InFlight)
+		},
+		desc("edge_upstream_places", "Requests that an instance is given at once.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(u.Places)
+		},
+		desc("edge_upstream_latency_seconds", "Smoothed time to an answer.", "upstream"): func(u UpstreamStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, u.Latency
+		},
+	}
+}
+
+// Describe implements prometheus.Collector. What there is depends on the table,
+// so nothing is promised.
+func (collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	s := c.e.Status()
+	for d, of := range orgMetrics() {
+		for _, o := range s.Orgs {
+			kind, value := of(o)
+			out <- prometheus.MustNewConstMetric(d, kind, value, string(o.Org))
+		}
+	}
+	for d, of := range upstreamMetrics() {
+		for _, p := range s.Pools {
+			for _, u := range p.Upstreams {
+				kind, value := of(u)
+				out <- prometheus.MustNewConstMetric(d, kind, value, u.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Package edge spreads traffic over instances and regions and keeps every org
+// and every visitor whole while it does (P6, P7, P10, P11).
+//
+// A request goes through it in one direction: who asks (visitor.go), whose page
+// it is (view.go), whether they may now (modulate.go), which session it belongs
+// to and so which upstream (session.go), and there and back, to another upstream
+// where the first one fails (forward.go). Health, limits, signatures and rooms
+// are packages of their own, and nothing of them is decided here.
+package edge
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/limit"
+)
+
+// EdgeOptions of an Edge.
+type EdgeOptions struct {
+	// Signer signs sessions. Edges that share their keys share their sessions.
+	Signer *affinity.Signer
+	// Connect makes what sends requests to an upstream; required.
+	Connect func(origin *url.URL) pool.Exchange
+	// Default is the allowance of an org that has none of its own; Client is that
+	// of one client address. Zero means no limit.
+	Default turnout.Allowance
+	Client  limit.Rate
+	// Trusted are proxies before the edge, whose X-Forwarded-For is believed.
+	Trusted []netip.Prefix
+	// Patience is how long a request that may be sent again waits for an
+	// upstream; 0 means 2 s.
+	Patience time.Duration
+	// AccessLog gets a line for each request, nil for none. Lines hold nothing of
+	// a person: tokens are masked, addresses left out.
+	AccessLog io.Writer
+	Logger    *slog.Logger
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Edge is the distribution of traffic. Safe for concurrent use.
+type Edge struct {
+	o       EdgeOptions
+	now     func() time.Time
+	log     *slog.Logger
+	access  *accessLog
+	prober  *pool.Prober
+	budget  *limit.Budget
+	clients *limit.Table
+	upgrade http.Handler
+
+	view atomic.Pointer[view]
+	// changing is held while the view is replaced.
+	changing sync.Mutex
+	former   *view // what Back goes back to
+	live     *live
+	probing  context.Context //nolint:containedctx // the prober's goroutines end with Run, whenever they were started
+}
+
+// mostClients is how many addresses are told apart at once.
+const mostClients = 1 << 16
+
+// retryShare of requests may be sent a second time, and retryReserve a second
+// besides, so that a quiet edge may retry at all: what fails everywhere is not
+// to be multiplied.
+const (
+	retryShare   = 0.2
+	retryReserve = 20
+)
+
+// NewEdge makes an edge that routes by table.
+func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	e := &Edge{
+		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
+		prober: pool.NewProber(o.Logger), budget: limit.NewBudget(retryShare, retryReserve),
+		clients: limit.NewTable(mostClients), live: newLive(o.Connect),
+	}
+	e.upgrade = e.upgrades()
+	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))
+	return e
+}
+
+// Run probes upstreams until ctx ends.
+func (e *Edge) Run(ctx context.Context) error {
+	e.changing.Lock()
+	e.probing = ctx
+	e.watch(e.view.Load())
+	e.changing.Unlock()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return e.access.flush()
+		case <-tick.C:
+			e.steerAll(e.now())
+			_ = e.access.flush() // a log that cannot be written keeps nobody waiting
+		}
+	}
+}
+
+// Swap routes by another table from the next request on. Connections stay, and
+// so do sessions, as their upstreams do.
+func (e *Edge) Swap(table *routing.Table) {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	old := e.view.Load()
+	e.former = old
+	e.install(newView(table, e.live, old, e.o.Default, e.now()))
+}
+
+// Back routes by the table before the last Swap again, and reports whether
+// there was one. Going back twice is going forth.
+func (e *Edge) Back() bool {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	if e.former == nil {
+		return false
+	}
+	old := e.view.Load()
+	e.install(newView(e.former.table, e.live, old, e.o.Default, e.now()))
+	e.former = old
+	return true
+}
+
+func (e *Edge) install(v *view) {
+	e.view.Store(v)
+	e.live.keep(v, e.former)
+	e.watch(v)
+}
+
+// watch has exactly the upstreams of v probed.
+func (e *Edge) watch(v *view) {
+	if e.probing == nil {
+		return
+	}
+	all := map[*pool.Upstream]bool{}
+	for _, u := range v.upstreams {
+		all[u] = true
+	}
+	e.prober.Watch(e.probing, all)
+}
+
+// Table is what is routed by now.
+func (e *Edge) Table() *routing.Table { return e.view.Load().table }
+
+// Drain keeps new sessions away from an upstream, and those that are there
+// until deadline; the zero time ends that. It reports whether there is such an
+// upstream.
+func (e *Edge) Drain(name string, deadline time.Time) bool {
+	for _, u := range e.view.Load().upstreams {
+		if u.Name == name {
+			u.Drain(deadline)
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,240 @@
+package edge
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/exchange"
+	"github.com/turnout-events/turnout/internal/limit"
+)
+
+// forward sends a request to its upstream, and to others while nobody answers
+// and it is safe to: nothing was sent yet, or what was sent may be sent again.
+// Then patience bounds it, and the retry budget what is sent twice.
+func (e *Edge) forward(v *visit) {
+	body, err := hold(v.r)
+	if err != nil {
+		e.refuse(v, statusOf(err))
+		return
+	}
+	e.budget.Deposit(v.began)
+	out := exchange.Prepare(v.r, v.client.String(), v.proto())
+	twice := body.whole && replayable(v.r, body.held)
+	var tried []*pool.Upstream
+	giveUp := v.began.Add(e.o.Patience)
+	for {
+		resp, err := e.try(v, out, body)
+		if err == nil {
+			e.answer(v, resp)
+			return
+		}
+		if fault := body.client.fault(); fault != nil { // no upstream is to blame
+			e.refuse(v, statusOf(fault))
+			return
+		}
+		if v.r.Context().Err() != nil || !e.mayRetry(err, twice, body.whole) {
+			break
+		}
+		tried = append(tried, v.up)
+		if !e.onward(v, &tried, giveUp) {
+			break
+		}
+	}
+	if v.r.Context().Err() == nil {
+		v.site.tenant.lost.Add(1)
+		e.log.Warn("edge: no instance answered", "org", v.site.tenant.org, "tries", v.tries)
+	}
+	e.refuse(v, http.StatusServiceUnavailable)
+}
+
+// mayRetry reports whether a request that failed with err may be sent again.
+func (e *Edge) mayRetry(err error, twice, whole bool) bool {
+	var x *exchange.Error
+	if errors.As(err, &x) && !x.Sent {
+		return whole
+	}
+	return twice && e.budget.Withdraw(e.now())
+}
+
+// onward moves the visit to the next upstream. When all were tried it waits a
+// moment and begins again, until patience ends.
+func (e *Edge) onward(v *visit, tried *[]*pool.Upstream, giveUp time.Time) bool {
+	now := e.now()
+	next := v.choose(*tried, now)
+	if next == nil {
+		pause := time.NewTimer(again)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-v.r.Context().Done():
+			return false
+		}
+		*tried = nil
+		if now = e.now(); now.After(giveUp) {
+			return false
+		}
+		if next = v.choose(nil, now); next == nil {
+			return false
+		}
+	}
+	v.up = next
+	if v.kind == page {
+		v.moved(next)
+	}
+	return true
+}
+
+// try sends the request once.
+func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, error) {
+	v.tries++
+	up := v.up
+	out.Body = body.open()
+	up.Places.Enter()
+	began := e.now()
+	resp, err := up.Exchange.RoundTrip(out)
+	if err == nil {
+		err = fetch(resp)
+	}
+	now := e.now()
+	switch {
+	case err == nil:
+		failed := resp.StatusCode == http.StatusInternalServerError || resp.StatusCode >= http.StatusBadGateway
+		up.Places.Release(now.Sub(began), limit.Success)
+		if up.Answered(now.Sub(began), failed, now) {
+			e.log.Warn("edge: an instance is ejected, since too much of what it answers fails", "upstream", up.Name)
+		}
+	case v.r.Context().Err() != nil || body.client.fault() != nil:
+		up.Places.Release(now.Sub(began), limit.Ignored)
+	default:
+		up.Places.Release(now.Sub(began), limit.Dropped)
+		up.Lost(now)
+		e.prober.Hurry(up)
+	}
+	return resp, err
+}
+
+// mostFetched is up to which size an answer is read whole before any of it is
+// passed on: what breaks off within it can still be had from another upstream,
+// and a visitor who reads slowly holds up no instance.
+const mostFetched = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// fetched is a body that was read whole.
+type fetched struct {
+	*bytes.Buffer
+	once sync.Once
+}
+
+func (f *fetched) Close() error {
+	f.once.Do(func() {
+		f.Reset()
+		buffers.Put(f.Buffer)
+	})
+	return nil
+}
+
+// fetch reads a small answer whole.
+func fetch(resp *http.Response) error {
+	if resp.ContentLength <= 0 || resp.ContentLength > mostFetched || resp.Body == http.NoBody {
+		return nil
+	}
+	b := buffers.Get().(*bytes.Buffer)
+	b.Grow(int(resp.ContentLength) + bytes.MinRead)
+	_, err := b.ReadFrom(resp.Body)
+	if closeErr := resp.Body.Close(); err == nil {
+		err = closeErr
+	}
+	f := &fetched{Buffer: b}
+	if err != nil {
+		_ = f.Close()
+		return &exchange.Error{Op: "read", Sent: true, Err: err}
+	}
+	resp.Body = f
+	return nil
+}
+
+// answer passes an upstream's answer on.
+func (e *Edge) answer(v *visit, resp *http.Response) {
+	defer resp.Body.Close()
+	v.status = resp.StatusCode
+	e.tell(v, resp.Header)
+	if v.https {
+		resp.Header.Set("Strict-Transport-Security", strictTransport)
+	}
+	if err := exchange.Answer(v.w, resp); err != nil {
+		panic(http.ErrAbortHandler) // its first part is with the visitor
+	}
+}
+
+// strictTransport keeps browsers on HTTPS for a year (RFC 6797).
+const strictTransport = "max-age=31536000"
+
+func (v *visit) proto() string {
+	if v.https {
+		return "https"
+	}
+	return "http"
+}
+
+// replayable reports whether sending a request twice does what sending it once
+// does: a read, or something that carries its idempotency key or the revision
+// that it changes, which the store remembers.
+func replayable(r *http.Request, body []byte) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut:
+		return true
+	case http.MethodPost:
+	default:
+		return false
+	}
+	if r.Header.Get("Idempotency-Key") != "" {
+		return true
+	}
+	if r.URL.Path == hookPath { // each is taken once, and names records to read again
+		return true
+	}
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if media != "application/x-www-form-urlencoded" {
+		return false
+	}
+	form, err := url.ParseQuery(string(body))
+	return err == nil && (form.Get("key") != "" || form.Get("revision") != "")
+}
+
+const hookPath = "/hooks/salesforce"
+
+type visitKey struct{}
+
+func with(ctx context.Context, v *visit) context.Context {
+	return context.WithValue(ctx, visitKey{}, v)
+}
+
+// upgrades carries connections that become something else, such as WebSockets.
+// They go to one upstream, once.
+func (e *Edge) upgrades() http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			v, _ := r.In.Context().Value(visitKey{}).(*visit)
+			r.SetURL(v.up.Origin)
+			r.Out.Host = r.In.Host
+			r.Out.Header.Set("X-Forwarded-For", v.client.String())
+			r.Out.Header.Set("X-Forwarded-Host", r.In.Host)
+			r.Out.Header.Set("X-Forwarded-Proto", v.proto())
+		},
+		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, _ error) {
+			if v, ok := r.Context().Value(visitKey{}).(*visit); ok {
+				e.refuse(v, http.StatusServiceUnavailable)
+			}
+		},
+	}
+}

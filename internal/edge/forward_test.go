@@ -1,0 +1,150 @@
+package edge
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/turnout-events/turnout/internal/edge/routing"
+)
+
+// pair is an edge before one instance that loses replies and one that is well.
+func pair(t *testing.T) (s *stage, lossy, well *instance) {
+	t.Helper()
+	plan := routing.Plan{
+		Stacks: []routing.Stack{{Name: "blue", Pools: []routing.Pool{
+			{Region: "home", Upstreams: []routing.Upstream{{Name: "lossy"}}}, {Region: "away", Upstreams: []routing.Upstream{{Name: "well"}}},
+		}}},
+		Orgs: []routing.Org{{ID: "acme", Hosts: []string{"acme.example"}}},
+	}
+	s = onStage(t, plan, nil)
+	lossy, well = s.instances["lossy"], s.instances["well"]
+	lossy.answer = lose
+	return s, lossy, well
+}
+
+// P1, P10: what may be sent twice is, when its reply is lost; nothing else.
+func TestP10Replays(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	for name, c := range map[string]struct {
+		method, path, body string
+		headers            []string
+		replayed           bool
+	}{
+		"a read":                     {"GET", "/", "", nil, true},
+		"a look":                     {"HEAD", "/", "", nil, true},
+		"a form with its key":        {"POST", "/events/x/register", "name=n&key=abc", []string{"Content-Type", form}, true},
+		"an edit with its revision":  {"POST", "/registrations/x/edit", "revision=3", []string{"Content-Type", form + "; charset=utf-8"}, true},
+		"a form without a key":       {"POST", "/events/x/register", "name=n&key=", []string{"Content-Type", form}, false},
+		"a program with its key":     {"POST", "/api/v1/x", "{}", []string{"Idempotency-Key", "k", "Content-Type", "application/json"}, true},
+		"a program without":          {"POST", "/api/v1/x", "{}", []string{"Content-Type", "application/json"}, false},
+		"a hook":                     {"POST", "/hooks/salesforce", "{}", nil, true},
+		"a change of what is there":  {"PUT", "/api/v1/registrations/x", "{}", nil, true},
+		"an addition to it":          {"PATCH", "/api/v1/registrations/x", "{}", nil, false},
+		"a removal":                  {"DELETE", "/api/v1/registrations/x", "", nil, false},
+		"a key in another's clothes": {"POST", "/x", "key=abc", []string{"Content-Type", "text/plain"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, lossy, well := pair(t)
+			w := s.browser("acme.example").ask(c.method, c.path, c.body, c.headers...)
+			if lossy.seen() != 1 || well.seen() != map[bool]int{true: 1}[c.replayed] {
+				t.Errorf("it was sent %d and %d times", lossy.seen(), well.seen())
+			}
+			if ok := w.Code == http.StatusOK; ok != c.replayed {
+				t.Errorf("it was answered %d", w.Code)
+			}
+			if c.replayed && (well.bodies[0] != c.body || lossy.bodies[0] != c.body) {
+				t.Errorf("sent %q and %q", lossy.bodies, well.bodies)
+			}
+		})
+	}
+}
+
+// What nobody can have seen is sent on, whatever it is.
+func TestP10UnsentIsSentOn(t *testing.T) {
+	for _, method := range []string{"GET", "POST", "PATCH", "DELETE"} {
+		s, lossy, well := pair(t)
+		lossy.CloseClientConnections()
+		lossy.Close()
+		if w := s.browser("acme.example").ask(method, "/", "x"); w.Code != http.StatusOK || well.seen() != 1 {
+			t.Errorf("%s was answered %d", method, w.Code)
+		}
+	}
+}
+
+// A small answer that broke off is had from another instance. Of a large one the
+// first part may be with the visitor, who has to see that it broke off.
+func TestBrokenAnswers(t *testing.T) {
+	for name, c := range map[string]struct {
+		size     int
+		replayed bool
+	}{"small": {mostFetched, true}, "large": {mostFetched + 1, false}} {
+		t.Run(name, func(t *testing.T) {
+			s, lossy, well := pair(t)
+			lossy.answer = func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", strconv.Itoa(c.size))
+				_, _ = io.WriteString(w, strings.Repeat("x", 1000))
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			req, _ := http.NewRequest("GET", s.server.URL, nil)
+			req.Host = "acme.example"
+			resp, err := http.DefaultClient.Do(req)
+			var text []byte
+			if err == nil {
+				defer resp.Body.Close()
+				text, err = io.ReadAll(resp.Body)
+			}
+			if c.replayed && (err != nil || string(text) != "well") {
+				t.Errorf("got %d bytes, %v", len(text), err)
+			}
+			if !c.replayed && (err == nil || well.seen() != 0) {
+				t.Errorf("a broken answer reads as whole, or was asked for %d times elsewhere", well.seen())
+			}
+		})
+	}
+}
+
+// What fails everywhere is not multiplied: the budget bounds what is sent twice.
+func TestRetriesAreBounded(t *testing.T) {
+	s, lossy, well := pair(t)
+	well.answer = lose
+	const n = 2000
+	for range n {
+		r := httptest.NewRequest("GET", "http://acme.example/", nil)
+		s.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if twice := lossy.seen() + well.seen() - n; twice > n*4/10 {
+		t.Errorf("of %d requests %d were sent again", n, twice)
+	}
+}
+
+// An answer that says that the instance failed is an answer.
+func TestFailuresPassThrough(t *testing.T) {
+	s, lossy, well := pair(t)
+	lossy.answer = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no space", http.StatusServiceUnavailable) }
+	w := s.browser("acme.example").ask("POST", "/", "x")
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "no space\n" || well.seen() != 0 {
+		t.Errorf("answered %d %q", w.Code, w.Body)
+	}
+}
+
+// What an upstream is told of the visitor is the edge's word.
+func TestForwardedHeaders(t *testing.T) {
+	s, lossy, _ := pair(t)
+	lossy.answer = nil
+	s.browser("acme.example").ask("GET", "/a%2Fb?q=1", "", "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Host", "evil", "X-Forwarded-Proto", "https", "Forwarded", "for=6.6.6.6", "Connection", "X-Hop", "X-Hop", "1")
+	got := lossy.last()
+	want := map[string]string{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "acme.example", "X-Forwarded-Proto": "http", "Forwarded": "", "X-Hop": ""}
+	for name, value := range want {
+		if strings.Join(got.Header.Values(name), "|") != value {
+			t.Errorf("%s: %q, want %q", name, got.Header.Values(name), value)
+		}
+	}
+	if got.Host != "acme.example" || got.URL.RequestURI() != "/a%2Fb?q=1" {
+		t.Errorf("asked %s for %s", got.Host, got.URL.RequestURI())
+	}
+}

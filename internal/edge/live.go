@@ -1,0 +1,111 @@
+package edge
+
+import (
+	"net/url"
+	"sync/atomic"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/limit"
+)
+
+// live is what outlives a change of tables: upstreams with their health and
+// connections, and what orgs and hosts have used of their allowances. It is
+// changed by one goroutine at a time.
+type live struct {
+	connect   func(*url.URL) pool.Exchange
+	upstreams map[upstreamKey]*pool.Upstream
+	tenants   map[turnout.OrgID]*tenant
+	meters    map[string]*limit.Meter // by host
+}
+
+// upstreamKey is what makes an upstream the same one: one that moved to another
+// address is another, under its old name.
+type upstreamKey struct{ name, url string }
+
+// tenant is what an org has used and gets counted.
+type tenant struct {
+	org   turnout.OrgID
+	meter limit.Meter
+	share limit.Share
+
+	requests, refused, lost, sessions, moved atomic.Int64
+	active                                   active
+	steer                                    steer
+}
+
+func newLive(connect func(*url.URL) pool.Exchange) *live {
+	return &live{
+		connect: connect, upstreams: map[upstreamKey]*pool.Upstream{},
+		tenants: map[turnout.OrgID]*tenant{}, meters: map[string]*limit.Meter{},
+	}
+}
+
+// upstream is the one that a plan names, made at first sight.
+func (l *live) upstream(u routing.Upstream) (up *pool.Upstream, made bool) {
+	key := upstreamKey{u.Name, u.URL}
+	if up, ok := l.upstreams[key]; ok {
+		return up, false
+	}
+	origin, err := url.Parse(u.URL)
+	if err != nil { // a table has only what parses
+		origin = &url.URL{}
+	}
+	up = pool.NewUpstream(u.Name, origin, l.connect(origin))
+	l.upstreams[key] = up
+	return up, true
+}
+
+func (l *live) tenant(org turnout.OrgID) *tenant {
+	t := l.tenants[org]
+	if t == nil {
+		t = &tenant{org: org}
+		l.tenants[org] = t
+	}
+	return t
+}
+
+func (l *live) meter(host string) *limit.Meter {
+	m := l.meters[host]
+	if m == nil {
+		m = &limit.Meter{}
+		l.meters[host] = m
+	}
+	return m
+}
+
+// keep drops what none of the views has. Requests that are under way at an
+// upstream that goes end as they would have.
+func (l *live) keep(views ...*view) {
+	used := map[*pool.Upstream]bool{}
+	tenants := map[*tenant]bool{}
+	meters := map[*limit.Meter]bool{}
+	for _, v := range views {
+		if v == nil {
+			continue
+		}
+		for _, u := range v.upstreams {
+			used[u] = true
+		}
+		for _, s := range v.sites {
+			tenants[s.tenant], meters[s.meter] = true, true
+		}
+	}
+	for key, u := range l.upstreams {
+		if !used[u] {
+			_ = u.Exchange.Close() // idle connections, which nobody waits for
+			delete(l.upstreams, key)
+		}
+	}
+	for id, t := range l.tenants {
+		if !tenants[t] {
+			delete(l.tenants, id)
+		}
+	}
+	for host, m := range l.meters {
+		if !meters[m] {
+			delete(l.meters, host)
+		}
+	}
+}

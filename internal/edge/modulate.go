@@ -1,0 +1,106 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/limit"
+)
+
+// clientMay reports whether the client's address may ask now. It refuses if not.
+func (e *Edge) clientMay(v *visit) bool {
+	if e.o.Client.PerSecond == 0 {
+		return true
+	}
+	verdict := e.clients.TakeAddr(v.client, e.o.Client, v.began)
+	if !verdict.OK {
+		e.throttle(v, "client", verdict)
+	}
+	return verdict.OK
+}
+
+// orgMay reports whether the domain and the org may be asked now, and takes a
+// place of the org's share, which the caller gives back. It refuses if not.
+//
+// The rate holds the fast, the share the slow: whoever keeps within the rate
+// with requests that take long runs out of places, and of nobody else's (P7).
+func (e *Edge) orgMay(v *visit) bool {
+	s := v.site
+	if verdict := s.meter.Take(s.domain, v.began); !verdict.OK {
+		e.throttle(v, "domain", verdict)
+		return false
+	}
+	rate := limit.Rate{PerSecond: s.allowance.PerSecond, Burst: s.allowance.Burst}
+	if verdict := s.tenant.meter.Take(rate, v.began); !verdict.OK {
+		e.throttle(v, "org", verdict)
+		return false
+	}
+	share := s.allowance.Share
+	if share == 0 {
+		share = 1
+	}
+	if !s.tenant.share.Acquire(s.courses[0].places(), share) {
+		e.throttle(v, "org", limit.Verdict{RetryAfter: time.Second, Reset: time.Second})
+		return false
+	}
+	return true
+}
+
+// places is how many requests the course's first living pool holds at once.
+func (c *course) places() int {
+	all := 0
+	for _, p := range c.pools {
+		for _, u := range p.Upstreams {
+			if !u.IsDown() {
+				all += u.Places.Limit()
+			}
+		}
+		if all > 0 {
+			break
+		}
+	}
+	return all
+}
+
+// throttle answers 429 with what the client is to wait for. Nothing of the
+// request was read but its head.
+func (e *Edge) throttle(v *visit, policy string, verdict limit.Verdict) {
+	if v.site != nil {
+		v.site.tenant.refused.Add(1)
+	}
+	h := v.w.Header()
+	wait := max(1, int64((verdict.RetryAfter+time.Second-1)/time.Second))
+	h.Set("Retry-After", strconv.FormatInt(wait, 10))
+	if verdict.Limit > 0 {
+		h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d", policy, verdict.Limit))
+		h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", policy, verdict.Remaining, max(1, int64((verdict.Reset+time.Second-1)/time.Second))))
+	}
+	if insists(v.r.Context()) {
+		h.Set("Connection", "close")
+	}
+	e.refuse(v, http.StatusTooManyRequests)
+}
+
+// most refusals on one connection end it: whoever goes on asking all the same
+// is to pay for a handshake, too.
+const most = 20
+
+type connKey struct{}
+
+// CountRefusals is for http.Server.ConnContext: it lets the edge end
+// connections on which it had to refuse too often.
+func CountRefusals(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, new(atomic.Int32))
+}
+
+// insists counts a refusal on the request's connection, and reports whether
+// there were too many.
+func insists(ctx context.Context) bool {
+	n, ok := ctx.Value(connKey{}).(*atomic.Int32)
+	return ok && n.Add(1) >= most
+}

@@ -1,0 +1,45 @@
+// Package routing says which instances serve whom: host, org, stack, region
+// order, pool, upstream. A Plan is what an operator writes, a Table what is made
+// of it: a value that never changes, so that a request sees one state of it and
+// a new one replaces it in one step.
+package routing
+
+import (
+	"github.com/turnout-events/turnout"
+)
+
+// Plan is all stacks with their pools, and all orgs.
+type Plan struct {
+	Stacks []Stack `yaml:"stacks"`
+	// Orgs are those of the store, or those that the file lists.
+	Orgs []Org `yaml:"orgs"`
+}
+
+// Stack is a group of instances that orgs live on, in one region or several.
+type Stack struct {
+	Name string `yaml:"name"`
+	// Pools are in order of preference, for orgs that name no region.
+	Pools []Pool `yaml:"pools"`
+}
+
+// Pool is a stack's instances in one region.
+type Pool struct {
+	Region    string     `yaml:"region"`
+	Upstreams []Upstream `yaml:"upstreams"`
+}
+
+// Upstream is an instance as the edge reaches it. Sessions are bound to its
+// name: an instance that comes back under it, wherever, has its sessions again.
+type Upstream struct {
+	Name string `yaml:"name"`
+	// URL is its origin, such as http://10.0.0.7:8080.
+	URL string `yaml:"url"`
+}
+
+// Org is what the edge has to know of an org.
+type Org struct {
+	ID turnout.OrgID `yaml:"id"`
+	// Hosts are its names; ID.localhost works besides.
+	Hosts     []string          `yaml:"hosts"`
+	Placement turnout.Placement `yaml:"placement"`
+}

@@ -1,0 +1,101 @@
+package edge
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+)
+
+// visit is one request on its way through the edge.
+type visit struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	began  time.Time
+	client netip.Addr
+	https  bool
+	site   *site
+	kind   kind
+
+	// Where it goes (session.go).
+	course  *course
+	pool    *pool.Pool
+	up      *pool.Upstream
+	session affinity.Session
+	// known: the session came with the request. changed: the visitor is told.
+	known, changed bool
+	key            uint64 // what it is settled by without a session
+
+	// What is told of it afterwards.
+	status int
+	tries  int
+}
+
+// kind is what a request is for, as far as that matters to the edge.
+type kind uint8
+
+const (
+	// page is a visitor's: it has a session.
+	page kind = iota
+	// static is a page's picture or style; it goes wherever its page does.
+	static
+	// program is an API client's or a hook: no cookies, problems and not pages.
+	program
+)
+
+func kindOf(path string) kind {
+	switch {
+	case strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/hooks/"):
+		return program
+	case strings.HasPrefix(path, "/assets/"), strings.HasPrefix(path, "/media/"), path == "/favicon.ico", path == "/robots.txt":
+		return static
+	}
+	return page
+}
+
+// own begins the paths that are between the edge and its upstreams.
+const own = "/.turnout/"
+
+// ServeHTTP implements http.Handler.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path)}
+	defer e.account(v)
+	v.client, v.https = e.visitor(r)
+	view := e.view.Load()
+	site, ok := view.site(r.Host)
+	if !e.clientMay(v) {
+		return
+	}
+	if !ok {
+		e.refuse(v, http.StatusMisdirectedRequest)
+		return
+	}
+	v.site = site
+	if strings.HasPrefix(r.URL.Path, own) || r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		e.refuse(v, http.StatusNotFound)
+		return
+	}
+	if !e.orgMay(v) {
+		return
+	}
+	defer site.tenant.share.Release()
+	if !e.place(v) {
+		return
+	}
+	if r.Header.Get("Upgrade") != "" {
+		e.upgrade.ServeHTTP(w, r.WithContext(with(r.Context(), v)))
+		return
+	}
+	e.forward(v)
+}
+
+// account counts and logs a request that was answered.
+func (e *Edge) account(v *visit) {
+	if v.site != nil {
+		v.site.tenant.requests.Add(1)
+	}
+	e.access.line(v, e.now())
+}

@@ -1,0 +1,181 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+)
+
+// Cookies that carry a session. The prefix of the second keeps other hosts and
+// plain HTTP from setting it; browsers want HTTPS for it.
+const (
+	plainCookie  = "turnout_session"
+	secureCookie = "__Host-turnout_session"
+)
+
+func (v *visit) cookieName() string {
+	if v.https {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// place decides which upstream a request goes to. It reports false when it
+// answered by itself, since there is none.
+func (e *Edge) place(v *visit) bool {
+	v.course = v.site.courses[0]
+	if v.kind != program {
+		e.recall(v)
+	}
+	if !v.known && v.kind != page {
+		v.key = keyOf(v)
+	}
+	if v.known && e.stays(v) {
+		e.seen(v)
+		return true
+	}
+	if v.up = v.choose(nil, v.began); v.up == nil {
+		e.refuse(v, http.StatusServiceUnavailable)
+		return false
+	}
+	switch {
+	case v.known:
+		v.moved(v.up)
+	case v.kind == page:
+		v.session = affinity.Fresh(v.up.Handle, v.began)
+		v.changed = true
+		v.site.tenant.sessions.Add(1)
+		v.site.tenant.active.add(v.began)
+		v.up.Sessions.Add(1)
+	}
+	return true
+}
+
+// recall finds the session that a request belongs to: one of this org and host,
+// on a stack that the org is on or has just left.
+func (e *Edge) recall(v *visit) {
+	for value := range cookieValues(v.r.Header["Cookie"], v.cookieName()) {
+		for _, c := range v.site.courses {
+			if s, ok := e.o.Signer.Read(value, c.binding, v.began); ok {
+				v.session, v.course, v.known = s, c, true
+				return
+			}
+		}
+	}
+}
+
+// cookieValues are the values of the cookies of a name, of which there may be
+// several: somebody else's may stand before ours.
+func cookieValues(headers []string, name string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, line := range headers {
+			for part := range strings.SplitSeq(line, ";") {
+				key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+				if ok && key == name && !yield(value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// stays reports whether a session is served where it was, and finds that.
+func (e *Edge) stays(v *visit) bool {
+	v.pool, v.up = v.course.find(v.session.Upstream)
+	if v.up == nil {
+		return false
+	}
+	switch s := v.up.State(v.began); s.Condition {
+	case pool.Up:
+		return true
+	case pool.Draining: // past the deadline it moves, when nothing typed is on its way
+		return v.began.Before(s.Deadline) || (v.r.Method != http.MethodGet && v.r.Method != http.MethodHead)
+	case pool.Ejected:
+		return v.pool.Panics(v.began)
+	}
+	return false
+}
+
+// choose is the upstream for a session that has none, or whose one was tried: in
+// the first region that is alive, and of one that remembers, always the same.
+// It is nil if everything was tried.
+func (v *visit) choose(tried []*pool.Upstream, now time.Time) *pool.Upstream {
+	pools := v.course.order()
+	for _, alive := range [...]bool{true, false} {
+		for _, p := range pools {
+			if p.Alive(now) != alive {
+				continue
+			}
+			if up := v.from(p, tried, now); up != nil {
+				v.pool = p
+				return up
+			}
+		}
+	}
+	return nil
+}
+
+func (v *visit) from(p *pool.Pool, tried []*pool.Upstream, now time.Time) *pool.Upstream {
+	switch {
+	case v.known:
+		return p.Settle(now, v.session.ID, tried...)
+	case v.key != 0:
+		return p.Settle(now, v.key, tried...)
+	}
+	return p.Pick(now, tried...)
+}
+
+// moved binds the session to another upstream.
+func (v *visit) moved(to *pool.Upstream) {
+	if v.session.Upstream == to.Handle {
+		return
+	}
+	v.session.Upstream = to.Handle
+	v.changed = true
+	v.site.tenant.moved.Add(1)
+	to.Sessions.Add(1)
+}
+
+// countEvery is how often a session is counted as active, and told so.
+const countEvery = time.Minute
+
+// seen counts a session once a minute.
+func (e *Edge) seen(v *visit) {
+	if v.began.Sub(v.session.Seen) >= countEvery {
+		v.site.tenant.active.move(v.session.Seen, v.began)
+		v.session.Seen = v.began.UTC().Truncate(time.Minute)
+		v.changed = true
+	}
+}
+
+// tell sets the session's cookie, if it is new to the visitor. What carries a
+// cookie is nobody else's to keep.
+func (e *Edge) tell(v *visit, h http.Header) {
+	if !v.changed || v.kind != page {
+		return
+	}
+	c := http.Cookie{
+		Name: v.cookieName(), Value: e.o.Signer.Sign(v.session, v.course.binding),
+		Path: "/", HttpOnly: true, Secure: v.https, SameSite: http.SameSiteLaxMode,
+	}
+	h.Add("Set-Cookie", c.String())
+	if rest, ok := strings.CutPrefix(h.Get("Cache-Control"), "public"); ok {
+		h.Set("Cache-Control", "private"+rest)
+	}
+}
+
+// keyOf is what a request without a session is settled by: its credentials, the
+// token in its path, or else its address.
+func keyOf(v *visit) uint64 {
+	by := v.r.Header.Get("Authorization")
+	if by == "" {
+		by = v.r.Header.Get("Idempotency-Key")
+	}
+	if by == "" {
+		by = v.client.String()
+	}
+	return pool.Key(by)
+}

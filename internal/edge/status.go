@@ -1,0 +1,127 @@
+package edge
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/pool"
+)
+
+// Status is what the edge is doing, for GET /edge/status. Times are UTC,
+// durations in seconds.
+type Status struct {
+	// Since is when the table came into force; Former says that there is one to
+	// go back to.
+	Since  time.Time    `json:"since"`
+	Former bool         `json:"former"`
+	Pools  []PoolStatus `json:"pools"`
+	Orgs   []OrgStatus  `json:"orgs"`
+}
+
+// PoolStatus is a pool's.
+type PoolStatus struct {
+	Stack     string           `json:"stack"`
+	Region    string           `json:"region"`
+	Panic     bool             `json:"panic"`
+	Upstreams []UpstreamStatus `json:"upstreams"`
+}
+
+// UpstreamStatus is an upstream's.
+type UpstreamStatus struct {
+	Name      string         `json:"name"`
+	Condition pool.Condition `json:"condition"`
+	// DrainsUntil is when a draining one loses its sessions.
+	DrainsUntil *time.Time `json:"drains_until,omitempty"`
+	// Weight is its part of new sessions beside others', under 1 while it starts slowly.
+	Weight   float64 `json:"weight"`
+	InFlight int     `json:"in_flight"`
+	Places   int     `json:"places"`
+	Latency  float64 `json:"latency_seconds"`
+	Requests int64   `json:"requests"`
+	Failures int64   `json:"failures"`
+	// Sessions are those that began here or moved here since the edge started.
+	Sessions int64 `json:"sessions"`
+}
+
+// OrgStatus is an org's.
+type OrgStatus struct {
+	Org     turnout.OrgID `json:"org"`
+	Hosts   []string      `json:"hosts"`
+	Stack   string        `json:"stack"`
+	Leaving string        `json:"leaving,omitempty"`
+	Regions []string      `json:"regions"`
+	// Active sessions were seen within five minutes, here.
+	Active    int     `json:"sessions_active"`
+	PerSecond float64 `json:"per_second"`
+	Burst     int     `json:"burst"`
+	Share     float64 `json:"share"`
+	InFlight  int     `json:"in_flight"`
+	Requests  int64   `json:"requests"`
+	Refused   int64   `json:"refused"`
+	Lost      int64   `json:"lost"`
+	Began     int64   `json:"sessions_began"`
+	Moved     int64   `json:"sessions_moved"`
+}
+
+// Status tells how it is now.
+func (e *Edge) Status() Status {
+	now := e.now()
+	v := e.view.Load()
+	s := Status{Since: v.made.UTC(), Pools: []PoolStatus{}, Orgs: []OrgStatus{}}
+	e.changing.Lock()
+	s.Former = e.former != nil
+	e.changing.Unlock()
+	for _, p := range v.pools {
+		ps := PoolStatus{Stack: p.Stack, Region: p.Region, Panic: p.Panics(now), Upstreams: []UpstreamStatus{}}
+		for _, u := range p.Upstreams {
+			ps.Upstreams = append(ps.Upstreams, upstreamStatus(u, now))
+		}
+		s.Pools = append(s.Pools, ps)
+	}
+	byOrg := map[*tenant]*OrgStatus{}
+	for _, site := range v.sites {
+		o := byOrg[site.tenant]
+		if o == nil {
+			o = orgStatus(site, now)
+			byOrg[site.tenant] = o
+		}
+		o.Hosts = append(o.Hosts, site.host)
+	}
+	for _, o := range byOrg {
+		slices.Sort(o.Hosts)
+		s.Orgs = append(s.Orgs, *o)
+	}
+	slices.SortFunc(s.Orgs, func(a, b OrgStatus) int { return strings.Compare(string(a.Org), string(b.Org)) })
+	return s
+}
+
+func upstreamStatus(u *pool.Upstream, now time.Time) UpstreamStatus {
+	state := u.State(now)
+	s := UpstreamStatus{
+		Name: u.Name, Condition: state.Condition, Weight: state.Weight, InFlight: u.Places.InFlight(), Places: u.Places.Limit(),
+		Latency: u.Latency().Seconds(), Requests: u.Requests.Load(), Failures: u.Failures.Load(), Sessions: u.Sessions.Load(),
+	}
+	if !state.Deadline.IsZero() {
+		until := state.Deadline.UTC()
+		s.DrainsUntil = &until
+	}
+	return s
+}
+
+func orgStatus(s *site, now time.Time) *OrgStatus {
+	t := s.tenant
+	o := &OrgStatus{
+		Org: t.org, Stack: s.courses[0].binding.Stack, Active: t.active.count(now),
+		PerSecond: s.allowance.PerSecond, Burst: s.allowance.Burst, Share: s.allowance.Share, InFlight: t.share.InUse(),
+		Requests: t.requests.Load(), Refused: t.refused.Load(), Lost: t.lost.Load(), Began: t.sessions.Load(), Moved: t.moved.Load(),
+	}
+	if len(s.courses) > 1 {
+		o.Leaving = s.courses[1].binding.Stack
+	}
+	for _, p := range s.courses[0].pools {
+		o.Regions = append(o.Regions, p.Region)
+	}
+	return o
+}
