@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "expand": expand, "get": get, "seed": seed, "absent": absent,
+			"ready": ready, "expand": expand, "get": get, "seed": seed, "absent": absent, "backup": backup,
 		},
 	})
 }
@@ -173,6 +173,17 @@ func seed(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Check(park(d, &v.Registration, "bad value for "+p.LastName))
 	}
+}
+
+// backup NAME backs the store up and puts the directory that it made into
+// variable NAME.
+func backup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: backup NAME")
+	}
+	ts.Check(ts.Exec("turnout", "backup", "--to", ts.MkAbs("backups")))
+	dir, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	ts.Setenv(args[0], dir)
 }
 
 func sampleEvent() *turnout.Event {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -84,8 +83,7 @@ func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load fun
 // keyLost refuses to go on with orgs whose master key file is gone: a new one
 // would open nothing, and hide that the old one has to be found.
 func keyLost(ctx context.Context, cfg config.Config, store *sqlite.Store) error {
-	names := cfg.MasterKeys()
-	if len(names) > 0 && !slices.Contains(names, config.MasterKeyFromFile) {
+	if !needsMasterFile(cfg) {
 		return nil
 	}
 	// An org's first key is made before the org is set up, so the file is looked

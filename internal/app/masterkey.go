@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/kms"
@@ -51,6 +52,12 @@ func masters(ctx context.Context, cfg config.Config, log *slog.Logger) (func() (
 		}
 		return kms.Join(all[0], all[1:]...), nil
 	}, nil
+}
+
+// needsMasterFile tells whether the file is one of the master keys, or the only one.
+func needsMasterFile(cfg config.Config) bool {
+	names := cfg.MasterKeys()
+	return len(names) == 0 || slices.Contains(names, config.MasterKeyFromFile)
 }
 
 // masterFileExists tells whether there are keys outside the KMS that may still

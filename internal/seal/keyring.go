@@ -289,6 +289,17 @@ func (k *Keyring) unwrap(ctx context.Context, s StoredKey) ([]byte, error) {
 	return nil, ErrSealed
 }
 
+// Fingerprint unwraps a stored key and answers with what tells it from other
+// keys, and from which nobody learns it. Its error says which master key is
+// needed. It needs no shelf.
+func (k *Keyring) Fingerprint(ctx context.Context, s StoredKey) ([]byte, error) {
+	key, err := k.unwrap(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return digest(key, "fingerprint", s.Scope, s.Purpose), nil
+}
+
 func (k *Keyring) loaded(again bool) (Master, error) {
 	k.masterMu.Lock()
 	defer k.masterMu.Unlock()

@@ -35,6 +35,15 @@ type FileMaster struct {
 // masterIDSize is the length of a master key's id, in hexadecimal digits.
 const masterIDSize = 8
 
+// MasterOf names the master key of a file that wrapped an org key, for messages;
+// empty if a KMS did.
+func MasterOf(wrapped []byte) string {
+	if len(wrapped) < masterIDSize || strings.Trim(string(wrapped[:masterIDSize]), "0123456789abcdef") != "" {
+		return ""
+	}
+	return string(wrapped[:masterIDSize])
+}
+
 // ParseMaster reads keys in base64, one a line; lines that start with "#" are comments.
 func ParseMaster(text string) (*FileMaster, error) {
 	m := &FileMaster{aeads: map[string]cipher.AEAD{}}

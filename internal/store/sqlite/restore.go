@@ -13,18 +13,22 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
 )
 
 // RestoreOptions say what is restored to where.
 type RestoreOptions struct {
 	// From is a backup's directory.
 	From string
-	// Keys is the directory that holds KeysFile; empty means From. It is used
-	// only where there is no store at To, whose own keyring is today's.
+	// Keys is another directory that holds KeysFile, if it was moved; empty means
+	// none. It is used beside From's and beside the store at To.
 	Keys string
 	// To is the path of the store. Whoever uses it must have stopped. A store
 	// that is there already is moved aside, never overwritten.
-	To     string
+	To string
+	// Master reads the master key, which must open every org's keys; it makes none
+	// where there is none. Nil checks nothing.
+	Master func() (seal.Master, error)
 	Logger *slog.Logger
 	Now    time.Time
 }
@@ -35,11 +39,12 @@ type RestoreReport struct {
 	// Aside is where the store that was at To is now; empty if there was none.
 	// It still has its data keys: delete it once it is not needed.
 	Aside string
-	// Keyring is the file whose data keys and tombstones were taken over.
-	Keyring string
+	// Keyrings are the files whose data keys and tombstones were taken over.
+	Keyrings []string
 	// Erased counts registrations in the backup of people who were forgotten since.
 	Erased int
-	// Unreadable counts registrations whose person has no data key.
+	// Unreadable counts registrations that nothing opens, though nobody forgot
+	// their person: a keyring is missing. Restoring again with it reads them.
 	Unreadable int
 	// Due counts registrations that will be delivered, maybe once more.
 	Due int
@@ -48,11 +53,11 @@ type RestoreReport struct {
 	Miscounted []string
 }
 
-// Restore makes a store from a backup and today's keyring: whoever was
-// forgotten after the backup was made is forgotten in it as well (P8), and
-// whatever Salesforce may not have is due again. Events take registrations
-// again once the mirror has read them: start it on an empty cache. Nothing appears at To unless
-// all of it is right.
+// Restore makes a store from a backup, its keys and the keyring of the store
+// that is there: whoever was forgotten after the backup was made is forgotten in
+// it as well (P8), and whatever Salesforce may not have is due again. Events take
+// registrations again once the mirror has read them: start it on an empty cache.
+// Nothing appears at To unless the keys open and all of the files are right.
 func Restore(ctx context.Context, o RestoreOptions) (RestoreReport, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -65,9 +70,6 @@ func Restore(ctx context.Context, o RestoreOptions) (RestoreReport, error) {
 }
 
 func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
-	if o.Keys == "" {
-		o.Keys = o.From
-	}
 	if err := r.verify(o); err != nil {
 		return err
 	}
@@ -76,7 +78,19 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 		return err
 	}
 	if there {
-		r.Keyring = o.To
+		r.Keyrings = append(r.Keyrings, o.To)
+	}
+	if len(r.Keyrings) == 0 {
+		return turnout.Errorf(turnout.CodeNotFound, "restore", "there is neither a store at %s nor %s in %s: without keys nothing can be read; say with --keys where it was moved", o.To, KeysFile, o.From)
+	}
+	files, err := openKeyrings(append([]string{filepath.Join(o.From, StoreFile)}, r.Keyrings...))
+	if err != nil {
+		return err
+	}
+	defer closeKeyrings(files)
+	m := &merge{backup: files[0], rings: files[1:], master: o.Master}
+	if err := m.agree(ctx); err != nil {
+		return err
 	}
 	next := o.To + ".restoring"
 	defer removeStore(next)
@@ -84,7 +98,7 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 	if err := copyFile(filepath.Join(o.From, StoreFile), next); err != nil {
 		return err
 	}
-	if err := rebuild(ctx, o, next, r); err != nil {
+	if err := rebuild(ctx, o, next, m, r); err != nil {
 		return err
 	}
 	return r.replace(o, next, there)
@@ -102,15 +116,23 @@ func (r *RestoreReport) verify(o RestoreOptions) error {
 	if err := r.check(o.From, StoreFile); err != nil {
 		return err
 	}
-	r.Keyring = filepath.Join(o.Keys, KeysFile)
-	if _, err := os.Stat(r.Keyring); err != nil {
-		r.Keyring = ""
+	ours := filepath.Join(o.From, KeysFile)
+	if _, err := os.Stat(ours); err == nil {
+		r.Keyrings = append(r.Keyrings, ours)
+		if err := r.check(o.From, KeysFile); err != nil {
+			return err
+		}
+	}
+	if o.Keys == "" || filepath.Clean(o.Keys) == filepath.Clean(o.From) {
 		return nil
 	}
-	if filepath.Clean(o.Keys) == filepath.Clean(o.From) {
-		return r.check(o.From, KeysFile)
+	// It may be another backup's: its own manifest may be elsewhere.
+	moved := filepath.Join(o.Keys, KeysFile)
+	if _, err := os.Stat(moved); err != nil {
+		return turnout.Errorf(turnout.CodeNotFound, "read keys", "there is no %s in %s", KeysFile, o.Keys)
 	}
-	return nil // of another backup: its own manifest may be elsewhere
+	r.Keyrings = append(r.Keyrings, moved)
+	return nil
 }
 
 func (r *RestoreReport) check(dir, name string) error {
@@ -146,22 +168,14 @@ func stopped(ctx context.Context, path string) (bool, error) {
 }
 
 // rebuild makes the copy of the backup right for today.
-func rebuild(ctx context.Context, o RestoreOptions, path string, r *RestoreReport) (err error) {
+func rebuild(ctx context.Context, o RestoreOptions, path string, m *merge, r *RestoreReport) (err error) {
 	s, err := Open(ctx, Options{Path: path, Logger: o.Logger})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	var keys *keyring
-	if r.Keyring == "" {
-		return turnout.Errorf(turnout.CodeNotFound, "restore", "there is neither a store at %s nor %s in %s: without keys nothing can be read", o.To, KeysFile, o.Keys)
-	}
-	if keys, err = openKeyring(r.Keyring); err != nil {
-		return err
-	}
-	defer keys.close()
 	err = s.do(ctx, "restore", func(t *tx) error {
-		if err := keys.takeOver(ctx, t); err != nil {
+		if err := m.write(ctx, t); err != nil {
 			return err
 		}
 		if r.Erased, err = t.replayTombstones(o.Now); err != nil {
@@ -180,8 +194,7 @@ func rebuild(ctx context.Context, o RestoreOptions, path string, r *RestoreRepor
 	if err != nil {
 		return err
 	}
-	if err := s.reads.QueryRowContext(ctx, `SELECT count(*) FROM registrations r WHERE sealed IS NOT NULL
-		AND NOT EXISTS (SELECT 1 FROM people p WHERE p.org = r.org AND p.person = r.person)`).Scan(&r.Unreadable); err != nil {
+	if r.Unreadable, err = m.unreadable(ctx, s); err != nil {
 		return err
 	}
 	return s.Scrub(ctx)
