@@ -44,6 +44,7 @@ again, which makes nothing twice.`,
 	s.flags(cmd)
 	cmd.Flags().StringVar(&o.From, "from", "", "the backup's directory")
 	cmd.Flags().StringVar(&o.Keys, "keys", "", "directory with keys.db, if it was moved")
+	cmd.Flags().BoolVar(&o.KeepOrgs, "keep-orgs", false, "keep orgs that the backup does not know, without their registrations")
 	_ = cmd.MarkFlagRequired("from")
 	return cmd
 }

@@ -223,7 +223,7 @@ func TestP8ForgottenStaysForgottenAfterRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	restored, r := mustRestore(t, RestoreOptions{From: backup.Dir, To: path})
+	restored, r := mustRestore(t, RestoreOptions{From: backup.Dir, To: path, KeepOrgs: true})
 	if r.Erased != 2 || !slices.Contains(r.Keyrings, path) || r.Aside == "" || r.Unreadable != 0 {
 		t.Errorf("report: %+v", r)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -37,7 +38,10 @@ type orgKey struct {
 }
 
 // agree refuses what cannot be put together, before anything is changed.
-func (m *merge) agree(ctx context.Context) error {
+func (m *merge) agree(ctx context.Context, keepOrgs bool) error {
+	if err := m.sameOrgs(ctx, keepOrgs); err != nil {
+		return err
+	}
 	m.orgKeys = map[orgKeyName]*orgKey{}
 	if m.master != nil {
 		m.masters = seal.NewKeyring(nil, m.master)
@@ -88,6 +92,50 @@ func (m *merge) addOrgKey(ctx context.Context, from keyring, s seal.StoredKey) e
 		return turnout.Errorf(turnout.CodeConflict, "restore", "org %s has other keys in %s than in %s: it was set up anew, and neither opens what the other sealed; move the store that is there out of the data directory and restore again, then forget again whoever was forgotten in it", s.Scope, from.path, before.from)
 	}
 	m.orgKeys[name] = next
+	return nil
+}
+
+// sameOrgs refuses a store of orgs that the backup does not know: they would
+// lose their registrations, or meet another org under their own host.
+func (m *merge) sameOrgs(ctx context.Context, keep bool) error {
+	restored, err := m.backup.orgs(ctx)
+	if err != nil {
+		return err
+	}
+	known, hosts := map[turnout.OrgID]bool{}, map[string]turnout.OrgID{}
+	for _, o := range restored {
+		known[o.ID] = true
+		for _, h := range o.Hosts {
+			hosts[strings.ToLower(h)] = o.ID
+		}
+	}
+	for _, k := range m.rings {
+		there, err := k.orgs(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range there {
+			if known[o.ID] {
+				continue
+			}
+			if err := strange(k, o, hosts, keep); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// strange says what keeps an org that the backup does not know from staying.
+func strange(k keyring, o turnout.Org, hosts map[string]turnout.OrgID, keep bool) error {
+	for _, h := range o.Hosts {
+		if other, taken := hosts[strings.ToLower(h)]; taken {
+			return turnout.Errorf(turnout.CodeConflict, "restore", "host %s is org %s in %s and org %s in the backup: this is the backup of another installation, or the host has moved; restore into another data directory, or give one of them another host with turnout org apply first", h, o.ID, k.path, other)
+		}
+	}
+	if !keep {
+		return turnout.Errorf(turnout.CodeConflict, "restore", "the backup does not know org %s, which is in %s: its registrations would not be in the restored store; restore into another data directory, or keep the org without its registrations with --keep-orgs", o.ID, k.path)
+	}
 	return nil
 }
 

@@ -194,3 +194,49 @@ func TestRestoreRefusesKeysThatDoNotOpen(t *testing.T) {
 		s.Close()
 	}
 }
+
+// A store of other orgs is no place to restore to by accident.
+func TestRestoreRefusesAStoreOfOtherOrgs(t *testing.T) {
+	dir := t.TempDir()
+	backup := func(path string, o turnout.Org) BackupReport {
+		t.Helper()
+		s := openStore(t, path)
+		defer s.Close()
+		if err := s.SetOrg(t.Context(), o, []byte("s"), start); err != nil {
+			t.Fatal(err)
+		}
+		return mustBackup(t, s, filepath.Join(dir, "backups", string(o.ID)), start)
+	}
+	path := filepath.Join(dir, "turnout.db")
+	backup(path, turnout.Org{ID: acme, Mapping: "turnout", Hosts: []string{"events.acme.example"}})
+	for _, c := range []struct {
+		org   turnout.Org
+		keep  bool
+		words string
+	}{
+		{turnout.Org{ID: "beta", Hosts: []string{"beta.example"}}, false, "the backup does not know org acme"},
+		{turnout.Org{ID: "gamma", Hosts: []string{"Events.acme.example"}}, false, "host events.acme.example is org acme in"},
+		{turnout.Org{ID: "delta", Hosts: []string{"Events.acme.example"}}, true, "and org delta in the backup"},
+		{turnout.Org{ID: "epsilon", Hosts: []string{"epsilon.example"}}, true, ""},
+	} {
+		b := backup(filepath.Join(dir, string(c.org.ID)+".db"), c.org)
+		_, err := Restore(t.Context(), RestoreOptions{From: b.Dir, To: path, KeepOrgs: c.keep, Now: start})
+		if c.words == "" {
+			if err != nil {
+				t.Errorf("%s: %v", c.org.ID, err)
+			}
+			continue
+		}
+		if turnout.CodeOf(err) != turnout.CodeConflict || !strings.Contains(err.Error(), c.words) {
+			t.Errorf("%s: %v, want %q", c.org.ID, err, c.words)
+		}
+		if aside, _ := filepath.Glob(path + ".before-restore-*"); len(aside) > 0 {
+			t.Errorf("%s: the store was moved", c.org.ID)
+		}
+	}
+	s := openStore(t, path)
+	defer s.Close()
+	if orgs, err := s.Orgs(t.Context()); err != nil || len(orgs) != 2 {
+		t.Errorf("both orgs are there: %v, %v", orgs, err)
+	}
+}

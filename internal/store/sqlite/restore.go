@@ -23,6 +23,9 @@ type RestoreOptions struct {
 	// Keys is another directory that holds KeysFile, if it was moved; empty means
 	// none. It is used beside From's and beside the store at To.
 	Keys string
+	// KeepOrgs keeps orgs that the backup does not know, without their
+	// registrations; otherwise their presence refuses the restore.
+	KeepOrgs bool
 	// To is the path of the store. Whoever uses it must have stopped. A store
 	// that is there already is moved aside, never overwritten.
 	To string
@@ -89,7 +92,7 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 	}
 	defer closeKeyrings(files)
 	m := &merge{backup: files[0], rings: files[1:], master: o.Master}
-	if err := m.agree(ctx); err != nil {
+	if err := m.agree(ctx, o.KeepOrgs); err != nil {
 		return err
 	}
 	next := o.To + ".restoring"
