@@ -18,8 +18,7 @@ func keysCommand() *cobra.Command {
 		Long: `The master key wraps each org's keys, an org's key wraps a key for each person.
 Instances that run notice a rotation by themselves.`,
 	}
-	cmd.AddCommand(rotateMasterCommand(), retireMasterCommand(), rotateOrgCommand())
-	return cmd
+	return group(cmd, rotateMasterCommand(), retireMasterCommand(), rotateOrgCommand())
 }
 
 // masterFile is the file whose keys these commands change, if there is one.

@@ -17,8 +17,7 @@ import (
 
 func orgCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "org", Short: "Orgs: the customers, each of them one Salesforce org"}
-	cmd.AddCommand(orgApplyCommand(), orgListCommand())
-	return cmd
+	return group(cmd, orgApplyCommand(), orgListCommand())
 }
 
 func orgApplyCommand() *cobra.Command {

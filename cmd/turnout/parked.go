@@ -20,8 +20,7 @@ func parkedCommand() *cobra.Command {
 so a person decides: mend what Salesforce objects to (there, or here with edit)
 and retry.`,
 	}
-	cmd.AddCommand(parkedListCommand(), parkedRetryCommand(), parkedEditCommand())
-	return cmd
+	return group(cmd, parkedListCommand(), parkedRetryCommand(), parkedEditCommand())
 }
 
 func orgFlag(cmd *cobra.Command, org *string) {
