@@ -154,8 +154,11 @@ func send(h http.Handler, method, path, body string, headers ...string) *httptes
 	for _, line := range headers {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(name, value)
-		if name == "Host" {
+		switch name {
+		case "Host":
 			r.Host = value
+		case "Transfer-Encoding":
+			r.ContentLength = -1
 		}
 	}
 	w := httptest.NewRecorder()

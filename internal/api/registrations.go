@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -66,10 +68,10 @@ func (a *API) register(c *endpoint.Call, body NewRegistration) (endpoint.Reply, 
 		return endpoint.Reply{}, err
 	}
 	key, err := keyOf(c)
-	if err != nil {
-		return endpoint.Reply{}, err
-	}
 	s := body.submission(key)
+	if err != nil {
+		return endpoint.Reply{}, besides(err, entry.Event, s)
+	}
 	if body.Link != "" {
 		if err := a.attach(c, entry, body.Link, &s); err != nil {
 			return endpoint.Reply{}, err
@@ -84,6 +86,22 @@ func (a *API) register(c *endpoint.Call, body NewRegistration) (endpoint.Reply, 
 		reply.Status = http.StatusOK
 	}
 	return reply, nil
+}
+
+// besides adds to a missing key what is wrong with the form, so that a client
+// mends both at once. What a link would fill in is not known here.
+func besides(err error, e *turnout.Event, s turnout.Submission) error {
+	var missing *turnout.Error
+	if !errors.As(err, &missing) {
+		return err
+	}
+	both := *missing
+	_, invalid := e.Check(s.Details)
+	both.Fields = turnout.FieldsOf(invalid)
+	if e.LockEmail {
+		both.Fields = slices.DeleteFunc(both.Fields, func(f turnout.FieldError) bool { return f.Field == "email" })
+	}
+	return &both
 }
 
 // attach joins a submission to the personal link that it came through.

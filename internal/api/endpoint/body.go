@@ -35,23 +35,32 @@ func (c *Call) noBody() error {
 	if c.Method == http.MethodGet || c.Method == http.MethodHead {
 		return nil
 	}
-	if c.ContentLength == 0 && c.Header.Get("Content-Type") == "" {
+	if c.ContentLength == 0 { // whatever type clients give to nothing
 		return nil
 	}
-	return c.decode(&struct{}{})
+	body, err := c.json()
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	return Decode(body, &struct{}{})
 }
 
 // decode reads the body into a pointer to a struct.
 func (c *Call) decode(into any) error {
-	media, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || media != "application/json" || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
-		return refuse(http.StatusUnsupportedMediaType, turnout.CodeMalformed, "send JSON, with Content-Type: application/json")
-	}
-	body, err := ReadBody(c.w, c.Request, c.api.o.MaxBody, c.api.o.ReadTimeout)
+	body, err := c.json()
 	if err != nil {
 		return err
 	}
 	return Decode(body, into)
+}
+
+// json reads a body that says it is JSON.
+func (c *Call) json() ([]byte, error) {
+	media, params, err := mime.ParseMediaType(c.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || media != "application/json" || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
+		return nil, refuse(http.StatusUnsupportedMediaType, turnout.CodeMalformed, "send JSON, with Content-Type: application/json")
+	}
+	return ReadBody(c.w, c.Request, c.api.o.MaxBody, c.api.o.ReadTimeout)
 }
 
 // ReadBody reads a body of at most limit bytes within a time: CodeTooLarge,
@@ -106,8 +115,9 @@ func Decode(body []byte, into any) error {
 		}
 		return turnout.Errorf(turnout.CodeMalformed, "read body", "send one JSON object; it cannot be read from byte %d on", syntax.ByteOffset)
 	}
+	// A wrong field may stand before the place from which nothing can be read.
 	var semantic *json.SemanticError
-	if !errors.As(err, &semantic) {
+	if !errors.As(err, &semantic) || !jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return turnout.Errorf(turnout.CodeMalformed, "read body", "send one JSON object")
 	}
 	if errors.Is(err, json.ErrUnknownName) {

@@ -27,9 +27,9 @@ type Problem struct {
 	Title  string `json:"title" doc:"What kind of thing went wrong, for people."`
 	Status int    `json:"status" doc:"The HTTP status."`
 	// Code is what a program decides by.
-	Code   turnout.Code `json:"code" doc:"What a program decides by: one of a closed set."`
+	Code   turnout.Code `json:"code" doc:"What a program decides by: one of a closed set. It is malformed with 405, 408 and 415, and not_found with 421; their type says more."`
 	Detail string       `json:"detail,omitempty" doc:"What to do about it, for people."`
-	Errors []Fault      `json:"errors,omitempty" doc:"Every broken rule, in the order of the form."`
+	Errors []Fault      `json:"errors,omitempty" doc:"Every broken rule, in the order of the form. A missing Idempotency-Key comes with those of the body."`
 	// RetryAfter is the Retry-After header, zero for none.
 	RetryAfter time.Duration `json:"-"`
 }
