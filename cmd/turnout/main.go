@@ -36,8 +36,9 @@ small batches. Begin with "turnout demo".`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	cmd.SetHelpCommand(helpCommand())
 	cmd.AddCommand(demoCommand(), serveCommand(), edgeCommand(), simulatorCommand(), orgCommand(), checkCommand(),
 		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), keysCommand())
+	cmd.SetHelpCommand(helpCommand())
+	versioned(cmd)
 	return cmd
 }
