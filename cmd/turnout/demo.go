@@ -18,12 +18,15 @@ func demoCommand() *cobra.Command {
 			if o.Instances < 1 || o.Instances > 16 {
 				return errors.New("--instances: use 1 to 16")
 			}
+			if err := o.Check(); err != nil {
+				return err
+			}
 			o.Out, o.Logger = cmd.OutOrStdout(), logger(cmd.ErrOrStderr(), "text", "warn")
 			return app.Demo(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Dir, "dir", "", "directory for everything that is stored; empty uses a temporary one")
+	f.StringVar(&o.Dir, "dir", "", "directory for everything that is stored; empty uses a temporary one, which is removed at the end")
 	f.StringVar(&o.Public, "public", "127.0.0.1:8080", "address of the public pages")
 	f.StringVar(&o.Admin, "admin", "127.0.0.1:9090", "address of the operator's console")
 	f.StringVar(&o.Simulator, "simulator", "127.0.0.1:8180", "address of the simulated Salesforce")

@@ -28,6 +28,8 @@ type DemoOptions struct {
 	ReadyFile                string
 	Out                      io.Writer
 	Logger                   *slog.Logger
+	// temporary is a Dir that is removed at the end.
+	temporary bool
 }
 
 // DemoReady is the demo's ready file.
@@ -61,7 +63,7 @@ func Demo(ctx context.Context, o DemoOptions) error {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		o.Dir = dir
+		o.Dir, o.temporary = dir, true
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err

@@ -129,6 +129,6 @@ Commands work on it while it runs:
 
   TURNOUT_DATA=%s bin/turnout parked list --org %s
 
-Everything is kept in %s. Press Ctrl-C to end it.
-`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.data(), demoOrg, d.o.Dir)
+%s Press Ctrl-C to end it.
+`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.data(), demoOrg, d.o.kept())
 }
