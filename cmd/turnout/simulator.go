@@ -4,12 +4,14 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turnout-events/turnout/internal/app"
 	"github.com/turnout-events/turnout/internal/simulator"
+	"github.com/turnout-events/turnout/internal/simulator/schema"
 	"github.com/turnout-events/turnout/internal/simulator/session"
 )
 
@@ -35,7 +37,7 @@ https://test.salesforce.com or this simulator's own address.
 
 func simulatorCommand() *cobra.Command {
 	var o app.SimulatorOptions
-	var schema string
+	var extra string
 	var urls, secrets, variables, keys []string
 	cmd := &cobra.Command{
 		Use:   "simulator",
@@ -54,16 +56,15 @@ func simulatorCommand() *cobra.Command {
 				return errors.New("give one --hook-secret, or --hook-secret-env, for each --hook-url")
 			}
 			for i := range urls {
+				if err := checkHook(urls[i]); err != nil {
+					return err
+				}
 				o.Hooks = append(o.Hooks, simulator.Hook{URL: urls[i], Secret: secrets[i]})
 			}
-			if schema != "" {
-				text, err := os.ReadFile(schema)
-				if err != nil {
-					return fmt.Errorf("read schema: %w", err)
-				}
-				o.Schema = text
-			}
 			var err error
+			if o.Schema, err = readSchema(extra); err != nil {
+				return err
+			}
 			if o.JWTKeys, err = trusted(keys); err != nil {
 				return err
 			}
@@ -74,7 +75,7 @@ func simulatorCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8180", "address to listen on")
 	f.StringVar(&o.Dir, "dir", "", "directory that keeps the records; empty keeps them in memory only")
-	f.StringVar(&schema, "schema", "", "YAML file that adds objects and fields")
+	f.StringVar(&extra, "schema", "", "YAML file that adds objects and fields")
 	f.StringArrayVar(&urls, "hook-url", nil, "where Publish, Update and Unpublish send their hook (may be repeated)")
 	f.StringArrayVar(&secrets, "hook-secret", nil, "the secret that signs it, one for each --hook-url")
 	f.StringArrayVar(&keys, "jwt-key", nil, "PEM `FILE` with public keys or certificates whose JWT bearer assertions are accepted (may be repeated)")
@@ -83,6 +84,31 @@ func simulatorCommand() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("hook-secret", "hook-secret-env")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once it serves")
 	return cmd
+}
+
+// checkHook refuses what no hook can be sent to. The address is not repeated:
+// some hold a secret.
+func checkHook(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("--hook-url: give the whole address, such as http://127.0.0.1:8080/hooks/salesforce")
+	}
+	return nil
+}
+
+// readSchema reads a schema file, so that its faults are named by it; nil for none.
+func readSchema(file string) ([]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	if _, err := schema.Load(text); err != nil {
+		return nil, fmt.Errorf("--schema %s: %w", file, err)
+	}
+	return text, nil
 }
 
 // trusted reads the public keys of all files.

@@ -26,14 +26,14 @@ func Load(extra ...[]byte) (*Schema, error) {
 
 func load(sources ...[]byte) (*Schema, error) {
 	s := &Schema{byName: map[string]*Object{}, byPrefix: map[string]*Object{}}
-	for i, source := range sources {
+	for _, source := range sources {
 		f, err := read(source)
 		if err != nil {
-			return nil, fmt.Errorf("reading schema %d: %w", i, err)
+			return nil, err
 		}
 		for _, object := range f.Objects {
 			if err := s.lay(object); err != nil {
-				return nil, fmt.Errorf("reading schema %d: %w", i, err)
+				return nil, err
 			}
 		}
 	}
