@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -111,7 +112,7 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 func (r *RestoreReport) verify(o RestoreOptions) error {
 	text, err := os.ReadFile(filepath.Join(o.From, ManifestFile))
 	if err != nil {
-		return turnout.Errorf(turnout.CodeNotFound, "read manifest", "%s is no finished backup", o.From)
+		return notABackup(o.From)
 	}
 	if err := json.Unmarshal(text, &r.Manifest); err != nil {
 		return turnout.Wrap(turnout.CodeMalformed, "read manifest", err)
@@ -136,6 +137,18 @@ func (r *RestoreReport) verify(o RestoreOptions) error {
 	}
 	r.Keyrings = append(r.Keyrings, moved)
 	return nil
+}
+
+// notABackup says which backups are in a directory that is none itself.
+func notABackup(dir string) error {
+	inside, _ := filepath.Glob(filepath.Join(dir, "*", ManifestFile)) // a bad pattern finds none
+	if len(inside) == 0 {
+		return turnout.Errorf(turnout.CodeNotFound, "read manifest", "%s is no finished backup", dir)
+	}
+	for i, path := range inside {
+		inside[i] = filepath.Dir(path)
+	}
+	return turnout.Errorf(turnout.CodeNotFound, "read manifest", "%s is no backup itself; those in it are, from the oldest: %s", dir, strings.Join(inside, ", "))
 }
 
 func (r *RestoreReport) check(dir, name string) error {
