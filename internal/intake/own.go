@@ -70,8 +70,11 @@ func (in *Intake) Edit(ctx context.Context, org turnout.OrgID, e *turnout.Event,
 	if err != nil {
 		return View{}, err
 	}
-	if !e.CanEdit(in.o.Now()) || !v.Registration.Status.Holds() {
-		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "it can no longer be changed")
+	if !v.Registration.Status.Holds() {
+		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "it is %s, so it holds no place and cannot be changed", v.Registration.Status)
+	}
+	if !e.CanEdit(in.o.Now()) {
+		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "the time for changing it is over")
 	}
 	return in.amend(ctx, v, e, from, d)
 }
@@ -128,7 +131,7 @@ func (in *Intake) Cancel(ctx context.Context, org turnout.OrgID, e *turnout.Even
 			return v, err
 		}
 		if !e.CanCancel(in.o.Now()) {
-			return View{}, turnout.Errorf(turnout.CodeClosed, "cancel registration", "it can no longer be cancelled here")
+			return View{}, turnout.Errorf(turnout.CodeClosed, "cancel registration", "the time for cancelling it here is over")
 		}
 		r := v.Registration
 		r, err = in.o.Store.Revise(ctx, turnout.Revision{

@@ -172,6 +172,9 @@ func TestEditRefused(t *testing.T) {
 			before := len(d.told)
 			_, err := d.Edit(ctx, acme, d.event, v.Token, c.from, odilia())
 			d.refuses(err, c.code)
+			if name == "cancelled" && !strings.Contains(err.Error(), "it is cancelled") {
+				t.Errorf("the reason given is %v", err)
+			}
 			if len(d.told) != before {
 				t.Error("Changed was told of nothing")
 			}

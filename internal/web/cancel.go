@@ -15,7 +15,7 @@ func (web *Web) showCancel(w http.ResponseWriter, r *http.Request, org *turnout.
 	case !view.Registration.Status.Holds():
 		seeOther(w, page.RegistrationPath(view.Token))
 	case !entry.Event.CanCancel(web.now()):
-		web.showFixed(w, r, org, entry.Event, view.Token)
+		web.showFixed(w, r, org, entry.Event, view)
 	default:
 		html, err := web.pages.CancelPage(org, entry.Event, page.TicketState{View: view})
 		if err != nil {
@@ -39,7 +39,7 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 	case "":
 		seeOther(w, page.RegistrationPath(view.Token))
 	case turnout.CodeClosed:
-		web.showFixed(w, r, org, entry.Event, view.Token)
+		web.showFixed(w, r, org, entry.Event, view)
 	case turnout.CodeConflict:
 		n := web.say("later")
 		n.Event, n.Links = entry.Event, []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}

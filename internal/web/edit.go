@@ -18,17 +18,21 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 	// Answers that were shredded cannot be edited: saving would write an empty form.
 	shredded := view.Details.Person == (turnout.Person{})
 	if !view.Registration.Status.Holds() || shredded || !entry.Event.CanEdit(web.now()) {
-		web.showFixed(w, r, org, entry.Event, view.Token)
+		web.showFixed(w, r, org, entry.Event, view)
 		return view, desk{}, false
 	}
 	return view, desk{org: org, entry: entry}, true
 }
 
-// showFixed says that a registration can no longer be changed.
-func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, org *turnout.Org, e *turnout.Event, token string) {
+// showFixed says that a registration can no longer be changed, and why: what
+// holds no place was given up, however much time is left.
+func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, org *turnout.Org, e *turnout.Event, view intake.View) {
 	n := web.say("changes")
+	if !view.Registration.Status.Holds() {
+		n = web.say(string(view.Registration.Status))
+	}
 	n.Event = e
-	n.Links = []page.Link{{Path: page.RegistrationPath(token), Text: web.pages.Say("notice.registration")}}
+	n.Links = []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}
 	web.notice(w, r, org, http.StatusConflict, n)
 }
 
@@ -99,7 +103,7 @@ func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view 
 		setRetryAfter(w.Header(), err)
 		s.Alert = web.laterAlert(code)
 	case code == turnout.CodeClosed:
-		web.showFixed(w, r, d.org, d.entry.Event, view.Token)
+		web.showFixed(w, r, d.org, d.entry.Event, view)
 		return
 	default:
 		web.fail(w, r, d.org, err)

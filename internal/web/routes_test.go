@@ -184,8 +184,10 @@ func TestEditAndCancel(t *testing.T) {
 			t.Errorf("cancel: %d", w.Code)
 		}
 	}
-	if page := s.get(path + "/edit"); page.Code != http.StatusConflict {
-		t.Errorf("editing what was cancelled: %d", page.Code)
+	for _, w := range []*httptest.ResponseRecorder{s.get(path + "/edit"), s.post(path+"/edit", form)} {
+		if body := w.Body.String(); w.Code != http.StatusConflict || !strings.Contains(body, "<h1>This registration is cancelled</h1>") || strings.Contains(body, "time for changing") {
+			t.Errorf("editing what was cancelled: %d\n%s", w.Code, body)
+		}
 	}
 	if w := s.get(path + "/cancel"); w.Code != http.StatusSeeOther {
 		t.Errorf("asking again whether to cancel: %d", w.Code)
