@@ -28,8 +28,11 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 // holds no place was given up, however much time is left.
 func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, org *turnout.Org, e *turnout.Event, view intake.View) {
 	n := web.say("changes")
-	if !view.Registration.Status.Holds() {
-		n = web.say(string(view.Registration.Status))
+	switch view.Registration.Status {
+	case turnout.StatusCancelled:
+		n = web.say("cancelled")
+	case turnout.StatusDeclined:
+		n = web.say("declined")
 	}
 	n.Event = e
 	n.Links = []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}

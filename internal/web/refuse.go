@@ -13,7 +13,8 @@ import (
 // sense the form comes back with everything typed and with the same key.
 func (web *Web) refuseForm(w http.ResponseWriter, r *http.Request, d desk, f filled, err error) {
 	code := turnout.CodeOf(err)
-	s := page.FormState{Key: f.Key, Details: f.Details, Invited: d.link != nil}
+	s := web.fresh(d)
+	s.Key, s.Details = f.Key, f.Details
 	switch {
 	case code == turnout.CodeInvalid:
 		s.Faults = turnout.FieldsOf(err)

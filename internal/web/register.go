@@ -58,7 +58,7 @@ func (web *Web) writeForm(w http.ResponseWriter, r *http.Request, d desk) {
 func (web *Web) fresh(d desk) page.FormState {
 	s := page.FormState{Key: turnout.NewKey(web.now())}
 	if d.link != nil {
-		s.Invited, s.Details.Person = true, d.link.Invite.Person
+		s.Invited, s.Invitee, s.Details.Person = true, d.link.Invite.Person.Name(), d.link.Invite.Person
 	}
 	return s
 }

@@ -148,6 +148,17 @@ func TestFullEditCountsWhatIsHeld(t *testing.T) {
 		"“Workshop: a budget in one evening” has no place left."}, "join_waitlist")
 }
 
+// TestAnInvitationStaysWhoseItIs: what is typed in a refused form changes
+// neither whom the link was sent to nor what it says about it.
+func TestAnInvitationStaysWhoseItIs(t *testing.T) {
+	s := newSite(t)
+	form := filledForm()
+	form.Set("first_name", "Somebody")
+	form.Set("email", "no-address")
+	w := s.post("/l/"+graceToken, form)
+	says(t, "refused form", w.Body.String(), []string{"This invitation is for Grace Example", `value="Somebody"`}, "is for Somebody")
+}
+
 func TestWaitlistedAreToldOfAPlaceInLine(t *testing.T) {
 	s := newSite(t)
 	r := turnout.Registration{Key: "key-of-somebody-waiting", Event: gala().ID, Status: turnout.StatusWaitlisted, Revision: 1}

@@ -14,8 +14,10 @@ import (
 type FormState struct {
 	Key     turnout.Key
 	Details turnout.Details
-	// Invited says that the form stands on a personal link.
+	// Invited says that the form stands on a personal link, and Invitee whom that
+	// was sent to, whatever was typed since; empty if the link names nobody.
 	Invited bool
+	Invitee string
 	// Revision is the one being edited, 0 for a new registration.
 	Revision int64
 	// Back is the path of the registration being edited.
@@ -140,16 +142,16 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 		key: string(s.Key), first: person.FirstName, last: person.LastName, email: person.Email,
 		title: person.Title, company: person.Company, heading: p.say("form.title"), lede: p.say("form.lede"), emailHint: p.say("form.email.hint"),
 	}
-	waitlist, named := Full(e, seats) && e.Waitlist, s.Invited && person.Name() != ""
+	waitlist, named := Full(e, seats) && e.Waitlist, s.Invited && s.Invitee != ""
 	switch {
 	case s.Revision > 0 && s.Waiting:
 		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit.wait")
 	case s.Revision > 0:
 		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit")
 	case named && waitlist:
-		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite.full", person.Name())
+		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite.full", s.Invitee)
 	case named:
-		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", person.Name())
+		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", s.Invitee)
 	case waitlist:
 		m.heading, m.lede = p.say("form.title.waitlist"), p.say("form.lede.full")
 	}

@@ -86,7 +86,7 @@ func TestCutFormEqualsFullRendering(t *testing.T) {
 			for i, h := range hostile() {
 				person := turnout.Person{FirstName: h, LastName: hostile()[(i+1)%9], Email: hostile()[(i+2)%9], Title: h, Company: h}
 				for _, invited := range []bool{false, true} {
-					compare(t, p, v.event, v.seats, page.FormState{Key: "k", Invited: invited, Details: turnout.Details{Person: person}})
+					compare(t, p, v.event, v.seats, page.FormState{Key: "k", Invited: invited, Invitee: person.Name(), Details: turnout.Details{Person: person}})
 				}
 			}
 		})
@@ -102,7 +102,7 @@ func FuzzCutFormEqualsFullRendering(f *testing.F) {
 	e.LockEmail = true
 	f.Fuzz(func(t *testing.T, first, last, email, title, company string, invited bool) {
 		person := turnout.Person{FirstName: first, LastName: last, Email: email, Title: title, Company: company}
-		compare(t, p, e, nil, page.FormState{Key: "k", Invited: invited, Details: turnout.Details{Person: person}})
+		compare(t, p, e, nil, page.FormState{Key: "k", Invited: invited, Invitee: person.Name(), Details: turnout.Details{Person: person}})
 	})
 }
 
@@ -121,8 +121,8 @@ func TestFormOfALink(t *testing.T) {
 	if strings.Contains(public, "readonly") || strings.Contains(public, `value="decline"`) {
 		t.Error("a public form has a locked address or a decline button")
 	}
-	link := draw(page.FormState{Key: "k", Invited: true, Details: turnout.Details{Person: person}})
-	for _, want := range []string{`value="grace@example.com"`, " readonly", `name="action" value="decline"`, "This invitation is for Grace Example"} {
+	link := draw(page.FormState{Key: "k", Invited: true, Invitee: "Grace Hopper", Details: turnout.Details{Person: person}})
+	for _, want := range []string{`value="grace@example.com"`, " readonly", `name="action" value="decline"`, "This invitation is for Grace Hopper"} {
 		if !strings.Contains(link, want) {
 			t.Errorf("a link's form lacks %q", want)
 		}
@@ -161,7 +161,7 @@ func benchmarkForm(b *testing.B, draw func(p *page.Pages, e *turnout.Event) func
 }
 
 func state() page.FormState {
-	return page.FormState{Key: turnout.NewKey(noon), Invited: true, Details: turnout.Details{Person: turnout.Person{FirstName: "Grace", LastName: "Example", Email: "grace@example.com"}}}
+	return page.FormState{Key: turnout.NewKey(noon), Invited: true, Invitee: "Grace Example", Details: turnout.Details{Person: turnout.Person{FirstName: "Grace", LastName: "Example", Email: "grace@example.com"}}}
 }
 
 func BenchmarkFormCut(b *testing.B) {

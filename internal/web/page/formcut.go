@@ -23,7 +23,7 @@ func (p *Pages) Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings)
 }
 
 // FormValues are the values for the marks of Form. Of s only Key,
-// Details.Person and Invited count.
+// Details.Person, Invited and Invitee count.
 func (p *Pages) FormValues(e *turnout.Event, seats turnout.Seatings, s FormState) [formSlots]cut.Value {
 	m := p.marksOf(e, seats, s)
 	return [formSlots]cut.Value{
