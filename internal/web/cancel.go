@@ -37,7 +37,7 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 	_, err := web.writer.Cancel(ctx, org.ID, entry.Event, view.Token)
 	switch turnout.CodeOf(err) {
 	case "":
-		seeOther(w, page.RegistrationPath(view.Token))
+		seeOther(w, page.RegistrationPath(view.Token)+left(view.Registration.Status))
 	case turnout.CodeClosed:
 		web.showFixed(w, r, org, entry.Event, view)
 	case turnout.CodeConflict:
@@ -48,3 +48,15 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 		web.fail(w, r, org, err)
 	}
 }
+
+// left tells the page that follows what was given up, since what is cancelled
+// looks the same whether it held a place or a place in line.
+func left(was turnout.Status) string {
+	if was == turnout.StatusWaitlisted {
+		return "?" + leftWaitlist
+	}
+	return ""
+}
+
+// leftWaitlist in a registration's address says that it was a place in line.
+const leftWaitlist = "left"

@@ -54,7 +54,7 @@ func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *tu
 		web.writeOwnCalendar(w, r, view, entry)
 		return
 	}
-	s := page.TicketState{View: view}
+	s := page.TicketState{View: view, LeftWaitlist: r.URL.Query().Has(leftWaitlist)}
 	if _, shut := web.shut(entry); !shut && !view.Registration.Link.IsZero() {
 		s.AgainOnLink = true // its token is not kept, so nothing can lead there
 	} else if !shut {

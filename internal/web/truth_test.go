@@ -167,6 +167,10 @@ func TestWaitlistedAreToldOfAPlaceInLine(t *testing.T) {
 		[]string{"<title>Leave the waitlist?", "<h1>Leave the waitlist?</h1>", "You give up your place in line", "Yes, leave the waitlist", "No, stay in line"},
 		"Your place is free", "keep my place", "Cancel your registration")
 	says(t, "edit", s.get(path+"/edit").Body.String(), []string{"Your place in line stays yours"}, "Your place stays yours")
+	gone := s.addRegistration(turnout.Registration{Key: "key-of-somebody-who-leaves", Event: gala().ID, Status: turnout.StatusWaitlisted, Revision: 1}, turnout.Details{Person: grace})
+	w := s.post("/registrations/"+gone+"/cancel", nil)
+	says(t, "left", s.get(w.Header().Get("Location")).Body.String(), []string{"<h1>You have left the waitlist</h1>", "Your place in line is given up"}, "holds no place")
+	says(t, "somebody else's word", s.get(path+"?left").Body.String(), []string{"You’re on the waitlist"}, "You have left")
 	says(t, "registration", s.get(path).Body.String(), []string{">Leave the waitlist</a>", ">Change what you entered</a>"}, "Cancel registration", "Change registration")
 	r.Key, r.Status = "key-of-somebody-coming", turnout.StatusRegistered
 	path = "/registrations/" + s.addRegistration(r, turnout.Details{Person: grace, Ticket: "standard"})

@@ -20,6 +20,8 @@ type TicketState struct {
 	Again string
 	// AgainOnLink says that one can register again, by the personal link.
 	AgainOnLink bool
+	// LeftWaitlist says that a place in line was given up just now.
+	LeftWaitlist bool
 }
 
 // ticketView is a registration for its template.
@@ -71,6 +73,9 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 		Door: place(e) != "" || !e.Online,
 	}
 	v.Heading, v.Text, v.Mood = p.standing(&r)
+	if s.LeftWaitlist && r.Status == turnout.StatusCancelled {
+		v.Heading, v.Text = p.say("ticket.title.left"), p.say("ticket.left")
+	}
 	v.frame = p.frame(org, e, v.Heading)
 	v.Date = dateBlock(v.Event.When)
 	p.addAnswers(&v, e, d)
