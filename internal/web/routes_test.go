@@ -38,6 +38,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/l/" + graceToken, 200, `value="grace@example.com"`},
 		{"GET", "/l/" + overToken, 200, "This event is over"},
 		{"GET", "/l/unknown-token", 404, "We don’t know this link yet"},
+		{"GET", "/l/unknown-token", 404, "works within a minute: open it again then. If it still does not, it may be mistyped or no longer valid"},
 		{"GET", "/l/short", 404, "We don’t know this link yet"},
 		{"GET", "/l/" + forgottenToken, 410, "This data was erased"},
 		{"GET", path, 200, "You’re registered"},
