@@ -68,14 +68,7 @@ func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *tu
 func (web *Web) writeOwnCalendar(w http.ResponseWriter, r *http.Request, view intake.View, entry *catalog.Entry) {
 	c := web.calendarEntry(entry)
 	c.Cancelled = !view.Registration.Status.Holds()
-	if view.Registration.Status == turnout.StatusWaitlisted {
-		c.Tentative, c.About = true, strings.TrimSpace(web.pages.Say("ticket.calendar.waitlisted")+"\n\n"+c.About)
-	}
-	if view.Registration.Status == turnout.StatusRegistered {
-		c.About = strings.TrimSpace(c.About + "\n\n" + web.pages.Say("ticket.reference") + ": " + page.Reference(view.Registration.Key))
-		if entry.Event.JoinURL != "" {
-			c.About += "\n" + web.pages.Say("ticket.join") + ": " + entry.Event.JoinURL
-		}
-	}
+	c.Tentative = view.Registration.Status == turnout.StatusWaitlisted
+	c.About = web.pages.CalendarText(entry.Event, &view.Registration, c.About)
 	web.writeCalendar(w, r, c, "")
 }

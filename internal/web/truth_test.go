@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -302,4 +303,34 @@ func TestNotComingIsTakenUntilTheEventIsOver(t *testing.T) {
 	}
 	s := newSite(t)
 	says(t, "over", s.get("/l/"+overToken).Body.String(), []string{"This event is over"}, "decline")
+}
+
+// TestCalendarLinksSayWhatTheFileSays: Google's and Outlook's entries hold what
+// one needs on the day, and no location that is empty.
+func TestCalendarLinksSayWhatTheFileSays(t *testing.T) {
+	s := newSite(t)
+	for status, want := range map[turnout.Status][]string{
+		turnout.StatusRegistered: {"Reference: ", "Join online: https://meet.example.org/briefing"},
+		turnout.StatusWaitlisted: {"This is a place on the waitlist, not a place at the event."},
+	} {
+		token := s.addRegistration(turnout.Registration{Key: "key-" + turnout.Key(status), Event: talk().ID, Status: status, Revision: 1}, turnout.Details{Person: grace})
+		links := regexp.MustCompile(`href="(https://(?:calendar|outlook)[^"]+)"`).FindAllStringSubmatch(s.get("/registrations/"+token).Body.String(), -1)
+		if len(links) != 2 {
+			t.Fatalf("%s: links %q", status, links)
+		}
+		for _, link := range links {
+			u, err := url.Parse(html.UnescapeString(link[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := u.Query().Get("details") + u.Query().Get("body")
+			says(t, u.Host, text, append(want, "Forty minutes of figures", "https://events.example.org/events/member-briefing"), "Grace", "grace@")
+			if u.Query().Has("location") {
+				t.Errorf("%s: an empty location", u.Host)
+			}
+			if status == turnout.StatusWaitlisted && strings.Contains(text, "meet.example.org") {
+				t.Errorf("%s: who waits learns where to join", u.Host)
+			}
+		}
+	}
 }

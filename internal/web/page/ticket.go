@@ -81,7 +81,7 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 	p.addAnswers(&v, e, d)
 	if v.Live {
 		now := p.now()
-		v.ICS, v.Google, v.Outlook = path+".ics", google(e, p.origin(org)), outlook(e, p.origin(org))
+		v.ICS, v.Google, v.Outlook = path+".ics", p.google(e, &r, p.origin(org)), p.outlook(e, &r, p.origin(org))
 		if e.CanEdit(now) && !v.Gone {
 			v.Edit = path + "/edit"
 		}
@@ -156,27 +156,4 @@ func webAddress(s string) string {
 		return ""
 	}
 	return u.String()
-}
-
-// google and outlook are links that open a prefilled entry in those calendars.
-// They hold what the event's public page says and nothing about the person.
-func google(e *turnout.Event, origin string) string {
-	const stamp = "20060102T150405Z"
-	end := e.EndsOrStarts()
-	return "https://calendar.google.com/calendar/render?" + url.Values{
-		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {about(e, origin)}, "location": {place(e)},
-		"dates": {e.Starts.UTC().Format(stamp) + "/" + end.UTC().Format(stamp)},
-	}.Encode()
-}
-
-func outlook(e *turnout.Event, origin string) string {
-	const stamp = "2006-01-02T15:04:05Z"
-	return "https://outlook.live.com/calendar/0/deeplink/compose?" + url.Values{
-		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {about(e, origin)},
-		"location": {place(e)}, "startdt": {e.Starts.UTC().Format(stamp)}, "enddt": {e.EndsOrStarts().UTC().Format(stamp)},
-	}.Encode()
-}
-
-func about(e *turnout.Event, origin string) string {
-	return strings.TrimSpace(e.Summary + "\n\n" + origin + EventPath(e))
 }

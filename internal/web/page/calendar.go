@@ -1,0 +1,55 @@
+package page
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+)
+
+// CalendarText is about with what whoever is registered needs on the day: the
+// reference and the address to join, or that it is a place in line only. It
+// names nobody (P8).
+func (p *Pages) CalendarText(e *turnout.Event, r *turnout.Registration, about string) string {
+	switch r.Status {
+	case turnout.StatusWaitlisted:
+		about = p.say("ticket.calendar.waitlisted") + "\n\n" + about
+	case turnout.StatusRegistered:
+		about += "\n\n" + p.say("ticket.reference") + ": " + Reference(r.Key)
+		if e.JoinURL != "" {
+			about += "\n" + p.say("ticket.join") + ": " + e.JoinURL
+		}
+	}
+	return strings.TrimSpace(about)
+}
+
+// google and outlook are links that open a prefilled entry in those calendars,
+// with what the calendar file says.
+func (p *Pages) google(e *turnout.Event, r *turnout.Registration, origin string) string {
+	const stamp = "20060102T150405Z"
+	end := e.EndsOrStarts()
+	return "https://calendar.google.com/calendar/render?" + placed(e, url.Values{
+		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {p.CalendarText(e, r, about(e, origin))},
+		"dates": {e.Starts.UTC().Format(stamp) + "/" + end.UTC().Format(stamp)},
+	})
+}
+
+func (p *Pages) outlook(e *turnout.Event, r *turnout.Registration, origin string) string {
+	const stamp = "2006-01-02T15:04:05Z"
+	return "https://outlook.live.com/calendar/0/deeplink/compose?" + placed(e, url.Values{
+		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {p.CalendarText(e, r, about(e, origin))},
+		"startdt": {e.Starts.UTC().Format(stamp)}, "enddt": {e.EndsOrStarts().UTC().Format(stamp)},
+	})
+}
+
+// placed adds where the event is, if it is anywhere.
+func placed(e *turnout.Event, query url.Values) string {
+	if at := place(e); at != "" {
+		query.Set("location", at)
+	}
+	return query.Encode()
+}
+
+func about(e *turnout.Event, origin string) string {
+	return strings.TrimSpace(e.Summary + "\n\n" + origin + EventPath(e))
+}
