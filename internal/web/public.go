@@ -42,16 +42,6 @@ func (web *Web) showEvent(w http.ResponseWriter, r *http.Request, org *turnout.O
 	writePage(w, r, entry.Page)
 }
 
-// showWithoutSlash leads from an address typed with a slash too many to the event.
-func (web *Web) showWithoutSlash(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
-	entry, ok := web.catalog.Event(org.ID, r.PathValue("slug"))
-	if !ok {
-		web.showMissing(w, r, org)
-		return
-	}
-	http.Redirect(w, r, page.EventPath(entry.Event), http.StatusPermanentRedirect)
-}
-
 // writePage writes a public page: from memory, revalidated by its ETag.
 func writePage(w http.ResponseWriter, r *http.Request, p catalog.Page) {
 	h := w.Header()

@@ -17,6 +17,8 @@ func (web *Web) routes() http.Handler {
 	on := func(pattern string, a action) { mux.Handle(pattern, web.forOrg(a)) }
 
 	on("GET /{$}", web.showList)
+	on("GET /events", web.showListElsewhere)
+	on("GET /events/{$}", web.showListElsewhere)
 	on("GET /events/{slug}", web.showEvent) // SLUG.ics too
 
 	on("GET /events/{slug}/{$}", web.showWithoutSlash)
@@ -25,14 +27,18 @@ func (web *Web) routes() http.Handler {
 
 	on("GET /l/{token}", web.showLink)
 	on("POST /l/{token}", web.answerLink)
+	on("GET /l/{token}/{$}", web.showPersonalWithoutSlash)
 
 	on("GET /registrations/{token}", web.showRegistration) // TOKEN.ics too
+	on("GET /registrations/{token}/{$}", web.showPersonalWithoutSlash)
 	on("GET /registrations/{token}/edit", web.showEdit)
 	on("POST /registrations/{token}/edit", web.edit)
 	on("GET /registrations/{token}/cancel", web.showCancel)
 	on("POST /registrations/{token}/cancel", web.cancel)
 
 	mux.HandleFunc("GET /assets/{name}", web.showAsset)
+	mux.HandleFunc("GET /favicon.ico", web.showIcon)
+	on("GET /robots.txt", web.showRobots)
 
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(web.forOrg(web.refuseCrossOrigin))

@@ -39,6 +39,9 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/l/" + overToken, 200, "This event is over"},
 		{"GET", "/l/unknown-token", 404, "We don’t know this link yet"},
 		{"GET", "/l/unknown-token", 404, "works within a minute: open it again then. If it still does not, it may be mistyped or no longer valid"},
+		{"GET", "/robots.txt", 200, "User-agent: *\nDisallow: /l/\nDisallow: /registrations/\n"},
+		{"GET", "/favicon.ico", 200, "<svg"},
+		{"GET", "/events/no-such-event/", 404, "This page does not exist"},
 		{"GET", "/l/short", 404, "We don’t know this link yet"},
 		{"GET", "/l/" + forgottenToken, 410, "This data was erased"},
 		{"GET", path, 200, "You’re registered"},
@@ -263,5 +266,24 @@ func TestRegistrationOutlivesItsEventsPageAndItsAnswers(t *testing.T) {
 	}
 	if w := s.get("/registrations/" + shredded + "/edit"); w.Code != http.StatusConflict {
 		t.Errorf("a shredded registration can be edited: %d", w.Code)
+	}
+}
+
+// TestAddressesThatAreNearlyRight lead on, whoever typed them; what is a
+// credential is kept by nobody.
+func TestAddressesThatAreNearlyRight(t *testing.T) {
+	s := newSite(t)
+	path := s.register(t, filledForm())
+	for from, to := range map[string]string{
+		"/events": "/", "/events/": "/", "/events/spring-forum/": "/events/spring-forum",
+		"/l/" + graceToken + "/": "/l/" + graceToken, "/l/a%2Fb/": "/l/a%2Fb", path + "/": path,
+	} {
+		w := s.get(from)
+		if w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != to {
+			t.Errorf("%s: %d to %q, want %q", from, w.Code, w.Header().Get("Location"), to)
+		}
+		if personal := !strings.HasPrefix(from, "/events"); personal && w.Header().Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: the way to what is personal is kept: %v", from, w.Header())
+		}
 	}
 }
