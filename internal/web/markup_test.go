@@ -12,6 +12,7 @@ type document struct {
 	ids      map[string]int
 	labelled map[string]bool
 	refs     []string // ids that something refers to
+	untidy   []string // lists of ids with blanks around them
 	inputs   []*html.Node
 	headings []int
 	title    string
@@ -47,7 +48,11 @@ func (d *document) add(n *html.Node) {
 		d.ids[id]++
 	}
 	for _, name := range []string{"aria-describedby", "aria-labelledby", "for"} {
-		d.refs = append(d.refs, strings.Fields(attr(n, name))...)
+		ids := strings.Fields(attr(n, name))
+		if attr(n, name) != strings.Join(ids, " ") {
+			d.untidy = append(d.untidy, attr(n, name))
+		}
+		d.refs = append(d.refs, ids...)
 	}
 	switch n.Data {
 	case "html":
@@ -87,6 +92,9 @@ func (d *document) check(t *testing.T, name string) {
 		if d.ids[id] == 0 {
 			t.Errorf("%s: nothing has the id %q", name, id)
 		}
+	}
+	if len(d.untidy) > 0 {
+		t.Errorf("%s: lists of ids %q", name, d.untidy)
 	}
 	for _, n := range d.inputs {
 		if !d.labelled[attr(n, "id")] {

@@ -101,6 +101,21 @@ type field struct {
 	Lock   template.HTMLAttr
 }
 
+// DescribedBy are the ids of what the template "notes" says beside the field.
+func (f field) DescribedBy() string {
+	var ids []string
+	if f.IfText != "" {
+		ids = append(ids, f.ID+"-if")
+	}
+	if f.Hint != "" || f.Help != "" {
+		ids = append(ids, f.ID+"-hint")
+	}
+	if f.Error != "" {
+		ids = append(ids, f.ID+"-error")
+	}
+	return strings.Join(ids, " ")
+}
+
 type option struct {
 	ID, Value, Label, Hint string
 	About, Lang            string // what the organiser wrote besides the label, and its language
