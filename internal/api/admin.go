@@ -116,7 +116,7 @@ func knownHosts(hosts []string) func(http.Handler) http.Handler {
 			host := hostOf(r.Host)
 			ip := net.ParseIP(strings.Trim(host, "[]"))
 			if !known[host] && (ip == nil || !ip.IsLoopback()) {
-				endpoint.Refuse(w, endpoint.Misdirected())
+				endpoint.Refuse(w, endpoint.Misdirected("operators are served under loopback's names and those in admin_hosts: add this one there"))
 				return
 			}
 			next.ServeHTTP(w, r)

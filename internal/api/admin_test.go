@@ -188,6 +188,8 @@ func TestAdminHostsAndOrigins(t *testing.T) {
 		o := &operator{}
 		if w := send(o.handler(t, nil), "POST", test.path, "", headers...); w.Code != test.want {
 			t.Errorf("%+v: %d %s", test, w.Code, w.Body)
+		} else if w.Code == 421 && !strings.Contains(w.Body.String(), "admin_hosts") {
+			t.Errorf("%+v: nothing says what to do: %s", test, w.Body)
 		}
 	}
 	for _, path := range []string{"/livez", "/readyz", "/metrics"} { // a prober comes by address

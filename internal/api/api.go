@@ -127,7 +127,7 @@ func (a *API) org(r *http.Request) (*turnout.Org, error) {
 	if org, ok := a.catalog.Org(hostOf(r.Host)); ok {
 		return org, nil
 	}
-	return nil, endpoint.Misdirected()
+	return nil, endpoint.Misdirected("no organisation has this host name")
 }
 
 // hostOf is a host without port, in lower case.

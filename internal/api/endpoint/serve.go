@@ -161,9 +161,9 @@ func Refuse(w http.ResponseWriter, err error) int {
 	return p.Status
 }
 
-// Misdirected is the refusal of a host that is nobody's.
-func Misdirected() error {
-	return refuse(http.StatusMisdirectedRequest, turnout.CodeNotFound, "no organisation has this host name")
+// Misdirected is the refusal of a host that is nobody's; detail says so.
+func Misdirected(detail string) error {
+	return refuse(http.StatusMisdirectedRequest, turnout.CodeNotFound, detail)
 }
 
 // note logs a fault of ours. The route is named by its pattern, since the path

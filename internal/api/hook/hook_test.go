@@ -59,7 +59,7 @@ func newDesk() *desk {
 	d.hook = New(Options{
 		Org: func(r *http.Request) (*turnout.Org, error) {
 			if r.Host == "nobody.example.com" {
-				return nil, endpoint.Misdirected()
+				return nil, endpoint.Misdirected("nobody has this host name")
 			}
 			return &turnout.Org{ID: turnout.OrgID(strings.TrimSuffix(r.Host, ".example.com"))}, nil
 		},
