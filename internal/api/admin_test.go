@@ -262,6 +262,16 @@ func TestExportThatCannotBegin(t *testing.T) {
 	if w := send((&operator{}).handler(t, nil), "GET", "/admin/v1/orgs/nobody/registrations.csv", "", local); w.Code != 404 || w.Header().Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	if w := send((&operator{}).handler(t, nil), "GET", "/admin/v1/orgs/acme/registrations.csv?event=nope", "", local); w.Code != 404 || read(t, w)["code"] != "not_found" {
+		t.Errorf("an event that is not: %d %s", w.Code, w.Body)
+	}
+	if w := send((&operator{}).handler(t, nil), "GET", "/admin/v1/orgs/acme/registrations.csv?event="+string(summit.ID), "", local); w.Code != 200 {
+		t.Errorf("an event without registrations: %d %s", w.Code, w.Body)
+	}
+	gone := &operator{rows: []oversight.Row{exportRow("k-1", "Ada", nil)}}
+	if w := send(gone.handler(t, nil), "GET", "/admin/v1/orgs/acme/registrations.csv?event=a01000000000099AAA", "", local); w.Code != 200 || !strings.Contains(w.Body.String(), "Ada") {
+		t.Errorf("an event that is not published: %d %s", w.Code, w.Body)
+	}
 	if w := send((&operator{}).handler(t, nil), "GET", "/admin/v1/orgs/acme/registrations.csv", "", local); w.Code != 200 || !strings.HasPrefix(w.Body.String(), "key,") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

@@ -21,13 +21,18 @@ const flushEvery = 500
 const flushPatience = time.Minute
 
 // export streams registrations as CSV. The header line goes out with the first
-// row, so that an org which does not exist is a problem and not an empty file.
+// row, so that an org or an event which does not exist is a problem and not an
+// empty file. An event that is not published is known by its registrations.
 func (a *Admin) export(c *endpoint.Call) (endpoint.Reply, error) {
 	org, event := orgOf(c), turnout.EventID(c.URL.Query().Get("event"))
 	return endpoint.Reply{Write: func(w http.ResponseWriter) error {
-		sheet := newSheet(w, a.desk.Event(org, event))
+		known := a.desk.Event(org, event)
+		sheet := newSheet(w, known)
 		if err := a.desk.Export(c.Context(), org, event, sheet.add); err != nil {
 			return err
+		}
+		if event != "" && known == nil && !sheet.begun {
+			return turnout.Errorf(turnout.CodeNotFound, "export registrations", "no event with this id is published or has registrations; ids are in the list of events")
 		}
 		return sheet.finish()
 	}}, nil
