@@ -1,0 +1,62 @@
+package console_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+const chromium = "/usr/bin/chromium"
+
+// misfits is a script that lists what stands outside a phone's screen, a
+// separator that begins a line, and codes that are broken in two.
+const misfits = `(() => {
+	const bad = [];
+	if (document.documentElement.scrollWidth > innerWidth) bad.push("the page: " + document.documentElement.scrollWidth);
+	const slash = document.querySelector(".here > [aria-hidden]");
+	if (slash && slash.getBoundingClientRect().left < document.querySelector(".brand").getBoundingClientRect().right) bad.push("the separator begins a line");
+	for (const e of document.querySelectorAll(".mono")) {
+		const lines = document.createRange();
+		lines.selectNodeContents(e);
+		if (lines.getClientRects().length > 1) bad.push("broken: " + e.textContent);
+	}
+	return bad;
+})()`
+
+func TestPagesFitAPhone(t *testing.T) {
+	if _, err := os.Stat(chromium); err != nil || testing.Short() {
+		t.Skip("needs " + chromium)
+	}
+	o := newOperator()
+	o.orgs[1].Name = "The Worshipful Company of Lantern Makers"
+	o.parked[0].Key = "06q4t8n0a1v5k2m7c9e3r6s8d0"
+	server := httptest.NewServer(o.handler(t))
+	defer server.Close()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("hide-scrollbars", true))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	defer stop()
+	tab, closeTab := chromedp.NewContext(ctx)
+	defer closeTab()
+	for _, path := range []string{"/console/", "/console/orgs/lumen", "/console/orgs/lumen/parked", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0", "/console/orgs/lumen/forget"} {
+		if err := chromedp.Do(tab, chromedp.Navigate(server.URL+path)); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, width := range []int64{320, 390} {
+			size := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1, Mobile: true}
+			if _, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, size); err != nil {
+				t.Fatal(err)
+			}
+			bad, err := chromedp.Run(tab, chromedp.Evaluate[[]string](misfits))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, what := range bad {
+				t.Errorf("%s on a screen of %d: %s", path, width, what)
+			}
+		}
+	}
+}
