@@ -37,4 +37,3 @@ disappears from old backups because their key is no longer there.`,
 	_ = cmd.MarkFlagRequired("to")
 	return cmd
 }
-

@@ -17,6 +17,8 @@ type merge struct {
 	// rings are today's sources: the backup's own KeysFile first, since its keys
 	// seal what is restored, the store that is there last.
 	rings []keyring
+	// present is the path of the store that is there, or empty.
+	present string
 	// master unwraps org keys; nil checks none.
 	master  func() (seal.Master, error)
 	masters *seal.Keyring
@@ -74,7 +76,7 @@ func lockedOut(k *orgKey) error {
 	return turnout.Errorf(turnout.CodeMisconfigured, "restore", "nothing of org %s could be read: %v; nothing was changed; %s", k.stored.Scope, k.err, advice)
 }
 
-// addOrgKey remembers a key in its newest wrapping that opens.
+// addOrgKey remembers a key in its newest wrapping.
 func (m *merge) addOrgKey(ctx context.Context, from keyring, s seal.StoredKey) error {
 	next := &orgKey{stored: s, from: from.path}
 	name := orgKeyName{s.Scope, s.Purpose, s.Version}
@@ -90,6 +92,11 @@ func (m *merge) addOrgKey(ctx context.Context, from keyring, s seal.StoredKey) e
 	}
 	if before != nil && before.err == nil && next.err == nil && !bytes.Equal(before.fingerprint, next.fingerprint) {
 		return turnout.Errorf(turnout.CodeConflict, "restore", "org %s has other keys in %s than in %s: it was set up anew, and neither opens what the other sealed; move the store that is there out of the data directory and restore again, then forget again whoever was forgotten in it", s.Scope, from.path, before.from)
+	}
+	// A backup's own wrapping may be of a master key that was retired since. That
+	// of the store that is there must open: its tombstones are worth nothing else.
+	if before != nil && before.err == nil && next.err != nil && from.path != m.present {
+		return nil
 	}
 	m.orgKeys[name] = next
 	return nil

@@ -240,3 +240,32 @@ func TestRestoreRefusesAStoreOfOtherOrgs(t *testing.T) {
 		t.Errorf("both orgs are there: %v, %v", orgs, err)
 	}
 }
+
+// A master key that was retired since is needed by nobody: what another file
+// has under a newer one opens.
+func TestRestoreNeedsNoRetiredMasterKey(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "turnout.db")
+	old, now := seal.NewMasterLine(), seal.NewMasterLine()
+	older := sealed(t, path, func() (seal.Master, error) { return seal.ParseMaster(old) })
+	s := openStore(t, path)
+	if err := seal.NewKeyring(s, func() (seal.Master, error) { return seal.ParseMaster(now + old) }).RewrapScope(t.Context(), string(acme)); err != nil {
+		t.Fatal(err)
+	}
+	newer := mustBackup(t, s, filepath.Join(dir, "backups"), start.Add(time.Hour))
+	s.Close()
+	only := func() (seal.Master, error) { return seal.ParseMaster(now) }
+	for name, o := range map[string]RestoreOptions{
+		"with the present store":  {From: older.Dir, To: path},
+		"with the newer keys":     {From: older.Dir, Keys: newer.Dir, To: filepath.Join(dir, "new.db")},
+		"older keys beside newer": {From: newer.Dir, Keys: older.Dir, To: filepath.Join(dir, "newer.db")},
+	} {
+		o.Master, o.Now = only, start
+		if r, err := Restore(t.Context(), o); err != nil || r.Unreadable != 0 {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	if _, err := Restore(t.Context(), RestoreOptions{From: older.Dir, To: filepath.Join(dir, "no.db"), Master: only, Now: start}); turnout.CodeOf(err) != turnout.CodeMisconfigured {
+		t.Errorf("with nothing but the old wrapping: %v", err)
+	}
+}

@@ -81,7 +81,9 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 	if err != nil {
 		return err
 	}
+	m := &merge{master: o.Master}
 	if there {
+		m.present = o.To
 		r.Keyrings = append(r.Keyrings, o.To)
 	}
 	if len(r.Keyrings) == 0 {
@@ -92,7 +94,7 @@ func restore(ctx context.Context, o RestoreOptions, r *RestoreReport) error {
 		return err
 	}
 	defer closeKeyrings(files)
-	m := &merge{backup: files[0], rings: files[1:], master: o.Master}
+	m.backup, m.rings = files[0], files[1:]
 	if err := m.agree(ctx, o.KeepOrgs); err != nil {
 		return err
 	}
