@@ -1,0 +1,175 @@
+package room
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Enter is called for everybody without a session: on coming, and on every
+// refresh. ticket is what the browser sent, worth nothing until its seal is
+// checked. identity is a hash of an AttendeeLink's token, nil for none; it may be
+// made up, so it buys a kept place and not one more than others. client is the
+// address that new tickets are counted against. ctx bounds a call to the ledger,
+// which one newcomer in many makes.
+func (r *Room) Enter(ctx context.Context, now time.Time, ticket string, identity []byte, client netip.Addr) Place {
+	t, held := r.seal.open(ticket, now)
+	r.mu.Lock()
+	if r.started.IsZero() {
+		defer r.mu.Unlock()
+		return r.later(ticket, held)
+	}
+	if kept, ok := r.kept(identity, now); ok && (!held || kept.Number < t.Number) {
+		t, held = kept, true
+	}
+	if held && r.good(t.Number, now) {
+		defer r.mu.Unlock()
+		return r.place(t, identity, now)
+	}
+	if len(identity) > 0 {
+		r.identities.drop(identity)
+	}
+	if r.open() {
+		r.passed++
+		r.mu.Unlock()
+		return Place{Admitted: true}
+	}
+	r.mu.Unlock()
+	return r.newcomer(ctx, identity, client, now)
+}
+
+// later is for when nobody knows where the line is: come back, and keep what
+// you have.
+func (r *Room) later(ticket string, held bool) Place {
+	p := Place{Refresh: r.spread(r.o.Heartbeat / 5)}
+	if held {
+		p.Ticket = ticket
+	}
+	return p
+}
+
+// kept finds the ticket of an identity, if there is one that is still good.
+func (r *Room) kept(identity []byte, now time.Time) (Ticket, bool) {
+	if len(identity) == 0 {
+		return Ticket{}, false
+	}
+	t, ok := r.identities.find(identity)
+	return t, ok && r.good(t.Number, now)
+}
+
+// good reports whether a number may still let somebody in. One that was used is
+// not, nor one that was called so long ago that nobody knows whether it was, nor
+// one that no ledger of ours can have given yet.
+func (r *Room) good(number uint64, now time.Time) bool {
+	b, bit := r.ring.of(number, r.mark.Served)
+	if number > r.mark.Served {
+		if number > r.mark.Issued+1<<perSecond {
+			return false
+		}
+		return b == nil || b.used&bit == 0 // nil: far back in line
+	}
+	return b != nil && b.used&bit == 0 && b.passed > 0 && now.Sub(time.Unix(b.passed, 0)) <= r.o.Grace
+}
+
+// newcomer gives a number, if the client may have one.
+func (r *Room) newcomer(ctx context.Context, identity []byte, client netip.Addr, now time.Time) Place {
+	if v := r.ration(identity, client, now); !v.OK {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.refused++
+		return Place{Refused: true, RetryAfter: v.RetryAfter, Refresh: max(v.RetryAfter, r.o.Heartbeat)}
+	}
+	number, err := r.number(ctx, now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		return r.later("", false)
+	}
+	if number > r.mark.Served {
+		r.line.waiting++
+	}
+	return r.place(Ticket{Number: number, Issued: now}, identity, now)
+}
+
+// number takes the next of the lease, or fetches one.
+func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
+	if n, ok := r.next(); ok {
+		return n, nil
+	}
+	r.leasing.Lock()
+	defer r.leasing.Unlock()
+	if n, ok := r.next(); ok { // somebody else fetched it meanwhile
+		return n, nil
+	}
+	r.mu.Lock()
+	size := min(max(1, r.lease.pace/4/perBlock), 64) * perBlock
+	r.mu.Unlock()
+	first, err := r.o.Ledger.Lease(ctx, r.o.Name, size)
+	if err != nil {
+		return 0, err
+	}
+	r.mu.Lock()
+	r.lease.next, r.lease.last, r.lease.at = first, first+uint64(size)-1, now
+	r.mu.Unlock()
+	n, _ := r.next()
+	return n, nil
+}
+
+func (r *Room) next() (uint64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.lease.left() {
+		return 0, false
+	}
+	r.lease.next++
+	r.lease.given++
+	return r.lease.next - 1, true
+}
+
+// place lets the holder of a number in, or says where it stands.
+func (r *Room) place(t Ticket, identity []byte, now time.Time) Place {
+	b, bit := r.ring.of(t.Number, r.mark.Served)
+	called := t.Number <= r.mark.Served
+	if called && b != nil && r.free(0) {
+		b.used |= bit
+		r.coming = max(0, r.coming-1)
+		r.recent.add(t.Number, now)
+		r.admitted++
+		if len(identity) > 0 {
+			r.identities.drop(identity)
+		}
+		return Place{Admitted: true}
+	}
+	if b != nil {
+		b.seen |= bit
+		if issued := t.Issued.Unix(); b.since == 0 || issued < b.since {
+			b.since = issued
+		}
+	}
+	if len(identity) > 0 {
+		r.identities.put(identity, t, now, now.Add(-r.o.Lifetime))
+	}
+	t.Expires = now.Add(r.o.Lifetime)
+	p := Place{Ticket: r.seal.text(t), Position: 1, Refresh: r.spread(r.o.Heartbeat / 5)}
+	if !called {
+		p.Position = r.line.position(&r.ring, t.Number, r.mark.Served)
+		p.Wait = r.line.wait(p.Position)
+		p.Refresh = r.spread(r.refresh(p))
+	}
+	return p
+}
+
+// refresh is when somebody at a place is to look in again: in a heartbeat, or
+// a little before their turn is expected.
+func (r *Room) refresh(p Place) time.Duration {
+	expected := p.Wait
+	if expected == 0 { // a guess to begin with: twenty a second
+		expected = time.Duration(p.Position) * time.Second / 20
+	}
+	return min(max(expected*3/4, r.o.Heartbeat/5), r.o.Heartbeat)
+}
+
+// spread shortens a time by up to a quarter.
+func (r *Room) spread(d time.Duration) time.Duration {
+	return d - time.Duration(r.o.Random()*float64(d)/4)
+}

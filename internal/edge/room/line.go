@@ -1,0 +1,78 @@
+package room
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// line is what is known of those who wait, as of the last step.
+type line struct {
+	counts  []int32 // people present in the blocks before this one, from the watermark on
+	waiting int     // here, newcomers since the last step included
+	scale   float64 // people on all edges for each one here
+	rate    average // people a second let in from the line
+}
+
+func newLine() line { return line{counts: make([]int32, ahead+1), scale: 1} }
+
+// count takes stock after the watermark has moved.
+func (l *line) count(g *ring, served uint64, everywhere int) {
+	front, sum := served/perBlock, 0
+	for i := range uint64(ahead) {
+		l.counts[i] = int32(sum)
+		b := &g.blocks[(front+i)%uint64(len(g.blocks))]
+		if b.id == front+i+1 {
+			sum += bits.OnesCount16(b.present() &^ upTo(front+i, served))
+		}
+	}
+	l.counts[ahead] = int32(sum)
+	l.waiting = sum
+	l.scale = 1
+	if sum > 0 && everywhere > sum {
+		l.scale = float64(everywhere) / float64(sum)
+	}
+}
+
+// position of a number beyond the watermark: 1 is next.
+func (l *line) position(g *ring, number, served uint64) int {
+	id, bit := split(number)
+	i := id - served/perBlock
+	if i < ahead {
+		n := float64(l.counts[i])
+		if b := g.block(id, served); b != nil {
+			n += float64(bits.OnesCount16(b.present() &^ upTo(id, served) & (bit - 1)))
+		}
+		return 1 + int(n*l.scale)
+	}
+	density := max(0.1, float64(l.counts[ahead])/(ahead*perBlock))
+	beyond := float64(i-ahead) * perBlock * density
+	return 1 + int((float64(l.counts[ahead])+beyond)*l.scale)
+}
+
+// wait is how long a position takes, 0 for not known yet.
+func (l *line) wait(position int) time.Duration {
+	rate := l.rate.value() * l.scale // we let in our share of those who wait
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(min(float64(position)/rate, 7*24*3600) * 1e9)
+}
+
+// average is exponentially smoothed, without a bias to where it began.
+type average struct{ sum, weight float64 }
+
+// add takes a value that stands for span, where memory is the time constant in
+// the same unit.
+func (a *average) add(value, span, memory float64) {
+	keep := math.Exp(-span / memory)
+	a.sum = a.sum*keep + value*(1-keep)
+	a.weight = a.weight*keep + (1 - keep)
+}
+
+func (a *average) value() float64 {
+	if a.weight == 0 {
+		return 0
+	}
+	return a.sum / a.weight
+}
