@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"math"
 	"net"
@@ -144,10 +145,10 @@ func (k *conn) Read(b []byte) (int, error) {
 // why tells the reason for an error that came out of parsing what was read. The
 // parsers' own words quote the answer, so they are not passed on.
 func (k *conn) why() error {
-	switch k.failed {
-	case nil:
+	switch {
+	case k.failed == nil:
 		return ErrMalformed
-	case io.EOF:
+	case errors.Is(k.failed, io.EOF):
 		return io.ErrUnexpectedEOF
 	}
 	return k.failed

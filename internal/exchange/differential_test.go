@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -236,8 +237,8 @@ func ask(t *testing.T, s *httptest.Server, method string, request []byte) got {
 }
 
 func timeout(err error) bool {
-	e, ok := err.(net.Error)
-	return ok && e.Timeout()
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
 }
 
 // odd reports whether a request is one that we treat differently as a whole, or

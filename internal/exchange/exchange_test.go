@@ -358,10 +358,10 @@ func interrupted(t *testing.T, serve func(net.Conn, <-chan struct{}), body, op s
 	defer cancel()
 	go func() {
 		synctest.Wait()
-		switch how {
-		case errGone:
+		switch {
+		case errors.Is(how, errGone):
 			client.Break(errGone)
-		case context.Canceled:
+		case errors.Is(how, context.Canceled):
 			cancel()
 		}
 	}()
@@ -369,12 +369,33 @@ func interrupted(t *testing.T, serve func(net.Conn, <-chan struct{}), body, op s
 	_, err := read(t, client, request(t, "POST", strings.NewReader(body)).WithContext(ctx))
 	failure(t, err, op, op != "dial", how)
 	want := time.Duration(0)
-	if how == context.DeadlineExceeded {
+	if errors.Is(how, context.DeadlineExceeded) {
 		want = time.Minute
 	}
 	if took := time.Since(began); took != want {
 		t.Errorf("after %s, not %s", took, want)
 	}
+}
+
+// A context that ends late spoils nothing for the next request.
+func TestContextEndsBeforeTheBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{serve: answering(plain)}
+		c := u.client(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := c.RoundTrip(request(t, "GET", nil).WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		synctest.Wait()
+		if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "hello" { // it was there already
+			t.Errorf("got %q, %v", b, err)
+		}
+		if b, err := read(t, c, request(t, "GET", nil)); err != nil || b != "hello" {
+			t.Errorf("the next one got %q, %v", b, err)
+		}
+	})
 }
 
 // After Break everything goes on over new connections.
@@ -397,6 +418,9 @@ func TestBreak(t *testing.T) {
 	c.Break(nil)
 	if _, err = io.ReadAll(resp.Body); err != nil { // what had arrived may still be read
 		failure(t, err, "read", true, exchange.ErrBroken)
+	}
+	if _, err := read(t, c, request(t, "GET", nil)); err != nil {
+		t.Errorf("the broken connection was kept: %v", err)
 	}
 }
 

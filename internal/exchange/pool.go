@@ -38,7 +38,7 @@ func (c *Client) take(ctx context.Context) (*conn, error) {
 
 // put keeps a connection for the next request, or closes it.
 func (c *Client) put(k *conn) {
-	if !c.pool.keep(k, c.sweep) {
+	if !c.pool.keep(k, c) {
 		c.drop(k)
 	}
 }
@@ -85,9 +85,9 @@ func (p *pool) last() *conn {
 	return k
 }
 
-// keep reports whether k now waits in the pool; sweep is called when the first
-// of those that wait may be too old.
-func (p *pool) keep(k *conn, sweep func()) bool {
+// keep reports whether k now waits in the pool, which c sweeps when the first of
+// those that wait may be too old.
+func (p *pool) keep(k *conn, c *Client) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ours := p.all[k]; !ours || p.closed || len(p.idle) >= p.most {
@@ -97,7 +97,7 @@ func (p *pool) keep(k *conn, sweep func()) bool {
 	p.idle = append(p.idle, k)
 	switch {
 	case p.timer == nil:
-		p.timer = time.AfterFunc(p.longest, sweep)
+		p.timer = time.AfterFunc(p.longest, c.sweep)
 	case !p.armed:
 		p.timer.Reset(p.longest)
 	}

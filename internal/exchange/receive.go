@@ -37,7 +37,7 @@ type exchange struct {
 func (x *exchange) receive() (*http.Response, error) {
 	x.conn.room = largestHead
 	for {
-		resp, err := http.ReadResponse(x.conn.reader, x.request) //nolint:bodyclose // the exchange becomes its body
+		resp, err := http.ReadResponse(x.conn.reader, x.request)
 		if err != nil {
 			return nil, x.fail(opRead, true, x.conn.why())
 		}

@@ -207,6 +207,36 @@ func TestEarlyAnswer(t *testing.T) {
 	})
 }
 
+// Nothing is read from a body whose server may have put it away.
+func TestBodyIsLeftAloneAfterTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := &upstream{serve: func(c net.Conn) { start(plain)(c, t.Context().Done()) }}
+		body := &slow{more: make(chan struct{})}
+		if _, err := read(t, u.client(t), request(t, "POST", body)); err != nil {
+			t.Fatal(err)
+		}
+		close(body.more)
+		synctest.Wait()
+		if body.reads != 1 {
+			t.Errorf("read %d times", body.reads)
+		}
+	})
+}
+
+// slow has nothing to give, and takes its time the first time.
+type slow struct {
+	more  chan struct{}
+	reads int
+}
+
+func (s *slow) Read([]byte) (int, error) {
+	if s.reads++; s.reads > 2 {
+		return 0, io.EOF
+	}
+	<-s.more
+	return 0, nil
+}
+
 // An answer and a body may be under way at the same time.
 func TestBothWaysAtOnce(t *testing.T) {
 	u := &upstream{serve: func(c net.Conn) {
