@@ -21,8 +21,16 @@ type Placement struct {
 	Nearest bool `json:"nearest,omitempty" yaml:"nearest"`
 	// Allowance is the org's; zero fields mean the edge's own defaults.
 	Allowance Allowance `json:"allowance,omitzero" yaml:"allowance"`
+	// Events are those with a limit of their own.
+	Events []EventAllowance `json:"events,omitempty" yaml:"events"`
 	// Domain is the allowance of each of its hosts, where it differs.
 	Domain Allowance `json:"domain,omitzero" yaml:"domain"`
+}
+
+// EventAllowance bounds how many visitors one event's form has at once.
+type EventAllowance struct {
+	Slug     string `json:"slug" yaml:"slug"`
+	Sessions int    `json:"sessions" yaml:"sessions"`
 }
 
 // Allowance bounds what one holder may ask for (P7).

@@ -86,7 +86,7 @@ func NewAdmin(o AdminOptions) (*Admin, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	known := knownHosts(o.Hosts)
+	known := KnownHosts(o.Hosts)
 	mux.Handle("/", known(served))
 	if o.Console != nil {
 		mux.Handle("/console/", known(o.Console))
@@ -103,10 +103,10 @@ func NewAdmin(o AdminOptions) (*Admin, error) {
 // Handler serves /admin/v1/…, /console/, /livez, /readyz and /metrics.
 func (a *Admin) Handler() http.Handler { return a.handler }
 
-// knownHosts refuses hosts that are neither loopback nor configured: a page of
+// KnownHosts refuses hosts that are neither loopback nor configured: a page of
 // another site that points its own name at this machine (DNS rebinding) would
 // otherwise count as the same origin.
-func knownHosts(hosts []string) func(http.Handler) http.Handler {
+func KnownHosts(hosts []string) func(http.Handler) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, host := range hosts {
 		known[hostOf(host)] = true

@@ -105,7 +105,7 @@ func (c *courses) orgs(ctx context.Context) ([]routing.Org, error) {
 	}
 	var all []routing.Org
 	for _, o := range stored {
-		all = append(all, routing.Org{ID: o.ID, Hosts: o.Hosts, Placement: o.Placement})
+		all = append(all, routing.Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Placement: o.Placement})
 	}
 	return all, nil
 }

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,10 +14,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/exchange"
 	"github.com/turnout-events/turnout/internal/limit"
 	"github.com/turnout-events/turnout/internal/run"
@@ -40,7 +41,11 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	admin, adminAddr, err := listen("admin pages", cfg.Edge.AdminListen, edgeAdmin(cfg, e), log)
+	pages, err := edgeAdmin(cfg, e)
+	if err != nil {
+		return err
+	}
+	admin, adminAddr, err := listen("admin pages", cfg.Edge.AdminListen, pages, log)
 	if err != nil {
 		return fmt.Errorf("edge.admin_listen: %w", err)
 	}
@@ -71,6 +76,10 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 	if err != nil {
 		return nil, nil, err
 	}
+	tickets, err := room.NewKeys(keys[0], keys[1:]...)
+	if err != nil {
+		return nil, nil, err
+	}
 	table, err := courses.read(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -84,7 +93,7 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 		return nil, nil, err
 	}
 	return edge.NewEdge(edge.EdgeOptions{
-		Signer: signer, Connect: connect, Default: cfg.Edge.Org.Allowance(),
+		Signer: signer, Tickets: tickets, Name: cfg.Instance, Connect: connect, Default: cfg.Edge.Org.Allowance(),
 		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
 		Trusted: trusted, AccessLog: access, Logger: log,
 	}, table), closeLog, nil
@@ -111,7 +120,7 @@ func accessLog(name string) (io.Writer, func() error, error) {
 }
 
 // edgeAdmin is what operators reach of an edge.
-func edgeAdmin(cfg config.Config, e *edge.Edge) http.Handler {
+func edgeAdmin(cfg config.Config, e *edge.Edge) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(e.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
@@ -119,10 +128,10 @@ func edgeAdmin(cfg config.Config, e *edge.Edge) http.Handler {
 	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") } // whoever went away does not need it
 	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /readyz", alive)
-	mux.HandleFunc("GET /edge/status", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(e.Status()) // whoever went away does not need it
-	})
-	return mux
+	pages, err := e.Admin(api.KnownHosts(cfg.AdminHosts))
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/edge/", pages)
+	return mux, nil
 }

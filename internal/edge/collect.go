@@ -34,6 +34,21 @@ func orgMetrics() map[*prometheus.Desc]func(OrgStatus) (prometheus.ValueType, fl
 	}
 }
 
+// roomMetrics are those by waiting room.
+func roomMetrics() map[*prometheus.Desc]func(RoomStatus) (prometheus.ValueType, float64) {
+	return map[*prometheus.Desc]func(RoomStatus) (prometheus.ValueType, float64){
+		desc("edge_room_waiting", "Visitors in line, over all edges.", "room"): func(r RoomStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(r.Waiting)
+		},
+		desc("edge_room_inside", "Visitors who were let in and were seen within five minutes.", "room"): func(r RoomStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(r.Inside)
+		},
+		desc("edge_room_longest_seconds", "How long the first in line has waited.", "room"): func(r RoomStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, r.Longest
+		},
+	}
+}
+
 // upstreamMetrics are those by upstream.
 func upstreamMetrics() map[*prometheus.Desc]func(UpstreamStatus) (prometheus.ValueType, float64) {
 	return map[*prometheus.Desc]func(UpstreamStatus) (prometheus.ValueType, float64){
@@ -72,6 +87,12 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		for _, o := range s.Orgs {
 			kind, value := of(o)
 			out <- prometheus.MustNewConstMetric(d, kind, value, string(o.Org))
+		}
+	}
+	for d, of := range roomMetrics() {
+		for _, r := range s.Rooms {
+			kind, value := of(r)
+			out <- prometheus.MustNewConstMetric(d, kind, value, r.Name)
 		}
 	}
 	for d, of := range upstreamMetrics() {

@@ -22,6 +22,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -30,6 +31,12 @@ import (
 type EdgeOptions struct {
 	// Signer signs sessions. Edges that share their keys share their sessions.
 	Signer *affinity.Signer
+	// Name tells this edge from others.
+	Name string
+	// Ledger is what edges share of waiting rooms; nil means that there is one edge.
+	Ledger room.Ledger
+	// Tickets sign places in line.
+	Tickets *room.Keys
 	// Connect makes what sends requests to an upstream; required.
 	Connect func(origin *url.URL) pool.Exchange
 	// Default is the allowance of an org that has none of its own; Client is that
@@ -87,6 +94,9 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Ledger == nil {
+		o.Ledger = room.NewMemoryLedger()
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -114,6 +124,7 @@ func (e *Edge) Run(ctx context.Context) error {
 			return e.access.flush()
 		case <-tick.C:
 			e.steerAll(e.now())
+			e.stepRooms(ctx, e.now())
 			_ = e.access.flush() // a log that cannot be written keeps nobody waiting
 		}
 	}

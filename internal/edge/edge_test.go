@@ -16,6 +16,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 	"github.com/turnout-events/turnout/internal/exchange"
 )
@@ -82,8 +83,12 @@ func onStage(t *testing.T, plan routing.Plan, change func(*EdgeOptions)) *stage 
 	if err != nil {
 		t.Fatal(err)
 	}
+	tickets, err := room.NewKeys(bytes.Repeat([]byte{8}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := EdgeOptions{
-		Signer: signer, AccessLog: s.log, Now: s.now, Default: turnout.Allowance{Share: 1},
+		Signer: signer, Tickets: tickets, AccessLog: s.log, Now: s.now, Default: turnout.Allowance{Share: 1},
 		Connect: func(origin *url.URL) pool.Exchange { return exchange.New(exchange.Options{Addr: origin.Host}) },
 	}
 	if change != nil {
@@ -160,7 +165,7 @@ func TestP6SessionsStay(t *testing.T) {
 		first := b.at("/")
 		seen[first] = true
 		for range 10 {
-			if got := b.at("/events/x/register"); got != first {
+			if got := b.at("/events/x"); got != first {
 				t.Fatalf("it went from %s to %s", first, got)
 			}
 		}
@@ -183,7 +188,7 @@ func TestP6SessionsAreWorthlessElsewhere(t *testing.T) {
 		b := s.browser(from)
 		b.at("/")
 		for _, to := range hosts {
-			other := &browser{s: s, host: to, cookies: map[string]string{plainCookie: b.cookies[plainCookie]}}
+			other := &browser{s: s, host: to, cookies: map[string]string{sessionCookie: b.cookies[sessionCookie]}}
 			got := other.at("/")
 			if foreign := from != to; (other.set == 1) != foreign {
 				t.Errorf("a session of %s on %s: a new one began: %v", from, to, other.set == 1)
@@ -195,7 +200,7 @@ func TestP6SessionsAreWorthlessElsewhere(t *testing.T) {
 	}
 	// A session whose org is on another stack than the one it is signed for.
 	forged := s.o.Signer.Sign(affinity.Fresh(affinity.Handle("green-home-1"), noon), affinity.Binding{Org: "acme", Host: "acme.example", Stack: "green"})
-	b := &browser{s: s, host: "acme.example", cookies: map[string]string{plainCookie: forged}}
+	b := &browser{s: s, host: "acme.example", cookies: map[string]string{sessionCookie: forged}}
 	if got := b.at("/"); !strings.HasPrefix(got, "blue") || b.set != 1 {
 		t.Errorf("a session of a stack that the org was never on led to %s", got)
 	}
@@ -206,10 +211,10 @@ func TestP6OurCookieAmongOthers(t *testing.T) {
 	s := onStage(t, stacks(), nil)
 	b := s.browser("acme.example")
 	first := b.at("/")
-	mine := b.cookies[plainCookie]
+	mine := b.cookies[sessionCookie]
 	b.cookies = nil
 	for range 20 {
-		w := b.ask("GET", "/", "", "Cookie", "a=b; "+plainCookie+"=rubbish; "+plainCookie+"="+mine+"; x")
+		w := b.ask("GET", "/", "", "Cookie", "a=b; "+sessionCookie+"=rubbish; "+sessionCookie+"="+mine+"; x")
 		if w.Body.String() != first || len(w.Result().Cookies()) != 0 {
 			t.Fatalf("answered by %s instead of %s", w.Body, first)
 		}

@@ -30,9 +30,11 @@ type tenant struct {
 	meter limit.Meter
 	share limit.Share
 
-	requests, refused, lost, sessions, moved atomic.Int64
-	active                                   active
-	steer                                    steer
+	requests, refused, lost, waited, sessions, moved atomic.Int64
+
+	lobbies map[string]*lobby // by event, "" for the org's own
+	active  active
+	steer   steer
 }
 
 func newLive(connect func(*url.URL) pool.Exchange) *live {
@@ -60,10 +62,24 @@ func (l *live) upstream(u routing.Upstream) (up *pool.Upstream, made bool) {
 func (l *live) tenant(org turnout.OrgID) *tenant {
 	t := l.tenants[org]
 	if t == nil {
-		t = &tenant{org: org}
+		t = &tenant{org: org, lobbies: map[string]*lobby{}}
 		l.tenants[org] = t
 	}
 	return t
+}
+
+// lobby is a tenant's for an event, made at first sight; no event means the org.
+func (t *tenant) lobby(slug string, sessions int) *lobby {
+	l := t.lobbies[slug]
+	if l == nil {
+		l = &lobby{name: string(t.org)}
+		if slug != "" {
+			l.name += "/" + slug
+		}
+		t.lobbies[slug] = l
+	}
+	l.sessions.Store(int64(sessions))
+	return l
 }
 
 func (l *live) meter(host string) *limit.Meter {

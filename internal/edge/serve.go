@@ -28,6 +28,7 @@ type visit struct {
 	// known: the session came with the request. changed: the visitor is told.
 	known, changed bool
 	key            uint64 // what it is settled by without a session
+	pass           string // what the visitor is given on being let in, empty for nothing
 
 	// What is told of it afterwards.
 	status int
@@ -82,7 +83,8 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer site.tenant.share.Release()
-	if !e.place(v) {
+	e.recall(v)
+	if !e.mayEnter(v) || !e.place(v) {
 		return
 	}
 	if r.Header.Get("Upgrade") != "" {

@@ -9,27 +9,24 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/pool"
 )
 
-// Cookies that carry a session. The prefix of the second keeps other hosts and
-// plain HTTP from setting it; browsers want HTTPS for it.
+// sessionCookie carries a session. On HTTPS a prefix keeps other hosts and plain
+// HTTP from setting it.
 const (
-	plainCookie  = "turnout_session"
-	secureCookie = "__Host-turnout_session"
+	sessionCookie = "turnout_session"
+	secured       = "__Host-"
 )
 
-func (v *visit) cookieName() string {
+// cookieNamed is a cookie's name on the wire.
+func (v *visit) cookieNamed(name string) string {
 	if v.https {
-		return secureCookie
+		return secured + name
 	}
-	return plainCookie
+	return name
 }
 
 // place decides which upstream a request goes to. It reports false when it
 // answered by itself, since there is none.
 func (e *Edge) place(v *visit) bool {
-	v.course = v.site.courses[0]
-	if v.kind != program {
-		e.recall(v)
-	}
 	if !v.known && v.kind != page {
 		v.key = keyOf(v)
 	}
@@ -57,7 +54,11 @@ func (e *Edge) place(v *visit) bool {
 // recall finds the session that a request belongs to: one of this org and host,
 // on a stack that the org is on or has just left.
 func (e *Edge) recall(v *visit) {
-	for value := range cookieValues(v.r.Header["Cookie"], v.cookieName()) {
+	v.course = v.site.courses[0]
+	if v.kind == program {
+		return
+	}
+	for value := range cookieValues(v.r.Header["Cookie"], v.cookieNamed(sessionCookie)) {
 		for _, c := range v.site.courses {
 			if s, ok := e.o.Signer.Read(value, c.binding, v.began); ok {
 				v.session, v.course, v.known = s, c, true
@@ -154,14 +155,15 @@ func (e *Edge) seen(v *visit) {
 // tell sets the session's cookie, if it is new to the visitor. What carries a
 // cookie is nobody else's to keep.
 func (e *Edge) tell(v *visit, h http.Header) {
-	if !v.changed || v.kind != page {
+	if (!v.changed && v.pass == "") || v.kind != page {
 		return
 	}
-	c := http.Cookie{
-		Name: v.cookieName(), Value: e.o.Signer.Sign(v.session, v.course.binding),
-		Path: "/", HttpOnly: true, Secure: v.https, SameSite: http.SameSiteLaxMode,
+	if v.changed {
+		v.setCookie(h, sessionCookie, e.o.Signer.Sign(v.session, v.course.binding))
 	}
-	h.Add("Set-Cookie", c.String())
+	if v.pass != "" {
+		v.setCookie(h, passCookie, v.pass)
+	}
 	if rest, ok := strings.CutPrefix(h.Get("Cache-Control"), "public"); ok {
 		h.Set("Cache-Control", "private"+rest)
 	}

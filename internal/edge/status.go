@@ -18,6 +18,8 @@ type Status struct {
 	Former bool         `json:"former"`
 	Pools  []PoolStatus `json:"pools"`
 	Orgs   []OrgStatus  `json:"orgs"`
+	// Rooms are the waiting rooms that there are now.
+	Rooms []RoomStatus `json:"rooms"`
 }
 
 // PoolStatus is a pool's.
@@ -65,11 +67,27 @@ type OrgStatus struct {
 	Moved     int64   `json:"sessions_moved"`
 }
 
+// RoomStatus is a waiting room's.
+type RoomStatus struct {
+	Name string `json:"name"`
+	// Waiting is over all edges, the rest is this one's view.
+	Waiting int `json:"waiting"`
+	Inside  int `json:"inside"`
+	Holds   int `json:"holds"`
+	// PerMinute is people let in from the line, Longest the wait of the first in
+	// it in seconds, NoShow the part of those called who do not come.
+	PerMinute float64 `json:"per_minute"`
+	Longest   float64 `json:"longest_seconds"`
+	NoShow    float64 `json:"no_show"`
+	// Refused are places that were not given, since their client had many.
+	Refused int64 `json:"refused"`
+}
+
 // Status tells how it is now.
 func (e *Edge) Status() Status {
 	now := e.now()
 	v := e.view.Load()
-	s := Status{Since: v.made.UTC(), Pools: []PoolStatus{}, Orgs: []OrgStatus{}}
+	s := Status{Since: v.made.UTC(), Pools: []PoolStatus{}, Orgs: []OrgStatus{}, Rooms: []RoomStatus{}}
 	e.changing.Lock()
 	s.Former = e.former != nil
 	e.changing.Unlock()
@@ -84,6 +102,7 @@ func (e *Edge) Status() Status {
 	for _, site := range v.sites {
 		o := byOrg[site.tenant]
 		if o == nil {
+			s.Rooms = append(s.Rooms, roomsOf(site, now)...)
 			o = orgStatus(site, now)
 			byOrg[site.tenant] = o
 		}
@@ -93,8 +112,24 @@ func (e *Edge) Status() Status {
 		slices.Sort(o.Hosts)
 		s.Orgs = append(s.Orgs, *o)
 	}
+	slices.SortFunc(s.Rooms, func(a, b RoomStatus) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(s.Orgs, func(a, b OrgStatus) int { return strings.Compare(string(a.Org), string(b.Org)) })
 	return s
+}
+
+func roomsOf(s *site, now time.Time) (all []RoomStatus) {
+	for _, l := range s.lobbies {
+		r := l.room.Load()
+		if r == nil {
+			continue
+		}
+		rs := r.Status(now)
+		all = append(all, RoomStatus{
+			Name: rs.Name, Waiting: rs.Waiting, Inside: l.in.count(now), Holds: l.holds(), PerMinute: rs.PerMinute,
+			Longest: rs.Longest.Seconds(), NoShow: rs.NoShow, Refused: rs.Refused,
+		})
+	}
+	return all
 }
 
 func upstreamStatus(u *pool.Upstream, now time.Time) UpstreamStatus {

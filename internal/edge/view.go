@@ -28,6 +28,11 @@ type site struct {
 	// allowance is the org's, domain the host's.
 	allowance turnout.Allowance
 	domain    limit.Rate
+	// name is the org's.
+	name string
+	// lobbies are the ways in to forms: of events that have a limit of their own,
+	// and the org's under "".
+	lobbies map[string]*lobby
 	// courses are the stacks that sessions may be on: the one of new sessions,
 	// then the one that the org has left.
 	courses []*course
@@ -75,6 +80,11 @@ func newSite(r *routing.Route, l *live, pools map[*routing.Pool]*pool.Pool, othe
 	s := &site{
 		host: r.Host, tenant: l.tenant(r.Org.ID), meter: l.meter(r.Host), allowance: allowance,
 		domain: limit.Rate{PerSecond: domain.PerSecond, Burst: domain.Burst},
+		name:   r.Org.Name, lobbies: map[string]*lobby{},
+	}
+	s.lobbies[""] = s.tenant.lobby("", allowance.Sessions)
+	for _, event := range r.Org.Placement.Events {
+		s.lobbies[event.Slug] = s.tenant.lobby(event.Slug, event.Sessions)
 	}
 	for _, c := range []*routing.Course{r.Current, r.Previous} {
 		if c == nil {

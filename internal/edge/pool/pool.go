@@ -125,6 +125,17 @@ func (p *Pool) Away() time.Duration {
 	return sum / time.Duration(n)
 }
 
+// Full reports whether nobody who answers and stays has a place free.
+func (p *Pool) Full(now time.Time) bool {
+	for _, u := range p.Upstreams {
+		c := u.State(now).Condition
+		if (c == Up || c == Ejected) && u.Places.InFlight() < u.Places.Limit() {
+			return false
+		}
+	}
+	return true
+}
+
 // Panics reports whether so many are ejected that ejections count for nothing.
 func (p *Pool) Panics(now time.Time) bool {
 	ejected, answering := 0, 0

@@ -39,6 +39,8 @@ type Upstream struct {
 // Org is what the edge has to know of an org.
 type Org struct {
 	ID turnout.OrgID `yaml:"id"`
+	// Name is what visitors call it.
+	Name string `yaml:"name"`
 	// Hosts are its names; ID.localhost works besides.
 	Hosts     []string          `yaml:"hosts"`
 	Placement turnout.Placement `yaml:"placement"`

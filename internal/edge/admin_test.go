@@ -1,0 +1,66 @@
+package edge
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestOperators(t *testing.T) {
+	s := crowded(t, nil)
+	s.fill()
+	s.browser("acme.example").inLine(form)
+	admin, err := s.Admin(func(h http.Handler) http.Handler { return h })
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(method, path, accept string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "http://localhost:9091"+path, nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, r)
+		return w
+	}
+	var st Status
+	if w := do("GET", "/edge/status", "*/*"); json.Unmarshal(w.Body.Bytes(), &st) != nil || len(st.Pools) != 4 || len(st.Orgs) != 2 || len(st.Rooms) != 1 || st.Rooms[0].Inside != 5 {
+		t.Errorf("status is %s", w.Body)
+	}
+	page := do("GET", "/edge/status", "text/html,*/*").Body.String()
+	for _, want := range []string{"blue-home-1", "acme.example", "Waiting rooms", `action="/edge/upstreams/blue-home-1/drain"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+	for _, c := range []struct {
+		path, accept string
+		want         int
+	}{
+		{"/edge/upstreams/blue-home-1/drain?for=1h", "*/*", 200},
+		{"/edge/upstreams/blue-home-2/drain", "text/html", 303},
+		{"/edge/upstreams/nobody/drain", "*/*", 404},
+		{"/edge/upstreams/blue-home-1/drain?for=soon", "*/*", 400},
+		{"/edge/back", "*/*", 404},
+	} {
+		if w := do("POST", c.path, c.accept); w.Code != c.want {
+			t.Errorf("%s answered %d %s", c.path, w.Code, w.Body)
+		}
+	}
+	if page := do("GET", "/edge/status", "text/html").Body.String(); strings.Count(page, "Stop draining") != 2 || !strings.Contains(page, "draining until 13:00 UTC") {
+		t.Errorf("the page shows %s", page)
+	}
+	if w := do("POST", "/edge/upstreams/blue-home-1/undrain", "*/*"); w.Code != 200 || !s.upstream("blue-home-1").State(s.now()).Deadline.IsZero() {
+		t.Errorf("answered %d", w.Code)
+	}
+	s.Swap(s.table(stacks()))
+	if w := do("POST", "/edge/back", "*/*"); w.Code != 200 || s.Table().Plan().Orgs[0].Name == "" {
+		t.Errorf("going back answered %d", w.Code)
+	}
+	r := httptest.NewRequest("POST", "http://localhost:9091/edge/back", nil)
+	r.Header.Set("Origin", "https://elsewhere.example")
+	w := httptest.NewRecorder()
+	if admin.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+		t.Errorf("another site's button is answered %d", w.Code)
+	}
+}

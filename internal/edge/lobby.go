@@ -1,0 +1,137 @@
+package edge
+
+import (
+	"context"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/room"
+)
+
+// lobby is the way in to an org's forms, or to those of one of its events: it
+// knows how many visitors are in, how many may be, and keeps the waiting room for
+// those who may not yet (P11). Safe for concurrent use.
+type lobby struct {
+	// name is the org's, or the org's and the event's.
+	name string
+	// in counts who was let in and was seen lately.
+	in active
+	// sessions is how many may be in; 0 means as many as the pool turns out to hold.
+	sessions atomic.Int64
+	// learnt is what the pool turned out to hold, 0 for more than ever came.
+	learnt atomic.Int64
+	// since is when the room last began to hold people up, in seconds since 1970,
+	// 0 while it does not: whoever was there before is not sent back.
+	since atomic.Int64
+	// idle is for how many seconds nobody waited and the pool had places.
+	idle int
+
+	making sync.Mutex
+	room   atomic.Pointer[room.Room]
+}
+
+// holds is how many may be in; a very large number for no limit.
+func (l *lobby) holds() int {
+	if n := l.sessions.Load(); n > 0 {
+		return int(n)
+	}
+	if n := l.learnt.Load(); n > 0 {
+		return int(n)
+	}
+	return math.MaxInt32
+}
+
+// learn notes that the pool has no more places for those who are in.
+func (l *lobby) learn(now time.Time) {
+	if in := int64(l.in.count(now)); l.sessions.Load() == 0 && (l.learnt.Load() == 0 || l.learnt.Load() > in) {
+		l.learnt.Store(max(1, in))
+	}
+}
+
+// calm is for how long a room stays that nobody needs, in seconds.
+const calm = 600
+
+// relax lets more in again, little by little, once a second while the pool has
+// places, and closes a room that nobody waited in for a while.
+func (l *lobby) relax(saturated bool, now time.Time) {
+	if saturated {
+		l.learn(now)
+		l.idle = 0
+		return
+	}
+	if n := l.learnt.Load(); n > 0 {
+		l.learnt.Store(n + max(1, n/50))
+	}
+	r := l.room.Load()
+	if r == nil {
+		return
+	}
+	if !r.Open() {
+		l.idle = 0
+		return
+	}
+	l.since.Store(0)
+	if l.idle++; l.idle >= calm {
+		l.room.Store(nil)
+		l.learnt.Store(0)
+		l.idle = 0
+	}
+}
+
+// open is the lobby's waiting room, made at first need: it takes some memory,
+// and most orgs never need one.
+func (e *Edge) open(ctx context.Context, l *lobby, now time.Time) (*room.Room, error) {
+	if r := l.room.Load(); r != nil {
+		return r, nil
+	}
+	l.making.Lock()
+	defer l.making.Unlock()
+	if r := l.room.Load(); r != nil {
+		return r, nil
+	}
+	r, err := room.New(room.Options{
+		Name: l.name, Edge: e.o.Name, Ledger: e.o.Ledger, Keys: e.o.Tickets,
+		Capacity: l.holds, Active: func() int { return l.in.count(e.now()) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.Step(ctx, now); err != nil {
+		e.log.Error("edge: a waiting room cannot see the line; visitors are asked to come back", "room", l.name, "error", err)
+	}
+	l.room.Store(r)
+	e.log.Info("edge: a waiting room opens", "room", l.name)
+	return r, nil
+}
+
+// stepRooms moves every line once a second.
+func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
+	done := map[*lobby]bool{}
+	for _, s := range e.view.Load().sites {
+		full := s.courses[0].saturated(now)
+		for _, l := range s.lobbies {
+			if done[l] {
+				continue
+			}
+			done[l] = true
+			l.relax(full, now)
+			if r := l.room.Load(); r != nil {
+				if err := r.Step(ctx, now); err != nil && ctx.Err() == nil {
+					e.log.Error("edge: a waiting room does not move", "room", l.name, "error", err)
+				}
+			}
+		}
+	}
+}
+
+// saturated reports whether the first pool that is alive has no place free.
+func (c *course) saturated(now time.Time) bool {
+	for _, p := range c.pools {
+		if p.Alive(now) {
+			return p.Full(now)
+		}
+	}
+	return true
+}
