@@ -23,8 +23,8 @@ type Placement struct {
 	Allowance Allowance `json:"allowance,omitzero" yaml:"allowance"`
 	// Events are those with a limit of their own.
 	Events []EventAllowance `json:"events,omitempty" yaml:"events"`
-	// Domain is the allowance of each of its hosts, where it differs.
-	Domain Allowance `json:"domain,omitzero" yaml:"domain"`
+	// Domain is the rate of each of its hosts, where it differs from the org's.
+	Domain Rate `json:"domain,omitzero" yaml:"domain"`
 }
 
 // EventAllowance bounds how many visitors one event's form has at once.
@@ -44,6 +44,12 @@ type Allowance struct {
 	// Sessions is how many visitors are let in at once before a waiting room
 	// opens; 0 means as many as the pool turns out to hold.
 	Sessions int `json:"sessions,omitempty" yaml:"sessions"`
+}
+
+// Rate is requests in the long run and at once. Zero PerSecond says nothing.
+type Rate struct {
+	PerSecond float64 `json:"per_second,omitempty" yaml:"per_second"`
+	Burst     int     `json:"burst,omitempty" yaml:"burst"`
 }
 
 // Or fills what a does not say from b.

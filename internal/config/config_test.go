@@ -44,10 +44,10 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Data != absolute(t, "turnout-data") || c.MasterKeyFile != absolute(t, "turnout-data/master.key") || c.Instance == "" {
+	if c.Data != absolute(t, "turnout-data") || c.MasterKeyFile != absolute(t, "turnout-data/master.key") || c.Edge.KeyFile != absolute(t, "turnout-data/edge.key") || c.Instance == "" {
 		t.Errorf("data in %q, master key in %q, instance %q", c.Data, c.MasterKeyFile, c.Instance)
 	}
-	c.Data, c.MasterKeyFile, c.Instance = Default().Data, "", ""
+	c.Data, c.MasterKeyFile, c.Edge.KeyFile, c.Instance = Default().Data, "", "", ""
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("loaded %+v", c)
 	}
@@ -81,6 +81,7 @@ delivery:
 	want.AdminHosts = []string{"three.example.com", "four.example.com"}
 	want.Delivery.Few, want.Delivery.Longest, want.Mirror.Every = 8, 3*time.Second, 2*time.Minute
 	want.MasterKey, want.MasterKeyFile, want.Instance = marker, absolute(t, "from-file/master.key"), c.Instance
+	want.Edge.KeyFile = absolute(t, "from-file/edge.key")
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("loaded %+v\nwant   %+v", c, want)
 	}

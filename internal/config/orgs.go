@@ -240,7 +240,7 @@ func checkPlacement(p turnout.Placement, fault func(string, ...any)) {
 	if err := p.Allowance.Check(); err != nil {
 		fault("placement.allowance: %w", err)
 	}
-	if err := p.Domain.Check(); err != nil {
+	if err := (turnout.Allowance{PerSecond: p.Domain.PerSecond, Burst: p.Domain.Burst}).Check(); err != nil {
 		fault("placement.domain: %w", err)
 	}
 }

@@ -44,7 +44,7 @@ func TestP7AnAbuserGetsItsAllowance(t *testing.T) {
 func TestP7DomainsHaveTheirOwn(t *testing.T) {
 	plan := stacks()
 	plan.Orgs[1].Placement.Allowance = turnout.Allowance{PerSecond: 10, Burst: 10}
-	plan.Orgs[1].Placement.Domain = turnout.Allowance{PerSecond: 6, Burst: 6}
+	plan.Orgs[1].Placement.Domain = turnout.Rate{PerSecond: 6, Burst: 6}
 	s := onStage(t, plan, nil)
 	count := func(host string) (n int) {
 		b := s.browser(host)

@@ -2,7 +2,10 @@ package edge
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -83,7 +86,7 @@ func TestWaitsForAnInstance(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "DELETE"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			address := dead(t)
+			address := quiet(t)
 			s, _ := front(t, address)
 			back := newInstance(t, "back")
 			l := listenAt(t, address)
@@ -96,6 +99,21 @@ func TestWaitsForAnInstance(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quiet is an address where nobody listens until the test does: below the ports
+// that are given to whoever asks for any.
+func quiet(t *testing.T) *url.URL {
+	t.Helper()
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
+		if err == nil {
+			defer l.Close()
+			return &url.URL{Scheme: "http", Host: l.Addr().String()}
+		}
+	}
+	t.Fatal("there is no free port")
+	return nil
 }
 
 // A request that ends every instance it meets does not go round for two seconds.
@@ -114,7 +132,7 @@ func TestPoisonIsNotPassedRound(t *testing.T) {
 // An order that is given is kept, and may change from one request to the next.
 func TestOrder(t *testing.T) {
 	first, second := newInstance(t, "first"), newInstance(t, "second")
-	gone, one, two := dead(t), origin(t, first), origin(t, second)
+	gone, one, two := dead(), origin(t, first), origin(t, second)
 	order := []*url.URL{gone, one, two}
 	s := httptest.NewServer(New(Options{Upstreams: order, Order: func() []*url.URL { return order }}))
 	defer s.Close()

@@ -76,7 +76,7 @@ func newView(table *routing.Table, l *live, old *view, otherwise turnout.Allowan
 
 func newSite(r *routing.Route, l *live, pools map[*routing.Pool]*pool.Pool, otherwise turnout.Allowance) *site {
 	allowance := r.Org.Placement.Allowance.Or(otherwise)
-	domain := r.Org.Placement.Domain.Or(allowance)
+	domain := turnout.Allowance{PerSecond: r.Org.Placement.Domain.PerSecond, Burst: r.Org.Placement.Domain.Burst}.Or(allowance)
 	s := &site{
 		host: r.Host, tenant: l.tenant(r.Org.ID), meter: l.meter(r.Host), allowance: allowance,
 		domain: limit.Rate{PerSecond: domain.PerSecond, Burst: domain.Burst},

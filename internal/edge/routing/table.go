@@ -150,7 +150,7 @@ func (b *builder) addOrg(i int) {
 		previous = b.course(org, p)
 	}
 	b.checkAllowance(org.ID, org.Placement.Allowance)
-	b.checkAllowance(org.ID, org.Placement.Domain)
+	b.checkAllowance(org.ID, turnout.Allowance{PerSecond: org.Placement.Domain.PerSecond, Burst: org.Placement.Domain.Burst})
 	own := string(org.ID) + ".localhost"
 	for _, host := range append([]string{own}, org.Hosts...) {
 		name := Name(host)
