@@ -83,9 +83,12 @@ func TestBackupAndRestoreRoundTrip(t *testing.T) {
 	if _, won, err := s.Claim(ctx, lanes[0].Lane, "gone tomorrow", now, time.Hour); err != nil || !won {
 		t.Fatal(won, err)
 	}
+	if err := s.PutFile(ctx, "certificates/one", []byte("sealed"), now); err != nil {
+		t.Fatal(err)
+	}
 	last, _ := s.LastChange(ctx)
 	report := mustBackup(t, s, filepath.Join(dir, "backups"), now)
-	if report.Counts["registrations"] != 30 || report.Counts["people"] != 30 || report.Schema != 2 || report.Pinned <= 0 {
+	if report.Counts["registrations"] != 30 || report.Counts["people"] != 30 || report.Schema != 3 || report.Pinned <= 0 {
 		t.Errorf("report: %+v", report)
 	}
 	if _, err := s.Backup(ctx, filepath.Join(dir, "backups"), now); turnout.CodeOf(err) != turnout.CodeConflict {
@@ -129,6 +132,9 @@ func TestBackupAndRestoreRoundTrip(t *testing.T) {
 	}
 	if keys, err := restored.OrgKeys(ctx, "acme"); err != nil || len(keys) != 1 {
 		t.Errorf("org keys: %v, %v", keys, err)
+	}
+	if value, _, err := restored.File(ctx, "certificates/one"); err != nil || string(value) != "sealed" {
+		t.Errorf("the edges' file: %q, %v", value, err)
 	}
 	deliver(t, restored, 5, later) // the lease stayed behind
 	// P2: the limits are the backup's, so nobody is taken before today's are read.

@@ -412,4 +412,11 @@ func testTurn(e *env) {
 	take(acme, "poll", "two", start.Add(119*time.Second), true)
 	take(acme, "links", "one", start, true)
 	take("beta", "poll", "one", start, true)
+	take("", "files/a", "one", start, true) // of no org: the edges'
+	take("", "files/a", "two", start, false)
+	won, err := e.Turn(e.ctx, "", "files/a", "one", start, 0) // gives it back
+	if e.ok(err); !won {
+		e.Error("whoever has a turn cannot give it back")
+	}
+	take("", "files/a", "two", start, true)
 }

@@ -32,6 +32,7 @@ type Store interface {
 	Turns
 	Errander
 	Console
+	Files
 	Close() error
 }
 
@@ -114,6 +115,16 @@ type Console interface {
 	Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error)
 }
 
+// Files are what edges share: certificates, their keys, challenges. They come sealed.
+type Files interface {
+	PutFile(ctx context.Context, name string, value []byte, now time.Time) error
+	File(ctx context.Context, name string) (value []byte, modified time.Time, err error)
+	DeleteFile(ctx context.Context, name string) error
+	// Files lists those whose names begin with prefix, in order of their names.
+	// What comes after a prefix never begins with U+10FFFF.
+	Files(ctx context.Context, prefix string) ([]turnout.FileInfo, error)
+}
+
 // Run runs the suite. open opens the store that lives in dir; called again
 // for the same dir, it gives another handle on the same store, as another
 // process has. The suite closes what it opens.
@@ -136,6 +147,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"People", peopleTests()},
 		{"Orgs", orgTests()},
 		{"Feed", feedTests()},
+		{"Files", fileTests()},
 		{"Random", randomTests()},
 		{"Concurrent", concurrentTests()},
 	} {
