@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -144,16 +144,23 @@ func (s *storage) List(ctx context.Context, dir string, recursive bool) ([]strin
 	}
 	seen := map[string]bool{}
 	for _, f := range files {
-		for name := f.Name; len(name) > len(prefix); name = path.Dir(name) {
-			seen[name] = recursive || !strings.Contains(name[len(prefix):], "/")
+		for _, key := range below(prefix, f.Name, recursive) {
+			seen[key] = true
 		}
 	}
-	var keys []string
-	for key, listed := range seen {
-		if listed {
-			keys = append(keys, key)
+	return slices.Sorted(maps.Keys(seen)), nil
+}
+
+// below is the first component of name after prefix, or with recursive all of
+// them, each as a whole name.
+func below(prefix, name string, recursive bool) (keys []string) {
+	for i := len(prefix); i < len(name); i++ {
+		if name[i] != '/' {
+			continue
+		}
+		if keys = append(keys, name[:i]); !recursive {
+			return keys
 		}
 	}
-	slices.Sort(keys)
-	return keys, nil
+	return append(keys, name)
 }
