@@ -8,7 +8,7 @@
 //   - However many come to a new host at once, on however many edges that share
 //     a storage, one order is made. It goes on when those who wait for it hang up.
 //   - A domain that cannot be had does not make us ask the CA again and again:
-//     after a failed order its host rests, from two minutes up to an hour, on all
+//     after a failed order its host rests, from five minutes up to an hour, on all
 //     edges alike and through restarts. A certificate that is still good is
 //     served meanwhile.
 //   - Nothing is loaded up front and a bounded number of certificates is kept in
@@ -39,7 +39,7 @@ import (
 )
 
 const (
-	// inMemory is how many certificates are kept in memory, each about 12 KB;
+	// inMemory is how many certificates are kept in memory, 4 to 8 KB each with chain;
 	// one that had to go is read from the storage when somebody comes again.
 	inMemory = 10_000
 	// crowd is how many handshakes may wait for certificates at once. Beyond it

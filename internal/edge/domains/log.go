@@ -29,9 +29,17 @@ func told(key string) bool {
 	return false
 }
 
-// provoked are errors that any stranger can bring about as often as they like.
-func provoked(message string) bool {
-	return message == "tls-alpn challenge" || message == "looking up info for HTTP challenge"
+// quiet are warnings that are only for debugging: those that any stranger can
+// bring about as often as they like, and those of failed orders, which we report
+// ourselves, once.
+func quiet(message string) bool {
+	switch message {
+	case "tls-alpn challenge", "looking up info for HTTP challenge",
+		"challenge failed", "validating authorization", "could not get certificate from issuer",
+		"renewing and reloading certificate", "renewing certificate on-demand failed":
+		return true
+	}
+	return false
 }
 
 func level(of zapcore.Level) slog.Level {
@@ -76,7 +84,7 @@ func (b bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		}
 	}
 	at := level(e.Level)
-	if provoked(e.Message) {
+	if quiet(e.Message) {
 		at = slog.LevelDebug
 	}
 	b.log.LogAttrs(context.Background(), at, "domains: "+e.Message, attrs...)

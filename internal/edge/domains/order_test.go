@@ -50,7 +50,7 @@ func TestAFailedOrderRestsItsHost(t *testing.T) {
 	other := ca.with(t, storage, everybody, by(c)) // another edge
 	ca.answer = refusing(unreachable)
 	want := int64(0)
-	for _, pause := range []time.Duration{2 * time.Minute, 6 * time.Minute, 18 * time.Minute, 54 * time.Minute, time.Hour, time.Hour} {
+	for _, pause := range []time.Duration{5 * time.Minute, 15 * time.Minute, 45 * time.Minute, time.Hour, time.Hour} {
 		want++
 		for i := range 10 {
 			edge := []*Domains{d, other}[i%2]
@@ -108,11 +108,11 @@ func TestHowLongAHostRests(t *testing.T) {
 		pause   time.Duration
 		refused int
 	}{
-		{"first refusal", 0, unreachable, 2 * time.Minute, 1},
-		{"wrapped", 0, fmt.Errorf("x: %w", unreachable), 2 * time.Minute, 1},
-		{"second", 1, unreachable, 6 * time.Minute, 2},
-		{"fourth", 3, unreachable, 54 * time.Minute, 4},
-		{"fifth", 4, unreachable, time.Hour, 5},
+		{"first refusal", 0, unreachable, 5 * time.Minute, 1},
+		{"wrapped", 0, fmt.Errorf("x: %w", unreachable), 5 * time.Minute, 1},
+		{"second", 1, unreachable, 15 * time.Minute, 2},
+		{"third", 2, unreachable, 45 * time.Minute, 3},
+		{"fourth", 3, unreachable, time.Hour, 4},
 		{"thousandth", 999, unreachable, time.Hour, 1000},
 		{"rate limited", 0, limited, time.Hour, 1},
 		{"the CA is away", 0, errors.New("connection refused"), time.Minute, 0},

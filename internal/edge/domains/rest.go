@@ -15,9 +15,11 @@ import (
 
 const (
 	// firstRest after an order that the CA refused, tripled with each further
-	// one up to longestRest. Let's Encrypt takes five failed validations of a host
-	// an hour (letsencrypt.org/docs/rate-limits); these come to four in the first.
-	firstRest   = 2 * time.Minute
+	// one up to longestRest. An order that fails tries both kinds of challenge,
+	// and Let's Encrypt takes five failed validations of a host at once and one
+	// more every twelve minutes (letsencrypt.org/docs/rate-limits): this stays
+	// within that.
+	firstRest   = 5 * time.Minute
 	longestRest = time.Hour
 	// outageRest is for an order that failed for the CA's sake or ours: it says
 	// nothing against the host.

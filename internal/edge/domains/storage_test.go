@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,32 +199,34 @@ func TestAStoreThatFailsMakesNoOrder(t *testing.T) {
 	}
 }
 
-// turns is a Turner in memory, under the clock of the test.
-type turns map[string]struct {
+// turnShelf hands out turns in memory.
+type turnShelf struct {
+	Shelf
+	mu    sync.Mutex
+	turns map[string]turn
+}
+
+type turn struct {
 	owner string
 	until time.Time
 }
 
-type turnShelf struct {
-	Shelf
-	turns turns
-}
+func newTurnShelf() *turnShelf { return &turnShelf{turns: map[string]turn{}} }
 
-func (s turnShelf) Turn(_ context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error) {
+func (s *turnShelf) Turn(_ context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	name = string(org) + "/" + name
 	if t, ok := s.turns[name]; ok && t.owner != owner && now.Before(t.until) {
 		return false, nil
 	}
-	s.turns[name] = struct {
-		owner string
-		until time.Time
-	}{owner, now.Add(ttl)}
+	s.turns[name] = turn{owner, now.Add(ttl)}
 	return true, nil
 }
 
 func TestLocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shelf := turnShelf{turns: turns{}}
+		shelf := newTurnShelf()
 		one, two := NewStorage(shelf, nil, "one"), NewStorage(shelf, nil, "two")
 		ctx := t.Context()
 		must := func(err error) {
@@ -264,7 +267,7 @@ func TestLocks(t *testing.T) {
 
 func TestALockOutlivesItsEdgeByALease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shelf := turnShelf{turns: turns{}}
+		shelf := newTurnShelf()
 		dead, two := NewStorage(shelf, nil, "one").(*storage), NewStorage(shelf, nil, "two")
 		if err := dead.Lock(t.Context(), "a"); err != nil {
 			t.Fatal(err)
