@@ -151,8 +151,8 @@ func (v *vanity) get(host string, c *tls.Config) (string, error) {
 	return string(body), err
 }
 
-// crowd asks edges for a host n times at once; each must be served.
-func crowd(t *testing.T, host string, c *tls.Config, n int, edges ...*vanity) {
+// handshakes asks edges for a host n times at once; each must be served.
+func handshakes(t *testing.T, host string, c *tls.Config, n int, edges ...*vanity) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for i := range n {
@@ -183,11 +183,11 @@ func TestVanityDomains(t *testing.T) {
 	trust := &tls.Config{RootCAs: ca.issued}
 
 	t.Run("a known domain is served over HTTPS", func(t *testing.T) {
-		ca.ordered(t, 1, func() { crowd(t, "first.known.example", trust, 1, one) })
-		ca.ordered(t, 0, func() { crowd(t, "first.known.example", trust, 5, one) })
+		ca.ordered(t, 1, func() { handshakes(t, "first.known.example", trust, 1, one) })
+		ca.ordered(t, 0, func() { handshakes(t, "first.known.example", trust, 5, one) })
 	})
 	t.Run("40 handshakes at once make one order", func(t *testing.T) {
-		ca.ordered(t, 1, func() { crowd(t, "rush.known.example", trust, 40, one) })
+		ca.ordered(t, 1, func() { handshakes(t, "rush.known.example", trust, 40, one) })
 	})
 	t.Run("an unknown name is refused without an order", func(t *testing.T) {
 		ca.ordered(t, 0, func() {
@@ -227,7 +227,7 @@ func TestVanityDomains(t *testing.T) {
 	two := startVanity(t, second)
 	t.Run("another edge has the same certificates and rests", func(t *testing.T) {
 		ca.ordered(t, 0, func() {
-			crowd(t, "first.known.example", trust, 5, two)
+			handshakes(t, "first.known.example", trust, 5, two)
 			if _, err := two.get("a.broken.example", trust); err == nil {
 				t.Error("a certificate came from nowhere")
 			}
@@ -235,10 +235,10 @@ func TestVanityDomains(t *testing.T) {
 	})
 	// The CA comes to the first edge's ports, so that one answers for the other.
 	t.Run("any edge answers the challenge of any other", func(t *testing.T) {
-		ca.ordered(t, 1, func() { crowd(t, "second.known.example", trust, 1, two) })
+		ca.ordered(t, 1, func() { handshakes(t, "second.known.example", trust, 1, two) })
 	})
 	t.Run("two edges at once make one order", func(t *testing.T) {
-		ca.ordered(t, 1, func() { crowd(t, "both.known.example", trust, 40, one, two) })
+		ca.ordered(t, 1, func() { handshakes(t, "both.known.example", trust, 40, one, two) })
 	})
 	t.Run("a restart makes no order", func(t *testing.T) {
 		one.kill()
@@ -246,7 +246,7 @@ func TestVanityDomains(t *testing.T) {
 		again := startVanity(t, first)
 		ca.ordered(t, 0, func() {
 			for _, host := range []string{"first", "rush", "second", "both"} {
-				crowd(t, host+".known.example", trust, 4, again)
+				handshakes(t, host+".known.example", trust, 4, again)
 			}
 		})
 	})
