@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -17,64 +18,126 @@ import (
 
 // P1, P2: kill -9 of an instance at random moments under load, 20 times.
 // Every acknowledged registration is in Salesforce exactly once, none twice,
-// no seat over.
+// no seat over. Clients are slow enough that seats last through all the kills,
+// and hurry after the last one, so that the seats run out as well.
 func TestP1KillNineTwentyTimes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
 	d := startDemo(t)
-	const seats = 900
+	const seats, kills = 2500, 20
 	id := d.event("kill", seats, nil)
 
-	var acknowledged sync.Map
-	var count, full, unsure atomic.Int64
-	stop := make(chan struct{})
+	visitors := &registrants{d: d, slug: "kill", hurry: make(chan struct{})}
 	var clients sync.WaitGroup
 	for c := range 16 {
-		clients.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				key := fmt.Sprintf("kill-%d-%d", c, i)
-				// A client that gets no answer sends the same again, as a browser's user does.
-				for range 50 {
-					r, err := d.register("kill", key, nil)
-					if err == nil && r.status < 300 {
-						acknowledged.Store(key, true)
-						count.Add(1)
-						break
-					}
-					if err == nil && r.status == http.StatusConflict {
-						full.Add(1)
-						break
-					}
-					unsure.Add(1)
-					pass(50 * time.Millisecond)
-				}
-				pass(10 * time.Millisecond)
-			}
-		})
+		clients.Go(func() { visitors.client(c) })
 	}
-	for range 20 {
+	at := make([]int64, 0, kills+1) // acknowledged before each kill, and at the end
+	killed := map[int]bool{}
+	for range kills {
 		pass(time.Duration(100+rng.IntN(700)) * time.Millisecond)
-		d.reload()
-		pids := d.ready.PIDs["instance"]
-		if pid := pids[rng.IntN(len(pids))]; pid > 0 {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-				t.Fatal(err)
+		at = append(at, visitors.acknowledgements.Load())
+		d.killInstance(rng, killed)
+	}
+	pass(time.Second)
+	at = append(at, visitors.acknowledgements.Load())
+	if n := visitors.full.Load(); n != 0 {
+		t.Errorf("%d were told full before the last kill: too few seats for the test to mean anything", n)
+	}
+	close(visitors.hurry)
+	clients.Wait()
+	t.Logf("%d acknowledged, %d of them in the middle of kills, %d told full, %d attempts without a clear answer",
+		visitors.acknowledgements.Load(), at[kills], visitors.full.Load(), visitors.unsure.Load())
+	if n := grew(at); n < 15 {
+		t.Errorf("something was accepted after %d of %d kills, want 15 at least: %v", n, kills, at)
+	}
+	if len(killed) != kills {
+		t.Errorf("%d processes were killed, want %d", len(killed), kills)
+	}
+	d.allArrive(id, "kill", &visitors.acknowledged, seats)
+}
+
+// registrants register for one event, each client one after the other.
+type registrants struct {
+	d    *demo
+	slug string
+	// hurry is closed when clients are to pause no more, and stop when told full.
+	hurry chan struct{}
+
+	acknowledged                   sync.Map
+	acknowledgements, full, unsure atomic.Int64
+}
+
+// client registers every 200 ms or so, and without a pause in the end.
+func (c *registrants) client(number int) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		taken := c.register(fmt.Sprintf("%s-%d-%d", c.slug, number, i))
+		select {
+		case <-c.hurry:
+			if !taken {
+				return
 			}
+		case <-tick.C:
 		}
 	}
-	close(stop)
-	clients.Wait()
-	t.Logf("%d acknowledged, %d told full, %d attempts without a clear answer", count.Load(), full.Load(), unsure.Load())
-	if count.Load() == 0 {
-		t.Fatal("nothing was accepted")
+}
+
+// register sends one submission until there is a clear answer, as a browser's
+// user does, and reports whether it was taken.
+func (c *registrants) register(key string) bool {
+	for range 100 {
+		r, err := c.d.register(c.slug, key, nil)
+		switch {
+		case err == nil && r.status < 300:
+			c.acknowledged.Store(key, true)
+			c.acknowledgements.Add(1)
+			return true
+		case err == nil && r.status == http.StatusConflict:
+			c.full.Add(1)
+			return false
+		}
+		c.unsure.Add(1)
+		pass(50 * time.Millisecond)
 	}
-	d.allArrive(id, "kill", &acknowledged, seats)
+	return false
+}
+
+// killInstance kills an instance that runs, other than those in killed, and
+// adds it to them.
+func (d *demo) killInstance(rng *rand.Rand, killed map[int]bool) {
+	d.t.Helper()
+	d.within(10*time.Second, "an instance to kill", func() bool {
+		pids := d.serving()
+		if len(pids) == 0 {
+			return false
+		}
+		pid := pids[rng.IntN(len(pids))]
+		if pid <= 0 || killed[pid] {
+			return false // not started again yet, or the ready file still names it
+		}
+		err := syscall.Kill(pid, syscall.SIGKILL)
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			d.t.Fatal(err)
+		}
+		if err == nil {
+			killed[pid] = true
+		}
+		return err == nil
+	})
+}
+
+// grew counts the steps at which a count became more.
+func grew(counts []int64) int {
+	n := 0
+	for i := 1; i < len(counts); i++ {
+		if counts[i] > counts[i-1] {
+			n++
+		}
+	}
+	return n
 }
 
 // allArrive waits until every acknowledged registration is in Salesforce and

@@ -148,6 +148,19 @@ func (d *demo) reload() bool {
 	return err == nil && json.Unmarshal(text, &d.ready) == nil
 }
 
+// serving reads the processes that serve from the ready file. It touches
+// nothing that clients in other goroutines read.
+func (d *demo) serving() []int {
+	var now struct {
+		PIDs map[string][]int `json:"pids"`
+	}
+	text, err := os.ReadFile(d.readyFile)
+	if err != nil || json.Unmarshal(text, &now) != nil {
+		return nil
+	}
+	return now.PIDs["instance"]
+}
+
 func (d *demo) showLogs() {
 	logs, _ := filepath.Glob(filepath.Join(d.dir, "demo", "*.log"))
 	for _, path := range logs {
