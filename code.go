@@ -54,6 +54,9 @@ const (
 	CodeTooSlow Code = "too_slow"
 	// CodeRefused: Salesforce refuses this record for good; a person decides.
 	CodeRefused Code = "refused"
+	// CodeAutomation: a trigger, flow or policy in Salesforce failed on this
+	// record; it may work when tried again, a few times.
+	CodeAutomation Code = "automation"
 	// CodeMisconfigured: a field, right or object is missing; an admin decides.
 	CodeMisconfigured Code = "misconfigured"
 	// CodeForgotten: the person's data key was destroyed; the data cannot be read again.

@@ -322,6 +322,7 @@ func TestVerdicts(t *testing.T) {
 		turnout.CodeLocked: turnout.ResultRetry, turnout.CodeTooSlow: turnout.ResultRetry, turnout.CodeThrottled: turnout.ResultRetry,
 		turnout.CodeUnavailable: turnout.ResultRetry, turnout.CodeUnknown: turnout.ResultRetry, turnout.CodeExpired: turnout.ResultRetry,
 		turnout.CodeExhausted: turnout.ResultRetry, turnout.CodeMisconfigured: turnout.ResultRetry, turnout.CodeInternal: turnout.ResultRetry, turnout.CodeConflict: turnout.ResultRetry,
+		turnout.CodeAutomation: turnout.ResultRetry,
 	} {
 		if got := RowVerdict(code).Result; got != want {
 			t.Errorf("row %q: %s, want %s", code, got, want)
@@ -335,6 +336,37 @@ func TestVerdicts(t *testing.T) {
 		if got := v.delay(attempts, 0.5); got != want {
 			t.Errorf("after %d attempts: %v, want %v", attempts, got, want)
 		}
+	}
+}
+
+// A trigger or flow that fails is tried five times, alone or among others,
+// and then a person looks.
+func TestFailingAutomationIsTriedFiveTimesThenParked(t *testing.T) {
+	for name, answer := range map[string]func(turnout.Dispatch) (turnout.Receipt, error){
+		"row": func(d turnout.Dispatch) (turnout.Receipt, error) {
+			return turnout.Receipt{Key: d.Key, Code: turnout.CodeAutomation, Status: "CANNOT_EXECUTE_FLOW_TRIGGER"}, nil
+		},
+		"call": func(turnout.Dispatch) (turnout.Receipt, error) {
+			return turnout.Receipt{}, turnout.Errorf(turnout.CodeAutomation, "call", "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, tried := newQueue(), 0
+				s := &target{latency: 10 * time.Millisecond}
+				s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+					tried++
+					r, err := answer(batch[0])
+					return []turnout.Receipt{r}, err
+				}
+				q.add("e1", 1)
+				start(t, q, s)
+				pass(8 * time.Hour)
+				if tried != 5 || q.count(parked) != 1 {
+					t.Errorf("tried %d times, %d parked", tried, q.count(parked))
+				}
+			})
+		})
 	}
 }
 

@@ -42,6 +42,9 @@ func RowVerdict(code turnout.Code) Verdict {
 	case turnout.CodeMisconfigured:
 		// An admin mends it, or it is this record alone: after some tries a person looks.
 		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, Attempts: 8}
+	case turnout.CodeAutomation:
+		// What met another transaction or a limit passes within minutes; a fault does not.
+		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, Attempts: 5}
 	case turnout.CodeInternal:
 		return Verdict{Result: turnout.ResultRetry, After: time.Second, Longest: 5 * time.Minute, Attempts: 8}
 	}
@@ -60,8 +63,9 @@ func CallVerdict(code turnout.Code, n int) Verdict {
 	if n > 1 && !v.Blameless {
 		v = Verdict{Result: turnout.ResultRetry, After: v.After, Longest: v.Longest, Blameless: true, Smaller: true}
 	}
-	if v.Result == turnout.ResultRetry {
-		// What a call was told says too little of one registration to park it.
+	if v.Result == turnout.ResultRetry && code != turnout.CodeAutomation {
+		// What a call was told says too little of one registration to park it,
+		// unless it is what the org's automation made of the only one.
 		v.Attempts = 0
 	}
 	return v

@@ -33,9 +33,13 @@ var codes = map[string]turnout.Code{
 	// Locks, and rows that suffered with others.
 	"UNABLE_TO_LOCK_ROW":                turnout.CodeLocked,
 	"TooManyLockFailure":                turnout.CodeLocked,
-	"TXN_SECURITY_METERING_ERROR":       turnout.CodeUnavailable,
 	"ALL_OR_NONE_OPERATION_ROLLED_BACK": turnout.CodeUnavailable,
 	"PROCESSING_HALTED":                 turnout.CodeUnavailable,
+
+	// What the org runs on the record: a few times, then a person looks.
+	"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": turnout.CodeAutomation,
+	"CANNOT_EXECUTE_FLOW_TRIGGER":          turnout.CodeAutomation,
+	"TXN_SECURITY_METERING_ERROR":          turnout.CodeAutomation,
 
 	// The record, for good.
 	"REQUIRED_FIELD_MISSING":                        turnout.CodeRefused,
@@ -53,7 +57,6 @@ var codes = map[string]turnout.Code{
 	"DUPLICATES_DETECTED":                           turnout.CodeRefused,
 	"DUPLICATE_EXTERNAL_ID":                         turnout.CodeRefused,
 	"INVALID_FIELD_FOR_INSERT_UPDATE":               turnout.CodeRefused,
-	"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY":          turnout.CodeRefused,
 	"CANNOT_UPDATE_CONVERTED_LEAD":                  turnout.CodeRefused,
 	"DELETE_FAILED":                                 turnout.CodeRefused,
 	"TRANSFER_REQUIRES_READ":                        turnout.CodeRefused,
@@ -63,7 +66,6 @@ var codes = map[string]turnout.Code{
 	"STORAGE_LIMIT_EXCEEDED":          turnout.CodeMisconfigured,
 	"INSUFFICIENT_ACCESS":             turnout.CodeMisconfigured,
 	"INSUFFICIENT_ACCESS_OR_READONLY": turnout.CodeMisconfigured,
-	"CANNOT_EXECUTE_FLOW_TRIGGER":     turnout.CodeRefused,
 	"API_DISABLED_FOR_ORG":            turnout.CodeForbidden,
 	"API_CURRENTLY_DISABLED":          turnout.CodeForbidden,
 	"FUNCTIONALITY_NOT_ENABLED":       turnout.CodeMisconfigured,
@@ -100,7 +102,7 @@ func codeFor(e *APIError) turnout.Code {
 		if strings.Contains(e.Message, "TotalRequests") {
 			return turnout.CodeExhausted
 		}
-	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER":
+	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "TXN_SECURITY_METERING_ERROR":
 		// A trigger met a lock on its own errand.
 		if strings.Contains(e.Message, "UNABLE_TO_LOCK_ROW") || strings.Contains(e.Message, "unable to obtain exclusive access") {
 			return turnout.CodeLocked
