@@ -202,9 +202,7 @@ func (q Question) refuse(v string) string {
 	case KindNumber:
 		return q.refuseNumber(v)
 	case KindDate:
-		if _, err := time.Parse(time.DateOnly, v); err != nil {
-			return "Enter a date that exists, as year-month-day, for “" + q.Label + "”"
-		}
+		return q.refuseDate(v)
 	case KindChoice, KindChoices:
 		if !slices.Contains(q.Choices, v) {
 			return "Choose an answer from the list for “" + q.Label + "”"
@@ -243,6 +241,24 @@ func (q Question) refuseNumber(v string) string {
 		return fmt.Sprintf("Enter %v or more for “%s”", *q.Min, q.Label)
 	case q.Max != nil && n > *q.Max:
 		return fmt.Sprintf("Enter %v or less for “%s”", *q.Max, q.Label)
+	}
+	return ""
+}
+
+// The years that dates in Salesforce have: 1700-01-01 to 4000-12-31 (field
+// types of the object reference, "date").
+const (
+	firstYear = 1700
+	lastYear  = 4000
+)
+
+func (q Question) refuseDate(v string) string {
+	day, err := time.Parse(time.DateOnly, v)
+	switch {
+	case err != nil:
+		return "Enter a date that exists, as year-month-day, for “" + q.Label + "”"
+	case day.Year() < firstYear || day.Year() > lastYear:
+		return fmt.Sprintf("Enter a date from the year %d to %d for “%s”", firstYear, lastYear, q.Label)
 	}
 	return ""
 }

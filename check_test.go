@@ -147,6 +147,22 @@ func TestCheckNamesEveryBrokenRule(t *testing.T) {
 	}
 }
 
+func TestCheckTakesTheDatesOfSalesforce(t *testing.T) {
+	for typed, taken := range map[string]bool{
+		"0000-01-01": false, "1699-12-31": false, "1700-01-01": true, "1957-02-28": true, "4000-12-31": true, "4001-01-01": false, "9999-12-31": false,
+	} {
+		d := party()
+		d.Answers["born"] = []string{typed}
+		_, err := congress().Check(d)
+		if (err == nil) != taken {
+			t.Errorf("%s: %v", typed, err)
+		}
+		if f := turnout.FieldsOf(err); err != nil && (len(f) != 1 || !strings.Contains(f[0].Message, "from the year 1700 to 4000")) {
+			t.Errorf("%s: %+v", typed, f)
+		}
+	}
+}
+
 func TestCheckTakesADecimalComma(t *testing.T) {
 	for typed, want := range map[string]string{"40,5": "40.5", "0,125": "0.125", "+1,25": "+1.25", "40.5": "40.5", "40": "40"} {
 		d := party()

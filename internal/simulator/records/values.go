@@ -100,9 +100,6 @@ func canonicalDate(field *schema.Field, v string) (string, *Fault) {
 	if v == "" {
 		return "", nil
 	}
-	if at, err := time.Parse("2006-01-02", v); err == nil {
-		return at.Format("2006-01-02"), nil
-	}
 	if at, ok := ParseTime(v); ok {
 		return at.Format("2006-01-02"), nil
 	}
