@@ -307,6 +307,30 @@ func TestSalesforceLinks(t *testing.T) {
 	}
 }
 
+// A backfill of 2,600 events takes no bulk job and few calls (decision 13).
+func TestSalesforceBackfillOfManyEvents(t *testing.T) {
+	o := newSFOrg(t, "turnout")
+	o.http("POST", "/_sim/seed", map[string]any{"events": 2600}, "")
+	if _, _, err := o.EventsSince(t.Context(), time.Now()); err != nil { // signs in and describes
+		t.Fatal(err)
+	}
+	o.calls = nil
+	copies, _, err := o.EventsSince(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := 0
+	for _, c := range copies {
+		if c.Event != nil && len(c.Event.Tickets) > 0 {
+			published++
+		}
+	}
+	t.Logf("%d events, %d published, %d calls: %v", len(copies), published, len(o.calls), o.calls)
+	if published < 2000 || len(o.calls) > 16 {
+		t.Errorf("%d published events in %d calls", published, len(o.calls))
+	}
+}
+
 func TestSalesforceHandCounts(t *testing.T) {
 	o := newSFOrg(t, "campaign")
 	id := o.create("Campaign", map[string]any{"Name": "Open day", "Turnout_Published__c": true, "StartDate": "2027-05-01", "Turnout_Details__c": "tickets:\n- {id: a, name: Morning}\n- {id: b, name: Noon}\n"})
