@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/cache/cachetest"
+
+	"modernc.org/sqlite"
 )
 
 func TestConformance(t *testing.T) {
@@ -179,6 +182,38 @@ func TestForeignDatabaseIsRefused(t *testing.T) {
 	if _, err := os.Stat(path + ".damaged"); err == nil {
 		t.Error("it was set aside")
 	}
+}
+
+// A setting that a connection lost, for whatever reason, is found by Open, and
+// is no reason to begin the cache anew.
+func TestOpenReadsSettingsBack(t *testing.T) {
+	for _, pragma := range []string{"journal_mode = DELETE", "synchronous = OFF", "busy_timeout = 0"} {
+		t.Run(pragma, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "spoiled.db")
+			spoil(path, pragma)
+			c, err := Open(t.Context(), Options{Path: path})
+			if err == nil {
+				_ = c.Close()
+			}
+			if name, _, _ := strings.Cut(pragma, " "); err == nil || !strings.Contains(err.Error(), "pragma "+name) {
+				t.Errorf("got %v", err)
+			}
+			if _, err := os.Stat(path + ".damaged"); err == nil {
+				t.Error("it was set aside")
+			}
+		})
+	}
+}
+
+// spoil makes every connection to path lose a setting right after it was opened.
+func spoil(path, pragma string) {
+	sqlite.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, dsn string) error {
+		if !strings.Contains(dsn, path) {
+			return nil
+		}
+		_, err := c.ExecContext(context.Background(), "PRAGMA "+pragma, nil)
+		return err
+	})
 }
 
 // TestDamageWhileOpen overwrites the file under an open cache.

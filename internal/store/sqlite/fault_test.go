@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/turnout-events/turnout"
+
+	"modernc.org/sqlite"
 )
 
 // testDiskFull fills the store until it refuses; relief makes room.
@@ -264,6 +267,34 @@ func TestSettingsThatDoNotHoldAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A setting that a connection lost, for whatever reason, is found by Open.
+func TestOpenReadsSettingsBack(t *testing.T) {
+	for _, pragma := range []string{"journal_mode = DELETE", "synchronous = NORMAL", "foreign_keys = OFF", "secure_delete = OFF"} {
+		t.Run(pragma, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "spoiled.db")
+			spoil(path, pragma)
+			s, err := Open(t.Context(), Options{Path: path})
+			if err == nil {
+				_ = s.Close()
+			}
+			if name, _, _ := strings.Cut(pragma, " "); err == nil || !strings.Contains(err.Error(), "does not take "+name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// spoil makes every connection to path lose a setting right after it was opened.
+func spoil(path, pragma string) {
+	sqlite.RegisterConnectionHook(func(c sqlite.ExecQuerierContext, dsn string) error {
+		if !strings.Contains(dsn, path) {
+			return nil
+		}
+		_, err := c.ExecContext(context.Background(), "PRAGMA "+pragma, nil)
+		return err
+	})
 }
 
 func TestNewerSchemaIsLeftAlone(t *testing.T) {
