@@ -50,10 +50,11 @@ type BackupReport struct {
 
 // keyTables are what KeysFile has of the store. Orgs and their wrapped keys
 // are in both: data keys are told apart by org, and open under the org's key.
-// Certificates are sealed, and a CA gives only so many a week anew.
+// The table meta is about a file's own schema, and made with it. Certificates
+// are sealed, and a CA gives only so many a week anew.
 var (
 	keyTables   = []string{"orgs", "org_keys", "people", "tombstones", "errands"}
-	storeTables = []string{"meta", "orgs", "org_keys", "lanes", "seats", "registrations", "edge_files"}
+	storeTables = []string{"orgs", "org_keys", "lanes", "seats", "registrations", "edge_files"}
 )
 
 // Backup copies the store as it is at one moment into a new directory under
@@ -166,7 +167,11 @@ func newCopy(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(migrate(ctx, db), db.Close())
+	known, err := knownSchema()
+	if err == nil {
+		err = known.migrate(ctx, db)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // openCopy opens a file that nobody else sees yet: without a journal, since a

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -295,30 +294,6 @@ func spoil(path, pragma string) {
 		_, err := c.ExecContext(context.Background(), "PRAGMA "+pragma, nil)
 		return err
 	})
-}
-
-func TestNewerSchemaIsLeftAlone(t *testing.T) {
-	path := prepared(t, 5)
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	before := digest(t, path)
-	if s, err := Open(t.Context(), Options{Path: path}); err == nil {
-		_ = s.Close()
-		t.Fatal("opened a store of a newer program")
-	} else if !strings.Contains(err.Error(), "newer program") {
-		t.Errorf("got %v", err)
-	}
-	if digest(t, path) != before {
-		t.Error("the file was changed")
-	}
 }
 
 func digest(t *testing.T, path string) [32]byte {

@@ -75,8 +75,9 @@ type Store struct {
 
 // Open opens the store, makes or upgrades its schema, and starts its writer,
 // which works until Close.
-// A setting that the file does not take (a journal mode, a schema from a newer
-// version) is an error and leaves the file as it is.
+// A setting that the file does not take (a journal mode, a schema from which a
+// newer version has taken away what this one needs) is an error and leaves the
+// file as it is.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -110,7 +111,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.turn.lock(); err != nil {
 		return err
 	}
-	err = migrate(ctx, s.writes)
+	known, err := knownSchema()
+	if err == nil {
+		err = known.migrate(ctx, s.writes)
+	}
 	s.turn.unlock()
 	if err != nil {
 		return err
@@ -228,29 +232,64 @@ func verifyPragmas(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-// migrate brings the schema up to date, one transaction a step. Steps only
-// expand: an older process on the same file goes on working.
-func migrate(ctx context.Context, db *sql.DB) error {
+// schema is what a program knows of it.
+type schema struct {
+	// steps make it, one transaction each; its version is their number.
+	steps []string
+	// readableFrom is the oldest version whose programs may use a file that has
+	// taken all the steps.
+	readableFrom int
+}
+
+// readableFrom stays as it is while steps only expand. A step that takes
+// something away comes a release after the last program that needs it, and
+// raises this to the first version that does not.
+const readableFrom = 1
+
+func knownSchema() (schema, error) {
+	known := schema{readableFrom: readableFrom}
 	entries, err := migrations.ReadDir("schema")
-	if err != nil {
-		return err
+	for _, e := range entries {
+		text, readErr := migrations.ReadFile("schema/" + e.Name())
+		err = errors.Join(err, readErr)
+		known.steps = append(known.steps, strings.TrimSpace(string(text)))
 	}
+	return known, err
+}
+
+// migrate brings a file up to date, one transaction a step, each of which says
+// in the file from which version on it can be used. A file that a newer program
+// has expanded is used as it is, so that an older one may be started again
+// during a rollout and after a rollback.
+func (known schema) migrate(ctx context.Context, db *sql.DB) error {
 	var have int
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
-	if have > len(entries) {
-		return fmt.Errorf("the schema has version %d, this program knows %d; use the newer program", have, len(entries))
+	if have > len(known.steps) {
+		return known.readable(ctx, db, have)
 	}
-	for i := have; i < len(entries); i++ {
-		text, err := migrations.ReadFile("schema/" + entries[i].Name())
-		if err != nil {
-			return err
-		}
-		step := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA user_version = %d; COMMIT", strings.TrimSpace(string(text)), i+1)
+	for i := have; i < len(known.steps); i++ {
+		step := fmt.Sprintf(`BEGIN IMMEDIATE; %s;
+			INSERT INTO meta (name, value) VALUES ('readable_from', '%d') ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+			PRAGMA user_version = %d; COMMIT`, strings.TrimSuffix(known.steps[i], ";"), known.readableFrom, i+1)
 		if _, err := db.ExecContext(ctx, step); err != nil {
-			return fmt.Errorf("apply schema step %s: %w", entries[i].Name(), err)
+			return fmt.Errorf("apply schema step %d: %w", i+1, err)
 		}
+	}
+	return nil
+}
+
+// readable refuses a file of a newer version unless its mark says that this
+// program may use it; one without a mark is refused.
+func (known schema) readable(ctx context.Context, db *sql.DB, have int) error {
+	from := have
+	err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'readable_from'").Scan(&from)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read who may use the schema: %w", err)
+	}
+	if from > len(known.steps) {
+		return fmt.Errorf("the schema has version %d and can be used from version %d on, this program knows %d; use the newer program", have, from, len(known.steps))
 	}
 	return nil
 }

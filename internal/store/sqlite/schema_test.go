@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/turnout-events/turnout"
+)
+
+// newer is the schema of a later program: everything that a step may add.
+func newer(t *testing.T, readableFrom int) schema {
+	t.Helper()
+	known, err := knownSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known.readableFrom = readableFrom
+	known.steps = append(known.steps, `
+		ALTER TABLE registrations ADD COLUMN shade TEXT NOT NULL DEFAULT 'plain';
+		ALTER TABLE people ADD COLUMN seen INTEGER;
+		CREATE TABLE shades (shade TEXT PRIMARY KEY) STRICT;
+		CREATE INDEX registrations_by_shade ON registrations (shade);`)
+	return known
+}
+
+// expand lets a later program start on the file at path.
+func expand(t *testing.T, path string, to schema) {
+	t.Helper()
+	db, err := openDB(path, 1, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := to.migrate(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An older process goes on with a file that a newer one has expanded under it,
+// and may be started on it again: a rollout has both, and a rollback only this.
+func TestExpandedFileIsUsedByOlderPrograms(t *testing.T) {
+	path := prepared(t, 100)
+	s := openStore(t, path)
+	mustAccept(t, s, 1)
+	expand(t, path, newer(t, 2))
+	use := func(first int) {
+		t.Helper()
+		mustAccept(t, s, first)
+		mustAccept(t, s, first+1)
+		if _, err := s.DataKey(t.Context(), acme, dataKey(first).Person); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Forget(t.Context(), acme, dataKey(first).Person, start); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Registration(t.Context(), acme, acceptance(first+1).Key); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Backup(t.Context(), filepath.Join(t.TempDir(), fmt.Sprint(first)), start); err != nil {
+			t.Error(err)
+		}
+		sound(t, s)
+	}
+	use(10)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, path)
+	defer s.Close()
+	use(20)
+	expand(t, path, newer(t, 2)) // the newer one finds its file as it left it
+	if n := count(t, s, "SELECT count(*) FROM registrations WHERE shade = 'plain'"); n != 5 {
+		t.Errorf("%d of 5 registrations have what was added", n)
+	}
+}
+
+// What a newer program has taken away, or does not say whether it has, keeps
+// older ones from the file.
+func TestContractedFileIsLeftAlone(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"contracted": func(t *testing.T, path string) { expand(t, path, newer(t, 3)) },
+		"no mark": func(t *testing.T, path string) {
+			expand(t, path, newer(t, 2))
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Exec("DELETE FROM meta"); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := prepared(t, 5)
+			spoil(t, path)
+			before := digest(t, path)
+			if s, err := Open(t.Context(), Options{Path: path}); err == nil {
+				_ = s.Close()
+				t.Fatal("opened a store of a newer program")
+			} else if !strings.Contains(err.Error(), "newer program") {
+				t.Errorf("got %v", err)
+			}
+			if digest(t, path) != before {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+// A backup of an expanded file can be restored by the program that made it.
+func TestBackupOfAnExpandedFile(t *testing.T) {
+	path := prepared(t, 5)
+	expand(t, path, newer(t, 2))
+	s := openStore(t, path)
+	mustAccept(t, s, 1)
+	made, err := s.Backup(t.Context(), t.TempDir(), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), RestoreOptions{From: made.Dir, To: path, Now: start}); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, path)
+	defer s.Close()
+	if r, err := s.Registration(t.Context(), acme, acceptance(1).Key); err != nil || r.Status != turnout.StatusRegistered {
+		t.Errorf("%+v %v", r, err)
+	}
+}
