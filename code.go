@@ -59,6 +59,8 @@ const (
 	CodeAutomation Code = "automation"
 	// CodeMisconfigured: a field, right or object is missing; an admin decides.
 	CodeMisconfigured Code = "misconfigured"
+	// CodeStorage: the org's data storage is full; an admin decides.
+	CodeStorage Code = "storage"
 	// CodeForgotten: the person's data key was destroyed; the data cannot be read again.
 	CodeForgotten Code = "forgotten"
 	// CodeInternal: a fault of ours.

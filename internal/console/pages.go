@@ -186,6 +186,8 @@ func cause(code turnout.Code) string {
 		return "Somebody in Salesforce keeps the event's record locked. It is tried again with smaller batches."
 	case turnout.CodeTooSlow:
 		return "Salesforce takes too long, often because of automation on the registration object. It is tried again with smaller batches."
+	case turnout.CodeStorage:
+		return "The org's data storage is full. Free some or buy more: nobody's registration is lost, and it goes on by itself."
 	case turnout.CodeAutomation:
 		return "A trigger, flow or policy in Salesforce fails on registrations. Each is tried five times and then parked."
 	case turnout.CodeUnavailable, turnout.CodeUnknown:

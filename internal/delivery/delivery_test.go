@@ -322,7 +322,7 @@ func TestVerdicts(t *testing.T) {
 		turnout.CodeLocked: turnout.ResultRetry, turnout.CodeTooSlow: turnout.ResultRetry, turnout.CodeThrottled: turnout.ResultRetry,
 		turnout.CodeUnavailable: turnout.ResultRetry, turnout.CodeUnknown: turnout.ResultRetry, turnout.CodeExpired: turnout.ResultRetry,
 		turnout.CodeExhausted: turnout.ResultRetry, turnout.CodeMisconfigured: turnout.ResultRetry, turnout.CodeInternal: turnout.ResultRetry, turnout.CodeConflict: turnout.ResultRetry,
-		turnout.CodeAutomation: turnout.ResultRetry,
+		turnout.CodeAutomation: turnout.ResultRetry, turnout.CodeStorage: turnout.ResultRetry,
 	} {
 		if got := RowVerdict(code).Result; got != want {
 			t.Errorf("row %q: %s, want %s", code, got, want)
@@ -393,6 +393,81 @@ func TestP1RefusedSignInParksNobody(t *testing.T) {
 			}
 			if n := q.count(delivered); n != 31 {
 				t.Errorf("%s: %d of 31 delivered", code, n)
+			}
+		})
+	}
+}
+
+// P1: an org that refuses row after row, since its storage is full or a right
+// is missing, is as good as one that refuses the call: nobody is parked, few
+// calls are made, and the operator sees why.
+func TestP1AnOrgThatRefusesEveryRowParksNobody(t *testing.T) {
+	for _, code := range []turnout.Code{turnout.CodeStorage, turnout.CodeMisconfigured, turnout.CodeForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue()
+			over := time.Now().Add(2 * time.Hour)
+			s := &target{latency: 10 * time.Millisecond}
+			s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+				out := done(batch)
+				for i := range out {
+					if time.Now().Before(over) {
+						out[i] = turnout.Receipt{Key: out[i].Key, Code: code, Status: "SOME_CODE"}
+					}
+				}
+				return out, nil
+			}
+			q.add("e1", 1)
+			q.add("e2", 400)
+			d := start(t, q, s)
+			pass(2 * time.Hour)
+			if n := q.count(parked); n != 0 {
+				t.Errorf("%s: %d parked", code, n)
+			}
+			if n := len(s.made()); n > 120 {
+				t.Errorf("%s: %d calls in two hours", code, n)
+			}
+			if h := d.Health()["acme"]; h.Failures < tripAfter || h.Cause != code {
+				t.Errorf("%s: health %+v", code, h)
+			}
+			pass(20 * time.Minute)
+			if n := q.count(delivered); n != 401 {
+				t.Errorf("%s: %d of 401 delivered", code, n)
+			}
+		})
+	}
+}
+
+// A single registration that is refused for the org's sake opens the circuit as
+// others do, and is parked only if the org takes others meanwhile.
+func TestALoneRefusalIsTheOrgsUntilOthersGetThrough(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue()
+			s := &target{latency: 10 * time.Millisecond}
+			s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+				out := done(batch)
+				if batch[0].Event == "e1" {
+					out[0] = turnout.Receipt{Key: out[0].Key, Code: turnout.CodeMisconfigured, Status: "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"}
+				}
+				return out, nil
+			}
+			q.add("e1", 1)
+			d := start(t, q, s)
+			pass(11 * time.Second)
+			if h := d.Health()["acme"]; h.Failures != 1 || h.Cause != turnout.CodeMisconfigured {
+				t.Errorf("after one call: %+v", h)
+			}
+			for range 90 {
+				if others {
+					q.add("e2", 1)
+				}
+				pass(time.Minute)
+			}
+			if want := map[bool]int{false: 0, true: 1}[others]; q.count(parked) != want {
+				t.Errorf("others get through %v: %d parked, want %d", others, q.count(parked), want)
+			}
+			if n := q.count(delivered); others && n < 89 {
+				t.Errorf("%d others delivered", n)
 			}
 		})
 	}

@@ -51,8 +51,7 @@ func (d *Delivery) deliver(ctx context.Context, state *orgState, lane turnout.La
 			log.Warn("delivery: call failed", "registrations", len(dispatches), "code", turnout.CodeOf(err), "error", err)
 			more, notBefore = d.callFailed(ctx, state, lane, dispatches, err)
 		default:
-			d.succeeded(state)
-			more = d.judge(ctx, lane, dispatches, receipts)
+			more, notBefore = d.answered(ctx, state, lane, dispatches, receipts)
 		}
 		outcomes = append(outcomes, more...)
 	}
@@ -147,15 +146,54 @@ func (d *Delivery) callFailed(ctx context.Context, state *orgState, lane turnout
 	return outcomes, time.Time{}
 }
 
-// judge turns receipts into outcomes.
+// answered turns the receipts of a call into outcomes. Where all of them tell of
+// the org's trouble, the call counts as failed: the lane rests, the circuit
+// knows, and nobody is blamed.
+func (d *Delivery) answered(ctx context.Context, state *orgState, lane turnout.Lane, batch []turnout.Dispatch, receipts []turnout.Receipt) ([]turnout.Outcome, time.Time) {
+	receipts = matched(batch, receipts)
+	code := OrgTrouble(receipts)
+	if code == "" {
+		d.succeeded(state)
+		return d.judge(ctx, lane, batch, receipts), time.Time{}
+	}
+	d.o.Logger.Warn("delivery: the org refuses every registration of a call", "org", lane.Org, "event", lane.Event,
+		"registrations", len(batch), "code", code, "status", receipts[0].Status)
+	now, v := d.o.Now(), RowVerdict(code)
+	failures := d.failed(state, code, now)
+	wait := now.Add(v.delay(failures-1, rand.Float64()))
+	if len(batch) > 1 {
+		return nil, wait
+	}
+	// It may be this one alone, so that those behind it need not wait. The org is
+	// known to take others only when it took some since the last failure.
+	if failures > 1 {
+		v.Attempts = 0
+	}
+	o := d.outcome(ctx, &batch[0].Registration, receipts[0], v)
+	if o.Result == turnout.ResultRetry && o.RetryAt.Before(wait) {
+		o.RetryAt = wait
+	}
+	return []turnout.Outcome{o}, time.Time{}
+}
+
+// matched gives each registration its receipt, an unknown outcome where there
+// is none.
+func matched(batch []turnout.Dispatch, receipts []turnout.Receipt) []turnout.Receipt {
+	out := make([]turnout.Receipt, len(batch))
+	for i := range batch {
+		out[i] = turnout.Receipt{Key: batch[i].Key, Code: turnout.CodeUnknown}
+		if i < len(receipts) && receipts[i].Key == batch[i].Key {
+			out[i] = receipts[i]
+		}
+	}
+	return out
+}
+
+// judge turns receipts into outcomes, one by one.
 func (d *Delivery) judge(ctx context.Context, lane turnout.Lane, batch []turnout.Dispatch, receipts []turnout.Receipt) []turnout.Outcome {
 	outcomes := make([]turnout.Outcome, 0, len(batch))
 	smaller := false
-	for i := range batch {
-		receipt := turnout.Receipt{Key: batch[i].Key, Code: turnout.CodeUnknown}
-		if i < len(receipts) && receipts[i].Key == batch[i].Key {
-			receipt = receipts[i]
-		}
+	for i, receipt := range receipts {
 		v := RowVerdict(receipt.Code)
 		if receipt.WholeCall {
 			v = CallVerdict(receipt.Code, len(batch))

@@ -16,6 +16,9 @@ type Verdict struct {
 	Blameless bool
 	// Smaller asks for half the batch next time.
 	Smaller bool
+	// OrgWide says that the trouble is the org's. Where every registration of a
+	// call met such, the call counts as failed.
+	OrgWide bool
 	// Attempts is after how many counted attempts it is parked; 0 means never.
 	Attempts int
 }
@@ -35,13 +38,17 @@ func RowVerdict(code turnout.Code) Verdict {
 	case turnout.CodeThrottled, turnout.CodeUnavailable, turnout.CodeUnknown, turnout.CodeExpired:
 		return Verdict{Result: turnout.ResultRetry, After: 500 * time.Millisecond, Longest: 30 * time.Second, Blameless: true}
 	case turnout.CodeExhausted:
-		return Verdict{Result: turnout.ResultRetry, After: time.Minute, Longest: 15 * time.Minute, Blameless: true}
+		return Verdict{Result: turnout.ResultRetry, After: time.Minute, Longest: 15 * time.Minute, Blameless: true, OrgWide: true}
 	case turnout.CodeUnauthorized, turnout.CodeForbidden:
 		// The org does not let us in: nobody's registration is at fault.
-		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 5 * time.Minute, Blameless: true}
+		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 5 * time.Minute, Blameless: true, OrgWide: true}
+	case turnout.CodeStorage:
+		// Changes still get through where new records do not, so that the call may
+		// have been a good one for others; no attempt is the last.
+		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, OrgWide: true}
 	case turnout.CodeMisconfigured:
 		// An admin mends it, or it is this record alone: after some tries a person looks.
-		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, Attempts: 8}
+		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, OrgWide: true, Attempts: 8}
 	case turnout.CodeAutomation:
 		// What met another transaction or a limit passes within minutes; a fault does not.
 		return Verdict{Result: turnout.ResultRetry, After: 5 * time.Second, Longest: 10 * time.Minute, Attempts: 5}
@@ -69,6 +76,20 @@ func CallVerdict(code turnout.Code, n int) Verdict {
 		v.Attempts = 0
 	}
 	return v
+}
+
+// OrgTrouble is the code of what every one of the receipts says is the org's
+// trouble, empty where one of them says otherwise.
+func OrgTrouble(receipts []turnout.Receipt) turnout.Code {
+	for _, r := range receipts {
+		if !RowVerdict(r.Code).OrgWide {
+			return ""
+		}
+	}
+	if len(receipts) == 0 {
+		return ""
+	}
+	return receipts[0].Code
 }
 
 // delay is how long to wait before attempt number attempts+1; jitter in [0,1)

@@ -63,7 +63,7 @@ var codes = map[string]turnout.Code{
 	"INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": turnout.CodeMisconfigured,
 
 	// The org, until its admin acts.
-	"STORAGE_LIMIT_EXCEEDED":          turnout.CodeMisconfigured,
+	"STORAGE_LIMIT_EXCEEDED":          turnout.CodeStorage,
 	"INSUFFICIENT_ACCESS":             turnout.CodeMisconfigured,
 	"INSUFFICIENT_ACCESS_OR_READONLY": turnout.CodeMisconfigured,
 	"API_DISABLED_FOR_ORG":            turnout.CodeForbidden,

@@ -51,7 +51,7 @@ func TestCodes(t *testing.T) {
 		{400, "PROCESSING_HALTED", "", turnout.CodeUnavailable},
 		{400, "LIMIT_EXCEEDED", "", turnout.CodeExhausted},
 		{400, "ExceededQuota", "", turnout.CodeExhausted},
-		{200, "STORAGE_LIMIT_EXCEEDED", "", turnout.CodeMisconfigured},
+		{200, "STORAGE_LIMIT_EXCEEDED", "", turnout.CodeStorage},
 		{200, "DUPLICATE_VALUE", "", turnout.CodeRefused},
 		{200, "DUPLICATES_DETECTED", "Use one of these records?", turnout.CodeRefused},
 		{300, "DUPLICATE_EXTERNAL_ID", "", turnout.CodeRefused},

@@ -19,7 +19,7 @@ func TestStatus(t *testing.T) {
 		turnout.CodeNotFound: 404, turnout.CodeFull: 409, turnout.CodeClosed: 409, turnout.CodeConflict: 409,
 		turnout.CodeUnauthorized: 401, turnout.CodeForbidden: 403, turnout.CodeTooLarge: 413, turnout.CodeThrottled: 429,
 		turnout.CodeUnavailable: 503, turnout.CodeUnknown: 503, turnout.CodeNoSpace: 503, turnout.CodeExpired: 503,
-		turnout.CodeLocked: 503, turnout.CodeExhausted: 503, turnout.CodeTooSlow: 503, turnout.CodeAutomation: 503, turnout.CodeRefused: 422,
+		turnout.CodeLocked: 503, turnout.CodeExhausted: 503, turnout.CodeTooSlow: 503, turnout.CodeAutomation: 503, turnout.CodeStorage: 503, turnout.CodeRefused: 422,
 		turnout.CodeMisconfigured: 500, turnout.CodeForgotten: 410, turnout.CodeInternal: 500, "something new": 500,
 	} {
 		if got := problem.Status(code); got != want {

@@ -57,7 +57,7 @@ func later(code turnout.Code) kind {
 		return kind{http.StatusServiceUnavailable, "This is not available for the moment", "Nothing was changed. Send the same request again later."}
 	case turnout.CodeUnknown:
 		return kind{http.StatusServiceUnavailable, "It is not known whether this was done", "Send the same request again with the same Idempotency-Key: it is done once."}
-	case turnout.CodeExpired, turnout.CodeLocked, turnout.CodeExhausted, turnout.CodeTooSlow, turnout.CodeAutomation:
+	case turnout.CodeExpired, turnout.CodeLocked, turnout.CodeExhausted, turnout.CodeTooSlow, turnout.CodeAutomation, turnout.CodeStorage:
 		return kind{http.StatusServiceUnavailable, "Salesforce does not answer for the moment", "Try again later."}
 	case turnout.CodeMisconfigured:
 		return kind{http.StatusInternalServerError, "Turnout is not set up for this", "Whoever runs Turnout can see more."}
