@@ -14,7 +14,8 @@
 //   - Links are counted by event, and the counts are those of the links that can
 //     be read. The time when an event was fetched goes with the event and never back.
 //   - A process that is killed tears nothing: after reopening, each link is as some
-//     PutLinks wrote it, and a cursor never claims more than the links hold.
+//     PutLinks wrote it, and a cursor never claims more than the links hold. Whatever
+//     a call that returned has written or removed, it has written or removed for good.
 package cachetest
 
 import (
@@ -94,7 +95,7 @@ type Open func(t testing.TB, place string) Cache
 // process is killed, with only the calling test, so Run stands alone in a
 // test function.
 func Run(t *testing.T, open Open) {
-	if beChild(t, open) {
+	if beChild(t, open) || liveAsChild(t, open) {
 		return
 	}
 	for _, test := range []struct {
@@ -119,6 +120,7 @@ func Run(t *testing.T, open Open) {
 		{"TwoOpen", testTwoOpen},
 		{"Closed", testClosed},
 		{"Killed", testKilled},
+		{"KilledAfterEveryStep", testKilledAfterEveryStep},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
 	}
