@@ -207,6 +207,9 @@ func (d *demo) do(method, target, contentType, body string, headers ...string) (
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
@@ -347,22 +350,18 @@ func (d *demo) event(slug string, seats int, fields map[string]any) string {
 
 // served reports whether every instance serves the page.
 func (d *demo) served(path string) bool {
+	return d.everywhere(path, func(r reply) bool { return r.status == http.StatusOK })
+}
+
+// everywhere reports whether the page is as wanted on every instance.
+func (d *demo) everywhere(path string, wanted func(reply) bool) bool {
+	d.t.Helper()
 	public, err := url.Parse(d.ready.Public)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	for _, origin := range d.instances() {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, origin+path, nil)
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		req.Host = public.Host
-		resp, err := d.client.Do(req)
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
+		if r, err := d.do(http.MethodGet, origin+path, "", "", "Host", public.Host); err != nil || !wanted(r) {
 			return false
 		}
 	}
