@@ -263,6 +263,8 @@ type stats struct {
 	Records     map[string]int         `json:"records"`
 	Duplicates  int                    `json:"duplicates"`
 	MaxInFlight int                    `json:"max_in_flight_per_parent"`
+	Lost        int                    `json:"lost_replies"`
+	Locked      int                    `json:"lock_refusals"`
 	Batches     map[string][]batchSize `json:"batches"`
 }
 

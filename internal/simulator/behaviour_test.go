@@ -96,6 +96,7 @@ func TestFaults(t *testing.T) {
 
 	set(`{"lock_rate":1}`, "")
 	o.want("PATCH", upsertPath, registrations("fair", 0, 2, false), 200, "UNABLE_TO_LOCK_ROW")
+	o.want("GET", "/_sim/stats", "", 200, `"lost_replies":1,"lock_refusals":1`)
 	set(`{"reject":{"Last_Name__c":"Lindenwood"}}`, `"field":"Last_Name__c"`)
 	o.want("PATCH", upsertPath, registrations("fair", 0, 2, false), 200, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
 	set(`{"reject":[{"field":"Email__c","value":"p1@example.com","code":"DUPLICATES_DETECTED","message":"Use one of these records?"}]}`, "")

@@ -188,6 +188,7 @@ func (c *call) lock(writes []records.Write) *records.Fault {
 	if contested == "" {
 		return nil
 	}
+	c.s.meter.locked()
 	return &records.Fault{Code: "UNABLE_TO_LOCK_ROW", Message: "unable to obtain exclusive access to this record or 1 records: " + contested}
 }
 

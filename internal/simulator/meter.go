@@ -32,6 +32,8 @@ type Stats struct {
 	Records    map[string]int         `json:"records"`
 	Duplicates int                    `json:"duplicates"` // rows refused because a key was there already
 	MaxPerLock int                    `json:"max_in_flight_per_parent"`
+	Lost       int                    `json:"lost_replies"`  // calls that were done and not answered
+	Locked     int                    `json:"lock_refusals"` // calls refused with UNABLE_TO_LOCK_ROW
 	Batches    map[string][]BatchSize `json:"batches"`
 }
 
@@ -127,6 +129,22 @@ func (m *meter) refusedDuplicates(n int) {
 	m.fresh = true
 }
 
+// lost notes a call that was done and not answered.
+func (m *meter) lost() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts.Lost++
+	m.fresh = true
+}
+
+// locked notes a call that was refused for a row lock.
+func (m *meter) locked() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.counts.Locked++
+	m.fresh = true
+}
+
 // heldBy notes how many calls were at one parent at the same time.
 func (m *meter) heldBy(n int) {
 	m.mu.Lock()
@@ -199,7 +217,7 @@ func (m *meter) limitInfo(f misbehave.Faults) string {
 func (m *meter) stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := Stats{Calls: maps.Clone(m.counts.Calls), APIUsage: m.usedLocked(), Duplicates: m.counts.Duplicates, MaxPerLock: m.counts.MaxPerLock,
+	out := Stats{Calls: maps.Clone(m.counts.Calls), APIUsage: m.usedLocked(), Duplicates: m.counts.Duplicates, MaxPerLock: m.counts.MaxPerLock, Lost: m.counts.Lost, Locked: m.counts.Locked,
 		Records: map[string]int{}, Batches: map[string][]BatchSize{}}
 	for operation, sizes := range m.counts.Batches {
 		for _, size := range slices.Sorted(maps.Keys(sizes)) {

@@ -134,6 +134,7 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request, segments []
 		s.meter.count(c.operation)
 	}
 	if len(segments) > 2 && c.method != http.MethodGet && segments[1] == "data" && rand.Float64() < faults.LoseReplyRate {
+		s.meter.lost()
 		panic(http.ErrAbortHandler) // the connection dies with the work done
 	}
 	if c.base != "" {

@@ -23,6 +23,8 @@ type Counts struct {
 	Hours      map[int64]int          `json:"hours"`   // API requests by hour, in hours since 1970 UTC
 	Duplicates int                    `json:"duplicates"`
 	MaxPerLock int                    `json:"max_in_flight_per_parent"`
+	Lost       int                    `json:"lost_replies"`
+	Locked     int                    `json:"lock_refusals"`
 }
 
 // ErrDamaged is the error of a file that cannot be read as counters. It stands
@@ -52,7 +54,7 @@ func Parse(text []byte) (Counts, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return Counts{}, err
 	}
-	counts := slices.Concat([]int{c.Duplicates, c.MaxPerLock}, slices.Collect(maps.Values(c.Calls)), slices.Collect(maps.Values(c.Hours)))
+	counts := slices.Concat([]int{c.Duplicates, c.MaxPerLock, c.Lost, c.Locked}, slices.Collect(maps.Values(c.Calls)), slices.Collect(maps.Values(c.Hours)))
 	for _, sizes := range c.Batches {
 		counts = slices.AppendSeq(counts, maps.Values(sizes))
 	}

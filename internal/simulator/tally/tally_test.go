@@ -14,7 +14,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatalf("an empty directory: %+v %v", c, err)
 	}
 	want := Counts{Calls: map[string]int{"query": 3}, Batches: map[string]map[int]int{"collections_upsert": {200: 7}},
-		Hours: map[int64]int{480000: 10}, Duplicates: 2, MaxPerLock: 1}
+		Hours: map[int64]int{480000: 10}, Duplicates: 2, MaxPerLock: 1, Lost: 4, Locked: 5}
 	for range 2 {
 		if err := Save(dir, want); err != nil {
 			t.Fatal(err)
