@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -44,9 +43,7 @@ func TestOnlyAnUntouchedFormIsKeptByTheBrowser(t *testing.T) {
 // TestP1BackAndSendAgain goes through a browser without its page cache, so that
 // Back shows what HTTP lets it keep.
 func TestP1BackAndSendAgain(t *testing.T) {
-	if _, err := os.Stat(chromium); err != nil || testing.Short() {
-		t.Skip("needs " + chromium)
-	}
+	chromium := browser(t)
 	s := newSite(t)
 	e := talk()
 	e.MaxGuests = 1

@@ -3,7 +3,6 @@ package web_test
 import (
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,9 +76,7 @@ const misfits = `(() => {
 // TestPagesFitTheirScreen looks at every page on screens from the smallest that
 // WCAG asks for (2.2, 1.4.10), and on a phone with text at 200 % (1.4.4).
 func TestPagesFitTheirScreen(t *testing.T) {
-	if _, err := os.Stat(chromium); err != nil || testing.Short() {
-		t.Skip("needs " + chromium)
-	}
+	chromium := browser(t)
 	s := newSite(t)
 	server := httptest.NewServer(withPicture(t, s))
 	defer server.Close()

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,9 +12,7 @@ import (
 // TestPaperIsWhite prints from a screen in dark colours, and with an accent of
 // the event's own.
 func TestPaperIsWhite(t *testing.T) {
-	if _, err := os.Stat(chromium); err != nil || testing.Short() {
-		t.Skip("needs " + chromium)
-	}
+	chromium := browser(t)
 	s := newSite(t)
 	path := s.register(t, filledForm())
 	server := httptest.NewServer(withPicture(t, s))

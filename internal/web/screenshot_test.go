@@ -22,9 +22,6 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
-// chromium is the browser that draws the pictures.
-const chromium = "/usr/bin/chromium"
-
 // shots are the pages to look at, by file name.
 func shots(t *testing.T, s *site) map[string]string {
 	registered := s.register(t, filledForm())
@@ -59,6 +56,7 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("TURNOUT_SCREENSHOTS says where pictures go")
 	}
+	chromium := browser(t)
 	s := newSite(t)
 	server := httptest.NewServer(withPicture(t, s))
 	defer server.Close()

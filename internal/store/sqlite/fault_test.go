@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/turnout-events/turnout"
@@ -72,26 +71,6 @@ func TestFullFileChangesNothingAndRecovers(t *testing.T) {
 	defer s.Close()
 	prepare(t, s, turnout.Unlimited)
 	testDiskFull(t, s, func() { pages.Store(1 << 30) })
-}
-
-func TestFullDiskChangesNothingAndRecovers(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("a small file system needs the right to mount one: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 1<<19), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := openStore(t, filepath.Join(dir, "turnout.db"))
-	defer s.Close()
-	prepare(t, s, turnout.Unlimited)
-	testDiskFull(t, s, func() {
-		if err := os.Remove(ballast); err != nil {
-			t.Fatal(err)
-		}
-	})
 }
 
 // A commit of which nobody can say whether it is there is answered as such to
