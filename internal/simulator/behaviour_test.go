@@ -114,13 +114,44 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A key that ends like a file's name is not found by address, though it is there.
+func TestKeysLikeFilesAreNotFound(t *testing.T) {
+	o := open(t, Options{})
+	for _, key := range []string{"a.inc", "a@b.inc", "a.JSON"} {
+		o.want("PATCH", api+"/sobjects/Turnout_Event__c/Public_Id__c/"+key, `{"Name":"x"}`, 404, "NOT_FOUND")
+	}
+	for _, key := range []string{"a.1", "a.b", "v1.longer", "inc", "a."} {
+		o.want("PATCH", api+"/sobjects/Turnout_Event__c/Public_Id__c/"+key, `{"Name":"x"}`, 201, `"created":true`)
+		o.want("GET", api+"/sobjects/Turnout_Event__c/Public_Id__c/"+key, "", 200, key)
+	}
+	o.want("PATCH", api+"/composite/sobjects/Turnout_Event__c/Public_Id__c",
+		`{"records":[{"attributes":{"type":"Turnout_Event__c"},"Name":"x","Public_Id__c":"a.inc"}]}`, 200, `"created":true`)
+}
+
+// A body that says it is something else than JSON is not read.
+func TestMediaTypes(t *testing.T) {
+	o := open(t, Options{})
+	for kind, status := range map[string]int{
+		"application/json": 201, "application/json; charset=UTF-8": 201, "Application/JSON": 201,
+		"text/plain": 415, "application/x-www-form-urlencoded": 415, "text/csv": 415, "application/xml": 415, ";": 415,
+	} {
+		got, body, _ := o.do("POST", api+"/sobjects/Lead", `{"LastName":"Fern","Company":"Example"}`, "Content-Type", kind)
+		if got != status || status == 415 && !strings.Contains(body, `"errorCode":"UNSUPPORTED_MEDIA_TYPE"`) {
+			t.Errorf("%q: %d %s", kind, got, body)
+		}
+	}
+	if got, _, _ := o.do("GET", api+"/limits", "", "Content-Type", "text/plain"); got != 200 {
+		t.Errorf("without a body: %d", got)
+	}
+}
+
 // Clients that are not tidy are served all the same.
 func TestUntidyClients(t *testing.T) {
 	o := open(t, Options{})
-	o.create("Turnout_Event__c", `{"attributes":{"type":"Turnout_Event__c"},"Name":"Slashed","Public_Id__c":"a/b c?.inc"}`)
-	o.want("GET", "//services/data//v65.0/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb%20c%3F.inc", "", 200, `"Name":"Slashed"`)
-	o.want("PATCH", api+"/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb%20c%3F.inc", `{"Venue__c":"Hall"}`, 200, `"created":false`)
-	o.want("PATCH", "/services/data/v45.0/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb%20c%3F.inc", `{"Venue__c":"Hall"}`, 204, "")
+	o.create("Turnout_Event__c", `{"attributes":{"type":"Turnout_Event__c"},"Name":"Slashed","Public_Id__c":"a/b.c d?"}`)
+	o.want("GET", "//services/data//v65.0/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb.c%20d%3F", "", 200, `"Name":"Slashed"`)
+	o.want("PATCH", api+"/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb.c%20d%3F", `{"Venue__c":"Hall"}`, 200, `"created":false`)
+	o.want("PATCH", "/services/data/v45.0/sobjects/Turnout_Event__c/Public_Id__c/a%2Fb.c%20d%3F", `{"Venue__c":"Hall"}`, 204, "")
 	o.want("GET", api+"/query/?q=SELECT+Id+FROM+Organization", "", 200, `"totalSize":1`)
 
 	var packed bytes.Buffer

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -263,7 +265,21 @@ func (c *call) data(segments []string) reply {
 	if message := c.s.meter.use(c.holder.faults); message != "" {
 		return failure(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", message)
 	}
+	if kind := c.header.Get("Content-Type"); !c.takes(kind) {
+		return failure(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Content-Type not supported: "+kind)
+	}
 	return c.resource()
+}
+
+// takes reports whether a body of that type is read: JSON, a job with its data
+// in several parts, or the upload of a job's data, whatever it is called.
+// Without a body or a type there is nothing to refuse.
+func (c *call) takes(contentType string) bool {
+	if len(c.body) == 0 || contentType == "" || slices.Contains(c.rest, "batches") {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasPrefix(kind, "multipart/"))
 }
 
 // offered reads the version of an address, or says why there is none.

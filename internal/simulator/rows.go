@@ -211,6 +211,16 @@ func appendRecord(b []byte, v records.View, table *records.Table, row *records.R
 	return append(b, '}')
 }
 
+// likeFile reports whether a key ends like the name of a file, as a@b.inc does.
+// Salesforce takes such an end of an address for a format that it does not have,
+// and answers 404 whatever there is (SALESFORCE.md, section 1.3).
+func likeFile(value string) bool {
+	dot := strings.LastIndexByte(value, '.')
+	end := value[dot+1:]
+	return dot >= 0 && len(end) >= 2 && len(end) <= 4 &&
+		!strings.ContainsFunc(end, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+}
+
 // rowByKey reads, upserts or deletes by an external id.
 func (c *call) rowByKey(object *schema.Object, name, value string) reply {
 	key := object.Field(name)
@@ -218,7 +228,7 @@ func (c *call) rowByKey(object *schema.Object, name, value string) reply {
 		return failure(http.StatusNotFound, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+name)
 	}
 	text, fault := records.Canonical(key, value)
-	if fault != nil {
+	if fault != nil || likeFile(value) {
 		return notFound()
 	}
 	if c.method == http.MethodPatch {
