@@ -39,7 +39,9 @@ func (c *checker) fault(field, format string, args ...any) {
 
 // text trims a line and checks what any line must hold.
 func (c *checker) text(field, label, value string, limit int, required bool) string {
-	value = strings.TrimSpace(value)
+	if value = strings.TrimSpace(value); blank(value) {
+		value = ""
+	}
 	switch {
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
 		c.fault(field, "Enter %s without special control characters", label)
@@ -135,6 +137,20 @@ func (c *checker) answers() {
 	}
 }
 
+// blank reports whether a line has nothing that a person would see: spaces,
+// zero-width and other format characters, marks without a letter, and the
+// fillers that Unicode counts among letters and symbols. A control character or
+// broken UTF-8 is something, since it is complained about.
+func blank(line string) bool {
+	return !strings.ContainsFunc(line, func(r rune) bool {
+		switch r {
+		case '\u115F', '\u1160', '\u3164', '\uFFA0', '\u2800': // Hangul fillers, the empty Braille pattern
+			return false
+		}
+		return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsControl(r)
+	})
+}
+
 // turnsText reports whether r overrides or isolates the direction of the text
 // around it (Unicode 16, 23.2). Nobody can type these, and in a list of names
 // they make one line read as another; right-to-left scripts need none of them.
@@ -145,7 +161,7 @@ func turnsText(r rune) bool {
 // answer checks one question's values and returns them as they are kept.
 func (c *checker) answer(q Question, values []string) []string {
 	field := "answers." + q.ID
-	values = slices.DeleteFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" })
+	values = slices.DeleteFunc(values, func(v string) bool { return blank(strings.TrimSpace(v)) })
 	for i := range values {
 		values[i] = strings.TrimSpace(strings.ReplaceAll(values[i], "\r\n", "\n"))
 		if q.Kind == KindNumber {

@@ -92,6 +92,11 @@ func TestCheckNamesEveryBrokenRule(t *testing.T) {
 		field  string
 	}{
 		"no first name":       {func(d *turnout.Details) { d.Person.FirstName = " " }, "first_name"},
+		"invisible name":      {func(d *turnout.Details) { d.Person.FirstName = "\u200B\u200D \uFEFF" }, "first_name"},
+		"filler for a name":   {func(d *turnout.Details) { d.Person.LastName = "\u3164\u2800" }, "last_name"},
+		"invisible guest":     {func(d *turnout.Details) { d.Guests = []turnout.Guest{{FirstName: "\u2060", LastName: "E"}} }, "guests.0.first_name"},
+		"invisible answer":    {func(d *turnout.Details) { d.Answers = turnout.Answers{"diet": {"other"}, "what": {"\u00AD"}} }, "answers.what"},
+		"only a control":      {func(d *turnout.Details) { d.Person.FirstName = "\x7f" }, "first_name"},
 		"long last name":      {func(d *turnout.Details) { d.Person.LastName = strings.Repeat("ä", 81) }, "last_name"},
 		"no e-mail":           {func(d *turnout.Details) { d.Person.Email = "" }, "email"},
 		"odd e-mail":          {func(d *turnout.Details) { d.Person.Email = "ada@example" }, "email"},
@@ -180,6 +185,7 @@ func TestCheckTakesADecimalComma(t *testing.T) {
 func TestCheckTakesEveryScript(t *testing.T) {
 	d := party()
 	d.Person.FirstName, d.Person.LastName = "عائشة\u200f", "לוי"
+	d.Person.Company = "👩\u200d🚀" // joined by what cannot be seen
 	d.Answers["note"] = []string{"quoted: \u2067שלום\u2069"}
 	if _, err := congress().Check(d); err != nil {
 		t.Error(err)
