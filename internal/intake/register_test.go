@@ -310,8 +310,11 @@ func TestOncePerPerson(t *testing.T) {
 	v := d.register(submission("key-1"))
 	s := submission("key-2")
 	s.Person.Email = "odilia.QUENT@example.com"
-	_, err := d.Register(ctx, acme, d.event, s)
+	got, err := d.Register(ctx, acme, d.event, s)
 	d.refuses(err, turnout.CodeConflict)
+	if !reflect.DeepEqual(got, View{}) {
+		t.Errorf("P8: whoever types the address sees %+v", got)
+	}
 	if again := d.register(submission("key-1")); !again.Repeat {
 		t.Error("their own repeat was not recognised")
 	}

@@ -130,8 +130,11 @@ func (e *env) accept(a turnout.Acceptance, want turnout.Status) turnout.Registra
 func (e *env) refuse(a turnout.Acceptance, want turnout.Code) {
 	e.Helper()
 	before := e.seats()
-	_, err := e.Accept(e.ctx, a)
+	got, err := e.Accept(e.ctx, a)
 	e.code(err, want)
+	if got.Registration.Key != "" || got.Registration.Sealed != nil || got.DataKey != nil {
+		e.Fatalf("P8: refused with %s, and shows %+v", want, got)
+	}
 	if after := e.seats(); !maps.Equal(before, after) {
 		e.Fatalf("refused with %s, and seats went from %v to %v", want, before, after)
 	}
