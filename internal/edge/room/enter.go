@@ -41,7 +41,7 @@ func (r *Room) Enter(ctx context.Context, now time.Time, ticket string, identity
 // later is for when nobody knows where the line is: come back, and keep what
 // you have.
 func (r *Room) later(ticket string, held bool) Place {
-	p := Place{Refresh: r.spread(r.o.Heartbeat / 5)}
+	p := Place{Refresh: r.spread(r.soon())}
 	if held {
 		p.Ticket = ticket
 	}
@@ -150,7 +150,7 @@ func (r *Room) place(t Ticket, identity []byte, now time.Time) Place {
 		r.identities.put(identity, t, now, now.Add(-r.o.Lifetime))
 	}
 	t.Expires = now.Add(r.o.Lifetime)
-	p := Place{Ticket: r.seal.text(t), Position: 1, Refresh: r.spread(r.o.Heartbeat / 5)}
+	p := Place{Ticket: r.seal.text(t), Position: 1, Refresh: r.spread(r.soon())}
 	if !called {
 		p.Position = r.line.position(&r.ring, t.Number, r.mark.Served)
 		p.Wait = r.line.wait(p.Position)
@@ -166,10 +166,13 @@ func (r *Room) refresh(p Place) time.Duration {
 	if expected == 0 { // a guess to begin with: twenty a second
 		expected = time.Duration(p.Position) * time.Second / 20
 	}
-	return min(max(expected*3/4, r.o.Heartbeat/5), r.o.Heartbeat)
+	return min(max(expected*3/4, r.soon()), r.o.Heartbeat)
 }
 
 // spread shortens a time by up to a quarter.
 func (r *Room) spread(d time.Duration) time.Duration {
 	return d - time.Duration(r.o.Random()*float64(d)/4)
 }
+
+// soon is for those who may be let in any moment.
+func (r *Room) soon() time.Duration { return r.o.Heartbeat / 8 }

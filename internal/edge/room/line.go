@@ -12,6 +12,7 @@ type line struct {
 	waiting int     // here, newcomers since the last step included
 	scale   float64 // people on all edges for each one here
 	rate    average // people a second let in from the line
+	leaving average // share of those who wait that leaves, a second
 }
 
 func newLine() line { return line{counts: make([]int32, ahead+1), scale: 1} }
@@ -50,13 +51,18 @@ func (l *line) position(g *ring, number, served uint64) int {
 	return 1 + int((float64(l.counts[ahead])+beyond)*l.scale)
 }
 
-// wait is how long a position takes, 0 for not known yet.
+// wait is how long a position takes, 0 for not known yet: the time in which those
+// ahead have been let in or have left, where a share of them leaves all the while.
 func (l *line) wait(position int) time.Duration {
 	rate := l.rate.value() * l.scale // we let in our share of those who wait
 	if rate <= 0 {
 		return 0
 	}
-	return time.Duration(min(float64(position)/rate, 7*24*3600) * 1e9)
+	seconds := float64(position) / rate
+	if leaving := l.leaving.value(); leaving > 1e-9 {
+		seconds = math.Log1p(leaving*seconds) / leaving
+	}
+	return time.Duration(min(seconds, 7*24*3600) * 1e9)
 }
 
 // average is exponentially smoothed, without a bias to where it began.

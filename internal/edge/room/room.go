@@ -12,7 +12,7 @@
 // places free, less those called who are still on their way, of whom a learnt
 // share won't come. Numbers without a sign of life for two heartbeats are passed
 // over; who comes back late is let in with the next free place. People look in
-// more often the nearer they are, so that no place waits for its person.
+// more often the nearer they are, so that no place waits long for its person.
 //
 // Several edges share a Ledger. They lease blocks of numbers, so the order
 // holds up to a lease (16, or a quarter of a second's newcomers), and report

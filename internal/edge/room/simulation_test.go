@@ -47,8 +47,7 @@ type crowd struct {
 
 	waiting, left, admitted, tried, cheated int
 	overshoot                               int
-	idle, waited                            float64 // place-seconds free while people waited; seconds
-	last                                    float64
+	idle, waited                            float64   // place-seconds free while people waited; seconds
 	errors                                  []float64 // of estimates
 	disorder                                []int     // numbers by which somebody was let in before them
 	highest                                 uint64
@@ -211,11 +210,12 @@ func (c *crowd) come(n int, over, leaving float64) {
 func TestP11TwentyThousandInLine(t *testing.T) {
 	for _, edges := range []int{1, 2} {
 		t.Run(fmt.Sprint(edges, " edges"), func(t *testing.T) {
-			c, people := newCrowd(t, edges), 20_000
-			if testing.Short() {
-				people = 6000
+			if testing.Short() && edges > 1 {
+				t.Skip("one edge shows most of it")
 			}
-			c.come(people, 300, 0.42)
+			const people = 20_000
+			c := newCrowd(t, edges)
+			c.come(people, 300, 0.33)
 			c.run(4000)
 			slices.Sort(c.errors)
 			slices.Sort(c.disorder)
@@ -227,7 +227,7 @@ func TestP11TwentyThousandInLine(t *testing.T) {
 			if c.waiting != 0 || c.admitted+c.left != people {
 				t.Errorf("%d let in, %d left, %d still wait", c.admitted, c.left, c.waiting)
 			}
-			if !testing.Short() && float64(c.left) < 0.28*float64(people) {
+			if float64(c.left) < 0.28*people {
 				t.Errorf("only %d left: the test shows less than it says", c.left)
 			}
 			if c.overshoot*100 > c.capacity || idle > 0.02 || median > 0.2 {

@@ -41,9 +41,7 @@ func (r *Room) take(now time.Time) Report {
 	if called > 0 {
 		r.noShow.add(1-float64(came)/float64(called), float64(called), 500)
 	}
-	if span := now.Sub(r.stepped).Seconds(); span > 0 && (r.line.waiting > 0 || r.admitted > 0) {
-		r.line.rate.add(float64(r.admitted)/span, span, 60)
-	}
+	r.observe(now.Sub(r.stepped).Seconds())
 	r.stepped, r.admitted, r.passed = now, 0, 0
 	r.lease.pace, r.lease.given = r.lease.given, 0
 	// Numbers of an old lease would put latecomers before those who wait.
@@ -52,6 +50,19 @@ func (r *Room) take(now time.Time) Report {
 	}
 	r.mu.Unlock()
 	return r.report(now)
+}
+
+// observe learns from the last seconds how fast people are let in and how many
+// leave. Nobody was called since the last count, so whoever is missing has left.
+func (r *Room) observe(span float64) {
+	before := r.line.waiting
+	r.count()
+	if span <= 0 || (before == 0 && r.admitted == 0) {
+		return
+	}
+	r.line.rate.add(float64(r.admitted)/span, span, 60)
+	left := float64(max(0, before-r.line.waiting)) / float64(max(1, before))
+	r.line.leaving.add(left/span, span, 300)
 }
 
 // report says what this edge sees around the watermark.
