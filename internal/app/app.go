@@ -157,7 +157,7 @@ func (in *instance) orgsChanged(ctx context.Context, n catalog.News) {
 		}
 	}
 	for _, c := range n.Changes {
-		if c.Kind == turnout.ChangeOrg {
+		if c.Kind == turnout.ChangeOrg && c.Org.Valid() {
 			in.Keyring.Drop(string(c.Org))
 			in.targets.drop(c.Org)
 			in.metrics.know(c.Org)

@@ -12,7 +12,6 @@ import (
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/edge/routing"
-	"github.com/turnout-events/turnout/internal/store/sqlite"
 )
 
 // courses is where an edge's routes come from: stacks from a file, orgs from the
@@ -20,8 +19,9 @@ import (
 type courses struct {
 	path  string
 	store orgFeed // nil without
-	close func() error
-	log   *slog.Logger
+	// engines are what the store belongs to, nil without.
+	engines *Engines
+	log     *slog.Logger
 	// What the table that is in force was made of.
 	file stamp
 	seq  int64
@@ -50,23 +50,25 @@ func stampOf(path string) (stamp, error) {
 }
 
 func openCourses(ctx context.Context, cfg config.Config, log *slog.Logger) (*courses, error) {
-	c := &courses{path: cfg.Edge.Routes, log: log, close: func() error { return nil }}
+	c := &courses{path: cfg.Edge.Routes, log: log}
 	if !cfg.Edge.HasStore() {
 		return c, nil
 	}
-	if _, err := os.Stat(StorePath(cfg)); err != nil {
-		return nil, NothingSetUp{Data: cfg.Data}
-	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
-	if err != nil {
+	var err error
+	if c.engines, err = OpenExisting(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	c.store, c.close = store, store.Close
+	c.store = c.engines.Store
 	return c, nil
 }
 
 // Close closes the store.
-func (c *courses) Close() error { return c.close() }
+func (c *courses) Close() error {
+	if c.engines == nil {
+		return nil
+	}
+	return c.engines.Close()
+}
 
 // read makes a table of what is there now.
 func (c *courses) read(ctx context.Context) (*routing.Table, error) {

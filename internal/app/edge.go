@@ -49,16 +49,16 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return fmt.Errorf("edge.admin_listen: %w", err)
 	}
-	public, publicAddr, err := listenCounting("public pages", cfg.Edge.Listen, e, log)
+	public, err := openDoors(ctx, cfg, courses, e, log)
 	if err != nil {
-		return fmt.Errorf("edge.listen: %w", err)
+		return err
 	}
-	services := []run.Service{
+	services := append([]run.Service{
 		{Name: "edge", Run: e.Run},
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
-		admin, public,
-	}
-	r := Ready{PID: os.Getpid(), URL: "http://" + publicAddr.String(), Admin: "http://" + adminAddr.String()}
+		admin,
+	}, public.services...)
+	r := Ready{PID: os.Getpid(), URL: public.urls[0], Admin: "http://" + adminAddr.String()}
 	if err := WriteReady(ready, r); err != nil {
 		return err
 	}

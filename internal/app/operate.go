@@ -135,7 +135,8 @@ func (d *Desk) RotateOrgKey(ctx context.Context, org turnout.OrgID) (int, error)
 	}
 }
 
-// RewrapOrgKeys wraps every org's keys by the current master key.
+// RewrapOrgKeys wraps every org's keys, and those of what edges share, by the
+// current master key.
 func (d *Desk) RewrapOrgKeys(ctx context.Context) (int, error) {
 	orgs, err := d.Store.Orgs(ctx)
 	if err != nil {
@@ -146,7 +147,7 @@ func (d *Desk) RewrapOrgKeys(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
-	return len(orgs), nil
+	return len(orgs), d.Keyring.RewrapScope(ctx, edgeScope)
 }
 
 // CheckOrg compares one org's mapping with what its Salesforce has. No

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/run"
 )
 
@@ -29,7 +28,8 @@ func listen(name, address string, handler http.Handler, log *slog.Logger) (run.S
 	if err != nil {
 		return run.Service{}, nil, err
 	}
-	return serving(name, l, newServer(handler, log)), l.Addr(), nil
+	server := newServer(handler, log)
+	return serving(name, func() error { return server.Serve(l) }, server), l.Addr(), nil
 }
 
 // newServer is a server that bounds what a client may take.
@@ -41,22 +41,11 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// listenCounting is listen for an edge, which ends connections that insist.
-func listenCounting(name, address string, e *edge.Edge, log *slog.Logger) (run.Service, net.Addr, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return run.Service{}, nil, err
-	}
-	server := newServer(e, log)
-	server.ConnContext = edge.CountRefusals
-	return serving(name, l, server), l.Addr(), nil
-}
-
-// serving is a server as a service.
-func serving(name string, l net.Listener, server *http.Server) run.Service {
-	serve := func(ctx context.Context) error {
+// serving is a server as a service; serve is how it serves its listener.
+func serving(name string, serve func() error, server *http.Server) run.Service {
+	until := func(ctx context.Context) error {
 		failed := make(chan error, 1)
-		go func() { failed <- server.Serve(l) }()
+		go func() { failed <- serve() }()
 		select {
 		case err := <-failed:
 			return err
@@ -69,5 +58,5 @@ func serving(name string, l net.Listener, server *http.Server) run.Service {
 		}
 		return server.Close()
 	}
-	return run.Service{Name: name, Run: serve}
+	return run.Service{Name: name, Run: until}
 }

@@ -15,6 +15,8 @@ type Edge struct {
 	// Listen is its plain HTTP address, TLSListen its HTTPS one; empty means none.
 	Listen    string `yaml:"listen" env:"LISTEN"`
 	TLSListen string `yaml:"tls_listen" env:"TLS_LISTEN"`
+	// Certificates says where those of TLSListen come from.
+	Certificates Certificates `yaml:"certificates" envPrefix:"CERTIFICATES_"`
 	// AdminListen is the address of its status, metrics and health.
 	AdminListen string `yaml:"admin_listen" env:"ADMIN_LISTEN"`
 	// Routes is the file of stacks and pools, read again when it changes.
@@ -33,6 +35,22 @@ type Edge struct {
 	// output, empty means none.
 	AccessLog string `yaml:"access_log" env:"ACCESS_LOG"`
 }
+
+// Certificates says where an edge's hosts have theirs from.
+type Certificates struct {
+	// From is "acme", or "internal" for a CA of our own, for development.
+	From string `yaml:"from" env:"FROM"`
+	// Directory is the ACME server's; empty means Let's Encrypt.
+	Directory string `yaml:"directory" env:"DIRECTORY"`
+	// RootsFile has the certificates to trust that server by, in PEM; empty means
+	// the system's.
+	RootsFile string `yaml:"roots_file" env:"ROOTS_FILE"`
+	// Email is where the CA writes to when something is wrong.
+	Email string `yaml:"email" env:"EMAIL"`
+}
+
+// Internal reports whether they come from a CA of our own.
+func (c Certificates) Internal() bool { return c.From == fromInternal }
 
 // EdgeAllowance is an org's (P7).
 type EdgeAllowance struct {
@@ -57,13 +75,16 @@ func defaultEdge() Edge {
 	return Edge{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9091", Orgs: fromStore,
 		Org:    EdgeAllowance{PerSecond: 2000, Burst: 4000, Share: 0.5},
-		Client: EdgeClient{PerSecond: 50, Burst: 200},
+		Client: EdgeClient{PerSecond: 50, Burst: 200}, Certificates: Certificates{From: fromACME},
 	}
 }
 
 const (
 	fromStore  = "store"
 	fromRoutes = "routes"
+
+	fromACME     = "acme"
+	fromInternal = "internal"
 )
 
 // HasStore reports whether orgs come from the store.
@@ -80,6 +101,7 @@ func (e Edge) Faults() []error {
 	check(e.Listen != "" || e.TLSListen != "", "edge.listen: give host:port here or in edge.tls_listen")
 	check(e.Listen == "" || validAddress(e.Listen), "edge.listen: give host:port, such as 0.0.0.0:80")
 	check(e.TLSListen == "" || validAddress(e.TLSListen), "edge.tls_listen: give host:port, such as 0.0.0.0:443")
+	check(oneOf(e.Certificates.From, fromACME, fromInternal), "edge.certificates.from: use acme or internal")
 	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
 	check(e.Routes != "", "edge.routes: name the file of stacks and pools")
 	check(oneOf(e.Orgs, fromStore, fromRoutes), "edge.orgs: use store or routes")

@@ -207,6 +207,9 @@ func (k *Keyring) RewrapScope(ctx context.Context, scope string) error {
 	if err != nil {
 		return fmt.Errorf("rewrap org keys of %s: %w", scope, err)
 	}
+	if len(stored) == 0 {
+		return nil
+	}
 	for i, s := range stored {
 		key, err := k.unwrap(ctx, s)
 		if err != nil {

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/domains"
+	"github.com/turnout-events/turnout/internal/run"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+// edgeScope is whose keys seal what edges share. It is no org's id.
+const edgeScope = "edge files"
+
+// certificates makes an edge's, for the hosts that it serves: in the store,
+// sealed, where there is one, so that all its edges share them.
+func certificates(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, log *slog.Logger) (*domains.Domains, error) {
+	o := domains.Options{
+		Known: e.Knows, Dir: filepath.Join(cfg.Data, "certificates"), CA: cfg.Edge.Certificates.Directory,
+		Email: cfg.Edge.Certificates.Email, Internal: cfg.Edge.Certificates.Internal(), Logger: log,
+	}
+	if file := cfg.Edge.Certificates.RootsFile; file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("edge.certificates.roots_file: %w", err)
+		}
+		o.CARoots = x509.NewCertPool()
+		if !o.CARoots.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("edge.certificates.roots_file: there is no certificate in %s", file)
+		}
+	}
+	if c.engines != nil {
+		ring, err := c.engines.Keyring.Ring(ctx, edgeScope)
+		if err != nil {
+			return nil, err
+		}
+		o.Storage = domains.NewStorage(c.engines.Store, edgeSealer{ring}, cfg.Instance)
+	}
+	return domains.New(o)
+}
+
+// edgeSealer seals what edges share.
+type edgeSealer struct{ ring *seal.Ring }
+
+const edgeKind = "edge file"
+
+func (s edgeSealer) Seal(name string, plain []byte) ([]byte, error) {
+	return s.ring.Seal(plain, edgeKind, name), nil
+}
+
+func (s edgeSealer) Open(name string, sealed []byte) ([]byte, error) {
+	return s.ring.Open(sealed, edgeKind, name)
+}
+
+// doors are an edge's public listeners: plain, and with certificates if it has
+// an address for that. The plain one then answers the CA's challenges and sends
+// everybody else to the other.
+type doors struct {
+	services []run.Service
+	urls     []string // the one to name first
+}
+
+func (d *doors) open(name, scheme, address string, server *http.Server) (net.Addr, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("edge.%s: %w", name, err)
+	}
+	serve := func() error { return server.Serve(l) }
+	if server.TLSConfig != nil {
+		serve = func() error { return server.ServeTLS(l, "", "") }
+	}
+	d.services = append(d.services, serving(name, serve, server))
+	d.urls = append([]string{scheme + "://" + l.Addr().String()}, d.urls...)
+	return l.Addr(), nil
+}
+
+// openDoors opens the listeners that cfg names.
+func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, logger *slog.Logger) (*doors, error) {
+	d := &doors{}
+	plain := edgeServer(e, logger)
+	if cfg.Edge.TLSListen != "" {
+		certs, err := certificates(ctx, cfg, c, e, logger)
+		if err != nil {
+			return nil, err
+		}
+		secure := edgeServer(e, logger)
+		secure.TLSConfig = certs.TLSConfig()
+		// The standard library's words about handshakes name the client's address (P8).
+		secure.ErrorLog = log.New(io.Discard, "", 0)
+		at, err := d.open("tls_listen", "https", cfg.Edge.TLSListen, secure)
+		if err != nil {
+			return nil, err
+		}
+		plain.Handler = certs.ChallengeHandler(e.ToHTTPS(at))
+		d.services = append([]run.Service{{Name: "certificates", Run: func(ctx context.Context) error {
+			<-ctx.Done()
+			return certs.Close()
+		}}}, d.services...)
+	}
+	if cfg.Edge.Listen != "" {
+		if _, err := d.open("listen", "http", cfg.Edge.Listen, plain); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// edgeServer serves an edge and ends connections that insist.
+func edgeServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	s := newServer(handler, logger)
+	s.ConnContext = edge.CountRefusals
+	return s
+}
