@@ -76,10 +76,7 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := config.Routes(c.path)
-	if err != nil {
-		return nil, err
-	}
+	plan, fault := config.Routes(c.path)
 	seq := c.seq
 	if c.store != nil {
 		if len(plan.Orgs) > 0 {
@@ -92,8 +89,10 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 			return nil, err
 		}
 	}
+	// What the file means is checked though some of it cannot be read, so that
+	// every fault is told at once.
 	table, err := routing.New(plan)
-	if err != nil {
+	if err = errors.Join(fault, err); err != nil {
 		return nil, fmt.Errorf("%s:\n%w", c.path, err)
 	}
 	c.file, c.seq = at, seq
@@ -173,7 +172,7 @@ func (c *courses) tell(err error) {
 		text = err.Error()
 	}
 	if text != c.refused && text != "" {
-		c.log.Error("edge: routes are refused; the old ones stay", "error", errors.Unwrap(err), "faults", text)
+		c.log.Error("edge: routes are refused; the old ones stay", "error", text)
 	}
 	c.refused = text
 }

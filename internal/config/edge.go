@@ -132,22 +132,20 @@ func (e Edge) TrustedProxies() ([]netip.Prefix, error) {
 	return all, nil
 }
 
-// Routes reads a file of stacks and pools, and of orgs where it lists them. All
-// faults of its form are reported at once; what it means is checked by
-// routing.New.
+// Routes reads a file of stacks and pools, and of orgs where it lists them. With
+// an error comes what could be read all the same, so that routing.New can tell
+// what is wrong with that, too.
 func Routes(path string) (routing.Plan, error) {
 	var plan routing.Plan
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return plan, fmt.Errorf("read routes: %w", err)
 	}
-	if err := Parse(text, &plan); err != nil {
-		return plan, fmt.Errorf("%s:\n%w", path, err)
-	}
+	err = Parse(text, &plan)
 	for i := range plan.Orgs {
 		for j, h := range plan.Orgs[i].Hosts {
 			plan.Orgs[i].Hosts[j] = strings.ToLower(strings.TrimSuffix(h, "."))
 		}
 	}
-	return plan, nil
+	return plan, err
 }
