@@ -217,7 +217,7 @@ func TestBodyIsLeftAloneAfterTheAnswer(t *testing.T) {
 		}
 		close(body.more)
 		synctest.Wait()
-		if body.reads != 1 {
+		if body.reads > 1 {
 			t.Errorf("read %d times", body.reads)
 		}
 	})
