@@ -99,7 +99,7 @@ func (c *registrants) register(key string) bool {
 			c.full.Add(1)
 			return false
 		}
-		c.unsure.Add(1)
+		c.unsure.Add(1) // when they hurry, the edge asks them to wait
 		pass(50 * time.Millisecond)
 	}
 	return false

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,8 @@ import (
 type demo struct {
 	t   *testing.T
 	dir string
+	// home is the demo's own directory: below dir, unless a flag says otherwise.
+	home string
 	// ready is the ready file as it was when everything served.
 	ready struct {
 		Public     string           `json:"public"`
@@ -80,9 +83,12 @@ func freeAddress(t *testing.T) string {
 func startDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
 	d := &demo{t: t, dir: t.TempDir()}
-	d.readyFile = filepath.Join(d.dir, "ready.json")
+	d.readyFile, d.home = filepath.Join(d.dir, "ready.json"), filepath.Join(d.dir, "demo")
+	if i := slices.Index(flags, "--dir"); i >= 0 {
+		d.home = flags[i+1]
+	}
 	args := append([]string{
-		"demo", "--dir", filepath.Join(d.dir, "demo"), "--ready-file", d.readyFile,
+		"demo", "--dir", d.home, "--ready-file", d.readyFile,
 		"--public", freeAddress(t), "--admin", freeAddress(t), "--simulator", freeAddress(t),
 	}, flags...)
 	cmd := exec.Command(binary(t), args...)
@@ -162,7 +168,7 @@ func (d *demo) serving() []int {
 }
 
 func (d *demo) showLogs() {
-	logs, _ := filepath.Glob(filepath.Join(d.dir, "demo", "*.log"))
+	logs, _ := filepath.Glob(filepath.Join(d.home, "*.log"))
 	for _, path := range logs {
 		text, _ := os.ReadFile(path)
 		if len(text) > 6000 {
@@ -375,7 +381,7 @@ var upstreamURL = regexp.MustCompile(`url: "([^"]+)"`)
 // instances are where the instances serve, as the edge's routes say.
 func (d *demo) instances() []string {
 	d.t.Helper()
-	text, err := os.ReadFile(filepath.Join(d.dir, "demo", "routes.yaml"))
+	text, err := os.ReadFile(filepath.Join(d.home, "routes.yaml"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
