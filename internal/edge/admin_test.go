@@ -47,7 +47,7 @@ func TestOperators(t *testing.T) {
 			t.Errorf("%s answered %d %s", c.path, w.Code, w.Body)
 		}
 	}
-	if page := do("GET", "/edge/status", "text/html").Body.String(); strings.Count(page, "Stop draining") != 2 || !strings.Contains(page, "draining until 13:00 UTC") {
+	if page := do("GET", "/edge/status", "text/html").Body.String(); strings.Count(page, `aria-label="Stop draining`) != 2 || !strings.Contains(page, "draining until 13:00 UTC") {
 		t.Errorf("the page shows %s", page)
 	}
 	if w := do("POST", "/edge/upstreams/blue-home-1/undrain", "*/*"); w.Code != 200 || !s.upstream("blue-home-1").State(s.now()).Deadline.IsZero() {

@@ -408,6 +408,22 @@ func TestP10RegionGone(t *testing.T) {
 	}
 }
 
+// A region of which every instance drains sends new sessions to the next.
+func TestP10RegionDrains(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	all, where := s.crowd(10)
+	s.Drain("blue-home-1", noon.Add(time.Hour))
+	s.Drain("blue-home-2", noon.Add(time.Hour))
+	for i, b := range all {
+		if got := b.at("/"); got != where[i] {
+			t.Errorf("session %d moved to %s", i, got)
+		}
+	}
+	if got := s.browser("acme.example").at("/"); !strings.HasPrefix(got, "blue-away") {
+		t.Errorf("a new session is at %s", got)
+	}
+}
+
 // API clients, which keep no cookies, go by their credentials.
 func TestP6ProgramsGoByTheirToken(t *testing.T) {
 	s := onStage(t, stacks(), nil)

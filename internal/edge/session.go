@@ -101,13 +101,13 @@ func (e *Edge) stays(v *visit) bool {
 }
 
 // choose is the upstream for a session that has none, or whose one was tried: in
-// the first region that is alive, and of one that remembers, always the same.
+// the first region that takes any, and of one that remembers, always the same.
 // It is nil if everything was tried.
 func (v *visit) choose(tried []*pool.Upstream, now time.Time) *pool.Upstream {
 	pools := v.course.order()
-	for _, alive := range [...]bool{true, false} {
+	for _, want := range [...]pool.Standing{pool.Takes, pool.Keeps, pool.Gone} {
 		for _, p := range pools {
-			if p.Alive(now) != alive {
+			if p.Standing(now) != want {
 				continue
 			}
 			if up := v.from(p, tried, now); up != nil {

@@ -155,7 +155,7 @@ func (e *Edge) showLine(v *visit, place room.Place, byLink bool) {
 		title += " · " + v.site.name
 	}
 	body := strings.NewReplacer(
-		"{{title}}", html.EscapeString(title), "{{position}}", position, "{{wait}}", wait,
+		"{{title}}", html.EscapeString(title), "{{org}}", html.EscapeString(v.site.name), "{{position}}", position, "{{wait}}", wait,
 		"{{keep}}", keep, "{{seconds}}", strconv.Itoa(seconds), "{{hidden}}", map[bool]string{true: " hidden"}[position == ""],
 	).Replace(waitingHTML)
 	v.status = http.StatusOK

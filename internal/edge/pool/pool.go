@@ -56,10 +56,33 @@ func (p *Pool) candidates(now time.Time, tried []*Upstream) []candidate {
 	return nil
 }
 
-// Alive reports whether anybody here answers.
-func (p *Pool) Alive(now time.Time) bool {
-	return slices.ContainsFunc(p.Upstreams, func(u *Upstream) bool { return u.State(now).Condition != Down })
+// Standing is what a pool is good for.
+type Standing uint8
+
+// The standings, best first: it takes new sessions; it only keeps those that it
+// has; nobody is there.
+const (
+	Takes Standing = iota
+	Keeps
+	Gone
+)
+
+// Standing tells what the pool is good for now.
+func (p *Pool) Standing(now time.Time) Standing {
+	best := Gone
+	for _, u := range p.Upstreams {
+		switch u.State(now).Condition {
+		case Up, Ejected:
+			return Takes
+		case Draining:
+			best = Keeps
+		}
+	}
+	return best
 }
+
+// Alive reports whether anybody here answers.
+func (p *Pool) Alive(now time.Time) bool { return p.Standing(now) != Gone }
 
 // Pick is where a new session goes: the better of two that are drawn, by
 // requests under way and latency. Drawing two spreads a rush where taking the
