@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -36,11 +37,11 @@ func (e *edgeProcess) regulars(n int) *regulars {
 func (r *regulars) read(e *edgeProcess, i int) {
 	jar, _ := cookiejar.New(nil)
 	dialed := 0
-	client := &http.Client{Jar: jar, Timeout: 10 * time.Second, Transport: &http.Transport{Dial: func(network, _ string) (net.Conn, error) {
+	client := &http.Client{Jar: jar, Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		if dialed++; dialed > 1 {
 			r.new.Add(1)
 		}
-		return net.Dial(network, e.plain)
+		return new(net.Dialer).DialContext(ctx, network, e.plain)
 	}}}
 	defer client.CloseIdleConnections()
 	where := ""

@@ -92,7 +92,12 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 	if err != nil {
 		return nil, nil, err
 	}
+	var line room.Ledger // of this edge alone
+	if courses.engines != nil {
+		line = room.NewSharedLedger(courses.engines.Store)
+	}
 	return edge.NewEdge(edge.EdgeOptions{
+		Ledger: line,
 		Signer: signer, Tickets: tickets, Name: cfg.Instance, Connect: connect, Default: cfg.Edge.Org.Allowance(),
 		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
 		Trusted: trusted, AccessLog: access, Logger: log,

@@ -60,3 +60,24 @@ func (s *Store) Files(ctx context.Context, prefix string) ([]turnout.FileInfo, e
 	}
 	return all, wrap("list edge files", rows.Err())
 }
+
+// ChangeFile replaces an edge's file by what change makes of it, in one step
+// that no other change comes between. old is nil where there is none. The time
+// is one clock's for all who share the store. change may be called again, so it
+// does nothing but return; its error leaves the file as it is.
+func (s *Store) ChangeFile(ctx context.Context, name string, change func(old []byte, now time.Time) ([]byte, error)) error {
+	return s.do(ctx, "change edge file", func(t *tx) error {
+		var old []byte
+		err := t.row("SELECT value FROM edge_files WHERE name = ?", name).Scan(&old)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		now := time.Now() // all processes of the store are on one machine
+		value, err := change(old, now)
+		if err != nil {
+			return err
+		}
+		return t.exec(`INSERT INTO edge_files (name, value, modified) VALUES (?1, ?2, ?3)
+			ON CONFLICT (name) DO UPDATE SET value = ?2, modified = ?3`, name, value, millis(now))
+	})
+}

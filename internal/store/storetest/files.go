@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/turnout-events/turnout"
 )
@@ -18,6 +20,7 @@ func fileTests() map[string]func(*env) {
 		"ListedByPrefix":         testFilePrefix,
 		"AnyBytesAreKept":        testFileBytes,
 		"EdgesShareThem":         testFileElsewhere,
+		"NoChangeIsLost":         testFileChanges,
 		"RandomAsAMapWould":      testFileModel,
 	}
 }
@@ -115,6 +118,48 @@ func testFileElsewhere(e *env) {
 	}
 	e.ok(other.DeleteFile(e.ctx, "f/07"))
 	e.noFile("f/07")
+}
+
+// testFileChanges has two handles add to one file: no addition is lost, and an
+// error changes nothing.
+func testFileChanges(e *env) {
+	other := e.again()
+	reads := func(name, want string) { // the time is the store's own
+		if got, _, err := e.File(e.ctx, name); err != nil || string(got) != want {
+			e.Errorf("%s is %q, %v, want %q", name, got, err, want)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range 40 {
+		store := []Store{e.Store, other}[i%2]
+		wg.Go(func() {
+			err := store.ChangeFile(e.ctx, "count", func(old []byte, now time.Time) ([]byte, error) {
+				if now.IsZero() {
+					return nil, errors.New("there is no time")
+				}
+				return append(slices.Clone(old), 'x'), nil
+			})
+			if err != nil {
+				e.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	reads("count", strings.Repeat("x", 40))
+	refused := errors.New("refused")
+	err := e.ChangeFile(e.ctx, "count", func(old []byte, _ time.Time) ([]byte, error) { return nil, refused })
+	if !errors.Is(err, refused) {
+		e.Errorf("got %v", err)
+	}
+	reads("count", strings.Repeat("x", 40))
+	err = e.ChangeFile(e.ctx, "new", func(old []byte, _ time.Time) ([]byte, error) {
+		if old != nil {
+			return nil, refused
+		}
+		return []byte("first"), nil
+	})
+	e.ok(err)
+	reads("new", "first")
 }
 
 func testFileModel(e *env) {

@@ -120,6 +120,7 @@ type Files interface {
 	PutFile(ctx context.Context, name string, value []byte, now time.Time) error
 	File(ctx context.Context, name string) (value []byte, modified time.Time, err error)
 	DeleteFile(ctx context.Context, name string) error
+	ChangeFile(ctx context.Context, name string, change func(old []byte, now time.Time) ([]byte, error)) error
 	// Files lists those whose names begin with prefix, in order of their names.
 	// What comes after a prefix never begins with U+10FFFF.
 	Files(ctx context.Context, prefix string) ([]turnout.FileInfo, error)
