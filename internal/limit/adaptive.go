@@ -128,17 +128,16 @@ func (a *Adaptive) Release(latency time.Duration, outcome Outcome) {
 	if a.inFlight.Add(-1) < 0 {
 		panic("limit: Adaptive.Release without Acquire")
 	}
-	if outcome == Ignored {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	before := a.probe.skip > 0
+	if before {
+		a.probe.skip--
+	}
 	if outcome == Dropped {
 		a.set(a.limit - 1)
-		return
 	}
-	if a.probe.skip > 0 {
-		a.probe.skip--
+	if outcome != Success || before {
 		return
 	}
 	a.window.n++

@@ -205,6 +205,20 @@ func TestAdaptiveGivesWayToErrors(t *testing.T) {
 	}
 }
 
+// What was under way before a measurement counts as through however it ends, or
+// an upstream that begins to fail would be held at a part of its limit.
+func TestAdaptiveMeasuresAfterWhateverWasUnderWay(t *testing.T) {
+	a := NewAdaptive(AdaptiveOptions{})
+	a.probe = probe{limit: 50, skip: 3}
+	for _, outcome := range []Outcome{Success, Dropped, Ignored} {
+		a.Acquire()
+		a.Release(time.Second, outcome)
+	}
+	if a.probe.skip != 0 || a.window.n != 0 {
+		t.Errorf("%d left, %d measured", a.probe.skip, a.window.n)
+	}
+}
+
 func TestConcurrentAdaptiveNeverExceeds(t *testing.T) {
 	a := NewAdaptive(AdaptiveOptions{Initial: 5, Min: 5, Max: 5})
 	var wg sync.WaitGroup

@@ -58,12 +58,12 @@ func (r *Room) kept(identity []byte, now time.Time) (Ticket, bool) {
 }
 
 // good reports whether a number may still let somebody in. One that was used is
-// not, nor one that was called so long ago that nobody knows whether it was, nor
-// one that no ledger of ours can have given yet.
+// not, nor one that was called so long ago, or before this edge started, that we
+// cannot know whether it was, nor one that no ledger of ours can have given yet.
 func (r *Room) good(number uint64, now time.Time) bool {
 	b, bit := r.ring.of(number, r.mark.Served)
 	if number > r.mark.Served {
-		if number > r.mark.Issued+1<<perSecond {
+		if number > r.mark.Issued+1<<secondBits {
 			return false
 		}
 		return b == nil || b.used&bit == 0 // nil: far back in line
@@ -85,7 +85,7 @@ func (r *Room) newcomer(ctx context.Context, identity []byte, client netip.Addr,
 	if err != nil {
 		return r.later("", false)
 	}
-	if number > r.mark.Served {
+	if b, _ := r.ring.of(number, r.mark.Served); b != nil && number > r.mark.Served {
 		r.line.waiting++
 	}
 	return r.place(Ticket{Number: number, Issued: now}, identity, now)

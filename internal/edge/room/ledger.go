@@ -125,12 +125,12 @@ type account struct {
 // NewMemoryLedger makes an empty one.
 func NewMemoryLedger() *MemoryLedger {
 	// The machine's time, since it only has to be later than last time.
-	return &MemoryLedger{first: uint64(time.Now().Unix()) << perSecond, rooms: map[string]*account{}}
+	return &MemoryLedger{first: uint64(time.Now().Unix()) << secondBits, rooms: map[string]*account{}}
 }
 
-// perSecond is how fast numbers would have to be leased to catch up with time:
+// secondBits is how fast numbers would have to be leased to catch up with time:
 // two to this a second.
-const perSecond = 20
+const secondBits = 20
 
 func (l *MemoryLedger) account(room string) *account {
 	a := l.rooms[room]

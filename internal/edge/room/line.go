@@ -46,9 +46,18 @@ func (l *line) position(g *ring, number, served uint64) int {
 		}
 		return 1 + int(n*l.scale)
 	}
-	density := max(0.1, float64(l.counts[ahead])/(ahead*perBlock))
-	beyond := float64(i-ahead) * perBlock * density
-	return 1 + int((float64(l.counts[ahead])+beyond)*l.scale)
+	return 1 + int(float64(l.counts[ahead])*l.scale+l.beyond(number, served))
+}
+
+// beyond guesses how many people have numbers out of the ring's reach, before
+// number, on all edges: as large a share as within it.
+func (l *line) beyond(number, served uint64) float64 {
+	reach := (served/perBlock + ahead) * perBlock
+	if number <= reach {
+		return 0
+	}
+	density := float64(l.counts[ahead]) * l.scale / (ahead * perBlock)
+	return float64(number-reach) * max(0.1, density)
 }
 
 // wait is how long a position takes, 0 for not known yet: the time in which those

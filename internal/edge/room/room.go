@@ -176,7 +176,7 @@ func (r *Room) free(beside float64) bool {
 // Status is what /edge/status shows of a room.
 type Status struct {
 	Name string
-	// Waiting is over all edges, the rest is this one's view.
+	// Waiting is over all edges, a guess beyond 32,768; the rest is this one's view.
 	Waiting        int
 	Served, Issued uint64
 	PerMinute      float64       // people let in from the line
@@ -197,6 +197,7 @@ func (r *Room) Status(now time.Time) Status {
 		PerMinute: 60 * r.line.rate.value(), NoShow: r.noShow.value(),
 		Refused: r.refused, Displaced: r.identities.displaced, Open: r.open(),
 	}
+	s.Waiting += int(r.line.beyond(s.Issued, s.Served))
 	if since := r.ring.oldest(r.mark.Served); since > 0 {
 		s.Longest = max(0, now.Sub(time.Unix(since, 0)))
 	}

@@ -147,7 +147,7 @@ func TestP11NoJumpingBetweenSteps(t *testing.T) {
 // What no ledger of ours can have given begins at the end, sealed or not.
 func TestNumberOfAnotherLedger(t *testing.T) {
 	f, line := waiters(t, Options{}, 2)
-	for _, number := range []uint64{1, f.number(line[0]) - 1<<perSecond, f.number(line[1]) + 1<<(perSecond+1)} {
+	for _, number := range []uint64{1, f.number(line[0]) - 1<<secondBits, f.number(line[1]) + 1<<(secondBits+1)} {
 		odd := f.seal.text(Ticket{Number: number, Issued: start, Expires: start.Add(time.Hour)})
 		if p := f.look(odd); p.Position < 3 || f.number(p.Ticket) == number {
 			t.Errorf("%d: %+v", number, p)

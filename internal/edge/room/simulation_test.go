@@ -259,7 +259,17 @@ func TestP11MemoryIsTheSameForAnyCrowd(t *testing.T) {
 				t.Fatalf("%d: %+v", i, p)
 			}
 		}
-		c.run(10)
+		c.run(6)
+		r := c.rooms[0]
+		if s := r.Status(c.time()); math.Abs(float64(s.Waiting-people)) > 0.02*float64(people) {
+			t.Errorf("%d people: %+v", people, s)
+		}
+		if n := r.line.position(&r.ring, r.mark.Served+uint64(people), r.mark.Served); math.Abs(float64(n-people)) > 0.02*float64(people) {
+			t.Errorf("the last of %d is told %d", people, n)
+		}
+		if leaving := r.line.leaving.value(); leaving > 0.001 {
+			t.Errorf("%d people: %v of them leave a second, though nobody did", people, leaving)
+		}
 		if after := reach(reflect.ValueOf(c.rooms[0])); after != before {
 			t.Errorf("%d people: %d bytes before, %d after", people, before, after)
 		}

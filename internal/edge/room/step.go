@@ -18,7 +18,8 @@ func (r *Room) Step(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("move watermark of room %s: %w", r.o.Name, err)
 		}
 		r.follow(mark, report.Active, now)
-		if mark.Edges <= 1 || mark.Served == report.Base {
+		alone := mark.Edges <= 1 && report.Base > 0
+		if alone || mark.Served == report.Base {
 			return nil
 		}
 		report = r.report(now)
