@@ -37,7 +37,7 @@ func startEdge(t *testing.T, routes string, settings ...string) *edgeProcess {
 	ready := filepath.Join(e.dir, "ready.json")
 	e.cmd = exec.Command(binary(t), "edge", "--ready-file", ready)
 	e.cmd.Env = append(os.Environ(), "TURNOUT_DATA="+e.dir, "TURNOUT_EDGE_ROUTES="+e.routes, "TURNOUT_EDGE_ORGS=routes",
-		"TURNOUT_EDGE_LISTEN="+e.plain, "TURNOUT_EDGE_ADMIN_LISTEN="+freeAddress(t), "TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0")
+		"TURNOUT_EDGE_LISTEN="+e.plain, "TURNOUT_EDGE_ADMIN_LISTEN="+freeAddress(t), "TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0", "TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0")
 	for _, s := range settings {
 		e.cmd.Env = append(e.cmd.Env, "TURNOUT_EDGE_"+s)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/edge/domains"
+	"github.com/turnout-events/turnout/internal/limit"
 	"github.com/turnout-events/turnout/internal/run"
 	"github.com/turnout-events/turnout/internal/seal"
 )
@@ -66,6 +67,7 @@ func (s edgeSealer) Open(name string, sealed []byte) ([]byte, error) {
 // an address for that. The plain one then answers the CA's challenges and sends
 // everybody else to the other.
 type doors struct {
+	guard    *edge.Guard
 	services []run.Service
 	urls     []string // the one to name first
 }
@@ -75,6 +77,7 @@ func (d *doors) open(name, scheme, address string, server *http.Server) (net.Add
 	if err != nil {
 		return nil, fmt.Errorf("edge.%s: %w", name, err)
 	}
+	l = d.guard.Listen(l)
 	serve := func() error { return server.Serve(l) }
 	if server.TLSConfig != nil {
 		serve = func() error { return server.ServeTLS(l, "", "") }
@@ -86,7 +89,15 @@ func (d *doors) open(name, scheme, address string, server *http.Server) (net.Add
 
 // openDoors opens the listeners that cfg names.
 func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, logger *slog.Logger) (*doors, error) {
-	d := &doors{}
+	trusted, err := cfg.Edge.TrustedProxies()
+	if err != nil {
+		return nil, err
+	}
+	client := cfg.Edge.Client
+	d := &doors{guard: &edge.Guard{
+		AtOnce: client.Connections, Trusted: trusted,
+		Opening: limit.Rate{PerSecond: client.Opening, Burst: max(2*client.Connections, int(10*client.Opening), 1)},
+	}}
 	plain := edgeServer(e, logger)
 	if cfg.Edge.TLSListen != "" {
 		certs, err := certificates(ctx, cfg, c, e, logger)

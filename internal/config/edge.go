@@ -64,6 +64,10 @@ type EdgeAllowance struct {
 type EdgeClient struct {
 	PerSecond float64 `yaml:"per_second" env:"PER_SECOND"`
 	Burst     int     `yaml:"burst" env:"BURST"`
+	// Connections is how many it has open at once, Opening how many it opens a
+	// second in the long run.
+	Connections int     `yaml:"connections" env:"CONNECTIONS"`
+	Opening     float64 `yaml:"opening" env:"OPENING"`
 }
 
 // Allowance is the same in the domain's words.
@@ -75,7 +79,7 @@ func defaultEdge() Edge {
 	return Edge{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9091", Orgs: fromStore,
 		Org:    EdgeAllowance{PerSecond: 2000, Burst: 4000, Share: 0.5},
-		Client: EdgeClient{PerSecond: 50, Burst: 200}, Certificates: Certificates{From: fromACME},
+		Client: EdgeClient{PerSecond: 50, Burst: 200, Connections: 256, Opening: 20}, Certificates: Certificates{From: fromACME},
 	}
 }
 
@@ -105,7 +109,7 @@ func (e Edge) Faults() []error {
 	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
 	check(e.Routes != "", "edge.routes: name the file of stacks and pools")
 	check(oneOf(e.Orgs, fromStore, fromRoutes), "edge.orgs: use store or routes")
-	check(e.Client.PerSecond >= 0 && e.Client.Burst >= 0, "edge.client: use 0 for no limit, or numbers of requests")
+	check(e.Client.PerSecond >= 0 && e.Client.Burst >= 0 && e.Client.Connections >= 0 && e.Client.Opening >= 0, "edge.client: use 0 for no limit, or numbers of requests and connections")
 	if err := e.Org.Allowance().Check(); err != nil {
 		faults = append(faults, fmt.Errorf("edge.org: %w", err))
 	}

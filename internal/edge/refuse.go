@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"strings"
 
@@ -96,7 +97,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default: // the rest of the body is not to be waited for
 		w.Header().Set("Connection", "close")
 	}
-	answerWith(w, r, status)
+	answerWith(w, r, status, "")
 }
 
 // refuse answers a visit by the edge itself.
@@ -115,17 +116,26 @@ func (e *Edge) refuse(v *visit, status int) {
 	if v.https {
 		v.w.Header().Set("Strict-Transport-Security", strictTransport)
 	}
-	answerWith(v.w, v.r, status)
+	if v.pass != "" { // whoever was let in stays in, though nobody answered
+		v.setCookie(v.w.Header(), passCookie, v.pass)
+	}
+	name := ""
+	if v.site != nil {
+		name = v.site.name
+	}
+	answerWith(v.w, v.r, status, name)
 }
 
-func answerWith(w http.ResponseWriter, r *http.Request, status int) {
+// answerWith answers with a problem or a page; name is the org's whose page it
+// is, empty for nobody's.
+func answerWith(w http.ResponseWriter, r *http.Request, status int, name string) {
 	answer := Refusals()[status]
 	answer.Status = status
 	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {
 		answer.problem(w)
 		return
 	}
-	answer.page(w)
+	answer.page(w, name)
 }
 
 func (a Refusal) problem(w http.ResponseWriter) {
@@ -140,10 +150,14 @@ func (a Refusal) problem(w http.ResponseWriter) {
 //go:embed refusal.html
 var pageHTML string
 
-func (a Refusal) page(w http.ResponseWriter) {
+func (a Refusal) page(w http.ResponseWriter, name string) {
+	named := ""
+	if name != "" {
+		named = "<p>" + html.EscapeString(name) + "</p>\n"
+	}
 	// The page has one inline style and nothing else.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	a.write(w, "text/html; charset=utf-8", []byte(strings.NewReplacer("{{heading}}", a.heading, "{{text}}", a.text).Replace(pageHTML)))
+	a.write(w, "text/html; charset=utf-8", []byte(strings.NewReplacer("{{heading}}", a.heading, "{{text}}", a.text, "{{name}}", named).Replace(pageHTML)))
 }
 
 func (a Refusal) write(w http.ResponseWriter, media string, body []byte) {

@@ -39,7 +39,7 @@ func (l *SharedLedger) change(ctx context.Context, room string, work func(s *sha
 			}
 		}
 		if s.Mark.Issued == 0 { // above any line that was lost with its store
-			first := uint64(now.Unix()) << perSecond
+			first := uint64(now.Unix()) << secondBits
 			s.Mark = Mark{Served: first, Issued: first}
 		}
 		if s.Reports == nil {
