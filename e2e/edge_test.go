@@ -184,3 +184,30 @@ func TestP10NoRequestIsLostWhenAnInstanceHangs(t *testing.T) {
 	}
 	d.allArrive(id, "edge-stop", &c.acknowledged, 30000)
 }
+
+// P10: each instance in turn is told to end, drains, ends and comes back, under
+// visitors who read and submit: no request is lost.
+func TestP10RollingRestart(t *testing.T) {
+	d := startDemoWith(t, []string{"TURNOUT_DRAIN=1s"}, "--instances", "3")
+	id := d.event("edge-roll", 30000, nil)
+	c := d.crowd("edge-roll", 100, 2*time.Second)
+	for i := range 6 {
+		pass(time.Second)
+		d.reload()
+		pid := d.ready.PIDs["instance"][i%3]
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		d.within(20*time.Second, "the next process", func() bool {
+			d.reload()
+			now := d.ready.PIDs["instance"][i%3]
+			return now != pid && now > 0
+		})
+	}
+	pass(time.Second)
+	c.disperse()
+	if n := c.lost.Load(); n != 0 {
+		t.Errorf("P10: %d requests were lost", n)
+	}
+	d.allArrive(id, "edge-roll", &c.acknowledged, 30000)
+}

@@ -82,6 +82,12 @@ func freeAddress(t *testing.T) string {
 // startDemo runs the demo until the test ends.
 func startDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
+	return startDemoWith(t, nil, flags...)
+}
+
+// startDemoWith runs it with settings in the environment of all its processes.
+func startDemoWith(t *testing.T, settings []string, flags ...string) *demo {
+	t.Helper()
 	d := &demo{t: t, dir: t.TempDir()}
 	d.readyFile, d.home = filepath.Join(d.dir, "ready.json"), filepath.Join(d.dir, "demo")
 	if i := slices.Index(flags, "--dir"); i >= 0 {
@@ -95,6 +101,7 @@ func startDemo(t *testing.T, flags ...string) *demo {
 	var output lockedBuffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(os.Environ(), settings...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
