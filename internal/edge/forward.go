@@ -162,15 +162,24 @@ func fetch(resp *http.Response) error {
 	return nil
 }
 
-// answer passes an upstream's answer on.
+// answer passes an upstream's answer on. One that was read whole is written from
+// where it is: exchange.Answer would copy it through a buffer of its own.
 func (e *Edge) answer(v *visit, resp *http.Response) {
-	defer resp.Body.Close()
 	v.status = resp.StatusCode
+	whole, ok := resp.Body.(*fetched)
+	if ok {
+		resp.Body = http.NoBody
+		defer whole.Close()
+	}
 	e.tell(v, resp.Header)
 	if v.https {
 		resp.Header.Set("Strict-Transport-Security", strictTransport)
 	}
-	if err := exchange.Answer(v.w, resp); err != nil {
+	err := exchange.Answer(v.w, resp)
+	if ok && err == nil {
+		_, err = v.w.Write(whole.Bytes())
+	}
+	if err != nil {
 		panic(http.ErrAbortHandler) // its first part is with the visitor
 	}
 }
