@@ -36,7 +36,9 @@ func (l *accessLog) line(v *visit, now time.Time) {
 	b = append(b, `","method":`...)
 	b = strconv.AppendQuote(b, method(v.r.Method))
 	b = append(b, `,"path":`...)
-	b = strconv.AppendQuote(b, masked(v.r.URL.Path))
+	b = append(b, '"')
+	b = appendMasked(b, v.r.URL.Path)
+	b = append(b, '"')
 	b = append(b, `,"status":`...)
 	b = strconv.AppendInt(b, int64(v.status), 10)
 	b = append(b, `,"seconds":`...)
@@ -77,31 +79,41 @@ func method(m string) string {
 	return "other"
 }
 
-// masked is a path without what may be somebody's: only the words that our own
-// paths are made of, and events' slugs, stand in a log.
-func masked(path string) string {
-	parts := strings.Split(path, "/")
-	if len(parts) > 8 {
-		return "/…"
+// mostParts is how many a path of ours has at the most.
+const mostParts = 8
+
+// appendMasked appends a path without what may be somebody's: only the words that
+// our own paths are made of, and events' slugs, stand in a log. None of these has
+// anything that JSON would want escaped.
+func appendMasked(b []byte, path string) []byte {
+	if strings.Count(path, "/") >= mostParts {
+		return append(b, "/…"...)
 	}
-	for i, part := range parts {
-		if i > 0 && i == slugAt(parts) && slug(part) {
-			continue
+	at := slugAt(path)
+	i := 0
+	for part := range strings.SplitSeq(path, "/") {
+		if i > 0 {
+			b = append(b, '/')
 		}
-		if !known(part) {
-			parts[i] = "*"
+		if known(part) || (i > 0 && i == at && slug(part)) {
+			b = append(b, part...)
+		} else {
+			b = append(b, '*')
 		}
+		i++
 	}
-	return strings.Join(parts, "/")
+	return b
 }
 
-// slugAt is where in a path an event's slug stands, 0 for nowhere.
-func slugAt(parts []string) int {
-	switch {
-	case len(parts) > 2 && parts[1] == "events":
+// slugAt is which part of a path is an event's slug, 0 for none.
+func slugAt(path string) int {
+	if strings.HasPrefix(path, "/events/") {
 		return 2
-	case len(parts) > 4 && parts[1] == "api" && parts[3] == "events":
-		return 4
+	}
+	if rest, ok := strings.CutPrefix(path, "/api/"); ok {
+		if _, rest, ok = strings.Cut(rest, "/"); ok && strings.HasPrefix(rest, "events/") {
+			return 4
+		}
 	}
 	return 0
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/turnout-events/turnout/internal/limit"
 )
 
-// page answers every request with 1 KiB at once.
+// fixedPage answers every request with 1 KiB at once.
 type fixedPage struct{ body []byte }
 
 func (p fixedPage) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -26,7 +26,7 @@ var (
 
 // holding is the body of one request.
 type holding struct {
-	client *clientBody
+	client clientBody
 	held   []byte
 	// whole says that open may be called again.
 	whole bool
@@ -35,13 +35,13 @@ type holding struct {
 // hold reads a small body so that it can be sent again. A body that is too
 // large for that is not whole. Its errors are errSlow, errBroken and errLarge.
 func hold(r *http.Request) (*holding, error) {
-	h := &holding{whole: true, client: &clientBody{r: http.NoBody, left: mostPassed}}
+	h := &holding{whole: true, client: clientBody{r: http.NoBody, left: mostPassed}}
 	if r.Body == nil || r.Body == http.NoBody {
 		return h, nil
 	}
 	h.client.r = r.Body
 	var err error
-	h.held, err = io.ReadAll(io.LimitReader(h.client, maxHeld+1))
+	h.held, err = io.ReadAll(io.LimitReader(&h.client, maxHeld+1))
 	h.whole = len(h.held) <= maxHeld
 	return h, err
 }
@@ -54,7 +54,7 @@ func (h *holding) open() io.ReadCloser {
 	case h.whole:
 		return io.NopCloser(bytes.NewReader(h.held))
 	}
-	return io.NopCloser(io.MultiReader(bytes.NewReader(h.held), h.client))
+	return io.NopCloser(io.MultiReader(bytes.NewReader(h.held), &h.client))
 }
 
 // clientBody is a body as it comes in. It remembers its own error, since the
