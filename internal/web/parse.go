@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -109,7 +110,9 @@ func fillFrom(values url.Values) (filled, error) {
 		}
 		f.Revision = n
 	}
-	f.FormVersion = values.Get("form")
+	// A page says which form it was made from. Without that it is like one that
+	// changed since: only programs may leave it unsaid.
+	f.FormVersion = cmp.Or(values.Get("form"), unsaidForm)
 	f.JoinWaitlist = values.Get("join_waitlist") == "yes"
 	f.Person = turnout.Person{
 		Email: values.Get("email"), FirstName: values.Get("first_name"), LastName: values.Get("last_name"),
@@ -160,3 +163,6 @@ func validRegistrationToken(s string) bool {
 	}
 	return true
 }
+
+// unsaidForm is no form's version.
+const unsaidForm = "unsaid"

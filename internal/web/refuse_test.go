@@ -202,6 +202,10 @@ func TestStaleFormComesBackInItsNewVersion(t *testing.T) {
 	if w.Code != http.StatusConflict || !strings.Contains(body, `name="form" value="f4"`) || !strings.Contains(body, "A new question") || !strings.Contains(body, `value="Ada"`) {
 		t.Errorf("%d\n%s", w.Code, body)
 	}
+	form.Del("form") // whoever does not say which form it was is shown the form, too
+	if w := s.post(formPath, form); w.Code != http.StatusConflict {
+		t.Errorf("without the form's version it is answered %d", w.Code)
+	}
 	form.Set("form", "f4")
 	s.register(t, form)
 }
