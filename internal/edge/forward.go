@@ -20,11 +20,7 @@ import (
 // and it is safe to: nothing was sent yet, or what was sent may be sent again.
 // Then patience bounds it, and the retry budget what is sent twice.
 func (e *Edge) forward(v *visit) {
-	body, err := hold(v.r)
-	if err != nil {
-		e.refuse(v, statusOf(err))
-		return
-	}
+	body := v.body
 	e.budget.Deposit(v.began)
 	out := exchange.Prepare(v.r, v.client.String(), v.proto())
 	twice := body.whole && replayable(v.r, body.held)

@@ -24,11 +24,7 @@ func (e *Edge) clientMay(v *visit) bool {
 	return verdict.OK
 }
 
-// orgMay reports whether the domain and the org may be asked now, and takes a
-// place of the org's share, which the caller gives back. It refuses if not.
-//
-// The rate holds the fast, the share the slow: whoever keeps within the rate
-// with requests that take long runs out of places, and of nobody else's (P7).
+// orgMay reports whether the domain and the org may be asked now. It refuses if not.
 func (e *Edge) orgMay(v *visit) bool {
 	s := v.site
 	if verdict := s.meter.Take(s.domain, v.began); !verdict.OK {
@@ -40,6 +36,14 @@ func (e *Edge) orgMay(v *visit) bool {
 		e.throttle(v, "org", verdict)
 		return false
 	}
+	return true
+}
+
+// takePlace takes a place of the org's share, which the caller gives back, or
+// refuses. The rate holds the fast, the share the slow: whoever keeps within the
+// rate with requests that take long runs out of places, and of nobody else's (P7).
+func (e *Edge) takePlace(v *visit) bool {
+	s := v.site
 	share := s.allowance.Share
 	if share == 0 {
 		share = 1

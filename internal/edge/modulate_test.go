@@ -3,6 +3,7 @@ package edge
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -189,4 +190,41 @@ func TestConnectionsThatInsistEnd(t *testing.T) {
 			t.Fatalf("answer %d was %d, close %v", i, resp.StatusCode, resp.Close)
 		}
 	}
+}
+
+// P7: a sender who takes long over a body takes nobody's place meanwhile.
+func TestP7SlowBodiesTakeNoPlace(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	r, w := io.Pipe()
+	arriving := make(chan struct{})
+	req := httptest.NewRequest("POST", "http://acme.example"+form, &noticing{r, arriving})
+	answered := make(chan int)
+	go func() {
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, req)
+		answered <- rec.Code
+	}()
+	<-arriving
+	if n := s.Status().Orgs[0].InFlight; n != 0 {
+		t.Errorf("it has taken %d places", n)
+	}
+	_, _ = io.WriteString(w, "key=k")
+	w.Close()
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("in the end it was answered %d", code)
+	}
+}
+
+// noticing says when it is first read.
+type noticing struct {
+	io.Reader
+	first chan struct{}
+}
+
+func (n *noticing) Read(p []byte) (int, error) {
+	if n.first != nil {
+		close(n.first)
+		n.first = nil
+	}
+	return n.Reader.Read(p)
 }

@@ -19,6 +19,7 @@ type visit struct {
 	https  bool
 	site   *site
 	kind   kind
+	body   *holding
 
 	// Where it goes (session.go).
 	course  *course
@@ -79,7 +80,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(v, http.StatusNotFound)
 		return
 	}
-	if !e.orgMay(v) {
+	if !e.orgMay(v) || !e.receive(v) || !e.takePlace(v) {
 		return
 	}
 	defer site.tenant.share.Release()
@@ -92,6 +93,16 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.forward(v)
+}
+
+// receive reads a small body whole, before the visit takes anybody's place: a
+// slow sender costs a connection and nothing else.
+func (e *Edge) receive(v *visit) bool {
+	var err error
+	if v.body, err = hold(v.r); err != nil {
+		e.refuse(v, statusOf(err))
+	}
+	return err == nil
 }
 
 // account counts and logs a request that was answered.
