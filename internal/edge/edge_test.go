@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -563,6 +564,123 @@ func TestClientsBehindProxies(t *testing.T) {
 		a, https := e.visitor(r)
 		if got := fmt.Sprint(a, " ", https); got != c.want {
 			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}
+
+// P10: an instance that answers, and fails too often, loses its sessions once;
+// when all fail it is not them, and nobody moves.
+func TestP10FailingInstances(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	all, where := s.crowd(30)
+	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }
+	bad := s.instances["blue-home-1"]
+	bad.mu.Lock()
+	bad.answer = failing
+	bad.mu.Unlock()
+	for i, b := range all {
+		if where[i] == "blue-home-1" {
+			b.ask("GET", "/", "")
+		}
+	}
+	if c := s.upstream("blue-home-1").State(s.now()).Condition; c != pool.Ejected {
+		t.Fatalf("it is %s", c)
+	}
+	for i, b := range all {
+		if got := b.at("/"); got != "blue-home-2" {
+			t.Errorf("session %d is at %s", i, got)
+		}
+	}
+	other := s.instances["blue-home-2"]
+	other.mu.Lock()
+	other.answer = failing
+	other.mu.Unlock()
+	for range 10 {
+		all[0].ask("GET", "/", "")
+	}
+	moved := s.Status().Orgs[0].Moved
+	for _, b := range all {
+		b.ask("GET", "/", "")
+	}
+	if again := s.Status().Orgs[0].Moved; again != moved {
+		t.Errorf("%d sessions moved though everybody fails", again-moved)
+	}
+}
+
+// P6: what a browser asks for at once when its instance is gone goes to one
+// other instance, whichever answer it hears first.
+func TestP6ASessionMovesAsOne(t *testing.T) {
+	plan := stacks()
+	for i := range 6 {
+		plan.Stacks[0].Pools[0].Upstreams = append(plan.Stacks[0].Pools[0].Upstreams, routing.Upstream{Name: fmt.Sprintf("more-%d", i)})
+	}
+	s := onStage(t, plan, nil)
+	for range 20 {
+		b := s.browser("acme.example")
+		gone := s.upstream(b.at("/"))
+		gone.Probed(false, time.Time{}, s.now())
+		copies := map[string]bool{}
+		for range 6 {
+			same := &browser{s: s, host: b.host, cookies: map[string]string{sessionCookie: b.cookies[sessionCookie]}}
+			copies[same.at("/")] = true
+		}
+		if len(copies) != 1 {
+			t.Errorf("one session went to %v", copies)
+		}
+		for range 3 {
+			gone.Probed(true, time.Time{}, s.now())
+		}
+	}
+}
+
+// closing is an exchange that counts how often it is closed.
+type closing struct {
+	pool.Exchange
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return c.Exchange.Close() }
+
+// Connections of an instance that no table names any more are closed; the former
+// table still counts.
+func TestOldConnectionsAreClosed(t *testing.T) {
+	closed := 0
+	s := onStage(t, stacks(), func(o *EdgeOptions) {
+		connect := o.Connect
+		o.Connect = func(origin *url.URL) pool.Exchange { return closing{connect(origin), &closed} }
+	})
+	less := stacks()
+	less.Stacks = less.Stacks[:1]
+	s.Swap(s.table(less))
+	if closed != 0 {
+		t.Errorf("%d were closed though there is a way back", closed)
+	}
+	s.Swap(s.table(less))
+	if closed != 4 || len(s.live.upstreams) != 4 {
+		t.Errorf("%d were closed, %d are left", closed, len(s.live.upstreams))
+	}
+}
+
+func TestToHTTPS(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	for _, c := range []struct {
+		port, host, want string
+		status           int
+	}{
+		{"8443", "acme.example:8080", "https://acme.example:8443/l/x?y=z", 308},
+		{"443", "ACME.example", "https://acme.example/l/x?y=z", 308},
+		{"443", "evil.example", "", 421},
+	} {
+		at, err := net.ResolveTCPAddr("tcp", "127.0.0.1:"+c.port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("GET", "/l/x?y=z", nil)
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		s.ToHTTPS(at).ServeHTTP(w, r)
+		if w.Code != c.status || w.Header().Get("Location") != c.want {
+			t.Errorf("%s: %d %s", c.host, w.Code, w.Header().Get("Location"))
 		}
 	}
 }

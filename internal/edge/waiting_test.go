@@ -271,3 +271,55 @@ func TestTheLineNamesTheOrg(t *testing.T) {
 		t.Errorf("told %s", w.Body)
 	}
 }
+
+// A pass for one event's form is none for another's.
+func TestP11APassIsForItsRoom(t *testing.T) {
+	s := crowded(t, func(o *routing.Org) {
+		o.Placement.Events = []turnout.EventAllowance{{Slug: "gala", Sessions: 5}, {Slug: "talk", Sessions: 1}}
+	})
+	s.browser("acme.example").inLine("/events/talk/register")
+	b := s.browser("acme.example")
+	if b.inLine(form) {
+		t.Fatal("there was room at the gala")
+	}
+	if !b.inLine("/events/talk/register") {
+		t.Error("a pass for the gala lets in to the talk")
+	}
+}
+
+// Whoever was let in just when nobody answered is in when somebody does.
+func TestP11LetInWhileNobodyAnswers(t *testing.T) {
+	plan := routing.Plan{
+		Stacks: []routing.Stack{{Name: "blue", Pools: []routing.Pool{{Region: "home", Upstreams: []routing.Upstream{{Name: "one"}}}}}},
+		Orgs:   []routing.Org{{ID: "acme", Hosts: []string{"acme.example"}, Placement: turnout.Placement{Allowance: turnout.Allowance{Sessions: 1}}}},
+	}
+	s := onStage(t, plan, func(o *EdgeOptions) { o.Patience = time.Nanosecond })
+	s.instances["one"].answer = lose
+	b := s.browser("acme.example")
+	if w := b.ask("GET", form, ""); w.Code != http.StatusServiceUnavailable {
+		t.Fatalf("answered %d", w.Code)
+	}
+	s.instances["one"].answer = nil
+	if b.inLine(form) {
+		t.Error("it has to wait behind itself")
+	}
+}
+
+// A line that is over is forgotten: whoever came after it and before the next
+// one was there first.
+func TestP11ALineEnds(t *testing.T) {
+	s := crowded(t, nil)
+	s.fill()
+	s.browser("acme.example").inLine(form)
+	s.run(30 * 60)
+	reader := s.browser("acme.example")
+	reader.at("/events/gala")
+	s.run(3 * 60)
+	s.fill()
+	if !s.browser("acme.example").inLine(form) {
+		t.Fatal("there is no second line")
+	}
+	if reader.inLine(form) {
+		t.Error("one who was there before the second line has to wait")
+	}
+}
