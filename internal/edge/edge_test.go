@@ -251,6 +251,9 @@ func TestP10AddingMovesNobody(t *testing.T) {
 	plan := stacks()
 	plan.Stacks[0].Pools[0].Upstreams = append(plan.Stacks[0].Pools[0].Upstreams, routing.Upstream{Name: "blue-home-3"})
 	s.Swap(s.table(plan))
+	if w := s.upstream("blue-home-3").State(s.now()).Weight; w >= 1 || s.upstream("blue-home-1").State(s.now()).Weight < 1 {
+		t.Errorf("the new one begins with a weight of %v", w)
+	}
 	s.pass(time.Minute)
 	for i, b := range all {
 		if got := b.at("/"); got != where[i] {
