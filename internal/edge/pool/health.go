@@ -100,6 +100,10 @@ func (h *health) probed(there bool) (went, came bool) {
 	case h.down:
 		if h.risen++; h.risen >= rise {
 			h.down, h.risen = false, 0
+			// What failed was that nobody was there. Whoever is there now has
+			// failed nothing yet, and its sessions need not leave.
+			h.ejected, h.row = time.Time{}, 0
+			h.counted = [slots]struct{ slot, all, failed int64 }{}
 			came = true
 		}
 	}

@@ -103,6 +103,23 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// Requests that fail since an instance has died eject it, too. Its successor is
+// not to pay for that, or sessions that were just given to it would move again.
+func TestP6WhoComesBackIsNotEjected(t *testing.T) {
+	u := upstreams(1)[0]
+	fail(u, 2*inARow-1, noon)
+	for _, there := range []bool{false, true, true} {
+		u.Probed(there, time.Time{}, noon)
+	}
+	if got := u.State(noon.Add(time.Millisecond)).Condition; got != Up {
+		t.Errorf("it is %s", got)
+	}
+	fail(u, 1, noon)
+	if got := u.State(noon.Add(time.Millisecond)).Condition; got != Up {
+		t.Errorf("after one failure it is %s", got)
+	}
+}
+
 // A drain that the instance said ends with it, an operator's by the operator.
 func TestDrains(t *testing.T) {
 	u := upstreams(1)[0]
