@@ -76,7 +76,7 @@ type crowd struct {
 
 	mu     sync.Mutex
 	faults map[string]int
-	typed  map[string]string           // of acknowledged submissions, by key
+	typed  map[string]string            // of acknowledged submissions, by key
 	heard  func(who string, status int) // nil, or told of each answer
 }
 

@@ -222,4 +222,3 @@ func (a *abused) add(b abused) {
 	a.Refused += b.Refused
 	a.Lost += b.Lost
 }
-

@@ -232,4 +232,3 @@ func replace(b *testing.B, path, text string) {
 		b.Fatal(err)
 	}
 }
-
