@@ -30,7 +30,8 @@ func checkCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Data)
-				return nil
+				faults, err := s.checkRoutes(cmd, out)
+				return failed(faults, err)
 			}
 			if err != nil {
 				return err
@@ -47,18 +48,41 @@ func checkCommand() *cobra.Command {
 			if len(orgs) == 0 {
 				fmt.Fprintln(out, noOrgs)
 			}
-			faults := 0
+			faults, err := s.checkRoutes(cmd, out)
+			if err != nil {
+				return err
+			}
 			for _, o := range orgs {
 				faults += checkOrg(cmd, out, d, o)
 			}
-			if faults > 0 {
-				return errors.New("some checks failed")
-			}
-			return nil
+			return failed(faults, nil)
 		},
 	}
 	s.flags(cmd)
 	return cmd
+}
+
+func failed(faults int, err error) error {
+	if err == nil && faults > 0 {
+		err = errors.New("some checks failed")
+	}
+	return err
+}
+
+// checkRoutes prints how it stands with an edge's settings and routes, where
+// there are any, and tells how many faults there were.
+func (s *settings) checkRoutes(cmd *cobra.Command, out io.Writer) (faults int, err error) {
+	cfg, err := s.load()
+	if err != nil || cfg.Edge.Routes == "" {
+		return 0, err
+	}
+	summary, err := app.CheckRoutes(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
+	if err = errors.Join(append(cfg.Edge.Faults(), err)...); err != nil {
+		fmt.Fprintf(out, "%-14s %v\n", "edge", err)
+		return 1, nil
+	}
+	fmt.Fprintf(out, "%-14s ok: %s\n", "edge", summary)
+	return 0, nil
 }
 
 // checkOrg prints how it stands with one org, and tells how many faults there were.

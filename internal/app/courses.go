@@ -62,6 +62,26 @@ func openCourses(ctx context.Context, cfg config.Config, log *slog.Logger) (*cou
 	return c, nil
 }
 
+// CheckRoutes reads the routes that cfg names, and says what they come to.
+func CheckRoutes(ctx context.Context, cfg config.Config, log *slog.Logger) (summary string, err error) {
+	c, err := openCourses(ctx, cfg, log)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	table, err := c.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	instances := 0
+	for _, s := range table.Plan().Stacks {
+		for _, p := range s.Pools {
+			instances += len(p.Upstreams)
+		}
+	}
+	return fmt.Sprintf("%d hosts, %d stacks, %d instances", len(table.Routes()), len(table.Plan().Stacks), instances), nil
+}
+
 // Close closes the store.
 func (c *courses) Close() error {
 	if c.engines == nil {

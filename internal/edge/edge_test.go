@@ -577,10 +577,7 @@ func TestP10FailingInstances(t *testing.T) {
 	s := onStage(t, stacks(), nil)
 	all, where := s.crowd(30)
 	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }
-	bad := s.instances["blue-home-1"]
-	bad.mu.Lock()
-	bad.answer = failing
-	bad.mu.Unlock()
+	s.instances["blue-home-1"].will(failing)
 	for i, b := range all {
 		if where[i] == "blue-home-1" {
 			b.ask("GET", "/", "")
@@ -594,10 +591,7 @@ func TestP10FailingInstances(t *testing.T) {
 			t.Errorf("session %d is at %s", i, got)
 		}
 	}
-	other := s.instances["blue-home-2"]
-	other.mu.Lock()
-	other.answer = failing
-	other.mu.Unlock()
+	s.instances["blue-home-2"].will(failing)
 	for range 10 {
 		all[0].ask("GET", "/", "")
 	}

@@ -45,6 +45,13 @@ func newInstance(t *testing.T, name string) *instance {
 	return in
 }
 
+// will answers like this from now on.
+func (in *instance) will(answer func(w http.ResponseWriter, r *http.Request)) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.answer = answer
+}
+
 func (in *instance) seen() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()

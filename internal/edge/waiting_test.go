@@ -299,7 +299,7 @@ func TestP11LetInWhileNobodyAnswers(t *testing.T) {
 	if w := b.ask("GET", form, ""); w.Code != http.StatusServiceUnavailable {
 		t.Fatalf("answered %d", w.Code)
 	}
-	s.instances["one"].answer = nil
+	s.instances["one"].will(nil)
 	if b.inLine(form) {
 		t.Error("it has to wait behind itself")
 	}
