@@ -3,10 +3,10 @@ GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint unit race e2e bench fuzz tools
+.PHONY: help demo test check build lint unit race e2e bench bench-edge fuzz tools
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## run everything on this machine with sample data; Ctrl-C ends it
 	bin/turnout demo
@@ -35,7 +35,12 @@ e2e: tools build ## the whole product: real processes, kill -9, a real browser, 
 	mkdir -p bin/screenshots && TURNOUT_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count=1 -run TestScreenshots ./internal/web
 
 bench: ## accepts/s and pages/s beside floor servers, in one run
-	$(GO) test -run NONE -bench . -benchtime 1x -timeout 60m ./bench/...
+	$(GO) test -run NONE -bench . -benchtime 1x -timeout 60m ./bench
+
+bench-edge: ## the edge beside HAProxy and nginx, about 20 minutes; tables in bin/bench-edge.md
+	@./bench/edge/prerequisites.sh
+	@mkdir -p bin && rm -f bin/bench-edge.md
+	PATH="$$PATH:/usr/sbin" $(GO) test -run NONE -bench . -benchtime 1x -timeout 60m ./bench/edge -into $(CURDIR)/bin/bench-edge.md
 
 fuzz: ## every fuzz target for 20 seconds
 	./e2e/fuzz.sh 20s

@@ -161,11 +161,11 @@ func fetch(resp *http.Response) error {
 // answer passes an upstream's answer on. One that was read whole is written from
 // where it is: exchange.Answer would copy it through a buffer of its own.
 func (e *Edge) answer(v *visit, resp *http.Response) {
+	defer resp.Body.Close()
 	v.status = resp.StatusCode
 	whole, ok := resp.Body.(*fetched)
 	if ok {
 		resp.Body = http.NoBody
-		defer whole.Close()
 	}
 	e.tell(v, resp.Header)
 	if v.https {

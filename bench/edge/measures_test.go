@@ -1,0 +1,72 @@
+package edge
+
+import (
+	"bufio"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What measures is measured, too: a session that leaves an instance needs a
+// reason at the time at which it left.
+func TestNeedlessMoves(t *testing.T) {
+	j := &journal{}
+	began := time.Now()
+	j.begin("i1.1")
+	j.begin("i2.1")
+	j.mend("i2.1", -time.Nanosecond)
+	after := time.Now().Add(time.Second)
+	for _, c := range []struct {
+		who      string
+		from, to time.Time
+		want     bool
+	}{
+		{"i1.1", began, after, true},
+		{"i1.1", began.Add(-2 * time.Second), began.Add(-time.Second), false}, // before
+		{"i1.1", after, after.Add(time.Hour), true},                           // it lasts
+		{"i1.2", began, after, false},                                         // its successor
+		{"i2.1", began.Add(-time.Second), after, true},
+		{"i2.1", after, after.Add(time.Hour), false}, // it is well again
+		{"i3.1", began, after, false},
+	} {
+		if got := j.ill(c.who, c.from, c.to); got != c.want {
+			t.Errorf("%s from %v to %v: %v", c.who, c.from.Sub(began), c.to.Sub(began), got)
+		}
+	}
+}
+
+func TestAnswersAreRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		status int
+		over   bool
+		fails  bool
+		cookie string
+	}{
+		"a page":        {"HTTP/1.1 200 OK\r\nSet-Cookie: s=1; Path=/\r\ncontent-length: 3\r\n\r\nabc", 200, false, false, "s=1"},
+		"a refusal":     {"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 429, true, false, ""},
+		"broken off":    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", 200, false, true, ""},
+		"no length":     {"HTTP/1.1 200 OK\r\n\r\n", 200, true, true, ""},
+		"nothing":       {"", 0, true, true, ""},
+		"no answer":     {"hello\r\n\r\n", 0, true, true, ""},
+		"no head's end": {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", 0, true, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &line{reader: bufio.NewReader(strings.NewReader(c.text))}
+			status, over, err := l.read()
+			if status != c.status || over != c.over || (err != nil) != c.fails || l.cookie != c.cookie {
+				t.Errorf("got %d, %v, %v, cookie %q", status, over, err, l.cookie)
+			}
+		})
+	}
+}
+
+func TestParts(t *testing.T) {
+	v := []int{5, 1, 4, 2, 3}
+	if median(v) != 3 || part(v, 0.99) != 5 || part(v, 0) != 1 || median([]int{}) != 0 {
+		t.Errorf("median %d, p99 %d, least %d", median(v), part(v, 0.99), part(v, 0))
+	}
+	if got := against([]float64{2, 9, 6}, []float64{1, 3, 2}); got != 3 {
+		t.Errorf("ratio %v", got)
+	}
+}
