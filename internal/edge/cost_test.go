@@ -36,9 +36,10 @@ func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
 func (nowhere) Flush()                      {}
 func (n nowhere) clear()                    { clear(n.header) }
 
-// BenchmarkPolicies: what the edge itself does for a request of a session that is
-// known, with every policy on, without the network on either side.
-func BenchmarkPolicies(b *testing.B) {
+// manned is an edge before three instances that answer at once, whose one org
+// has an allowance.
+func manned(b *testing.B, a turnout.Allowance) *Edge {
+	b.Helper()
 	signer, err := affinity.NewSigner(bytes.Repeat([]byte{7}, affinity.KeySize))
 	if err != nil {
 		b.Fatal(err)
@@ -52,11 +53,16 @@ func BenchmarkPolicies(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := NewEdge(EdgeOptions{
-		Signer: signer, AccessLog: io.Discard, Default: turnout.Allowance{PerSecond: 1e6, Burst: 1e6, Share: 1},
-		Client:  limit.Rate{PerSecond: 1e6, Burst: 1e6},
+	return NewEdge(EdgeOptions{
+		Signer: signer, AccessLog: io.Discard, Default: a, Client: limit.Rate{PerSecond: 1e6, Burst: 1e6},
 		Connect: func(*url.URL) pool.Exchange { return fixedPage{bytes.Repeat([]byte("x"), 1024)} },
 	}, table)
+}
+
+// BenchmarkPolicies: what the edge itself does for a request of a session that is
+// known, with every policy on, without the network on either side.
+func BenchmarkPolicies(b *testing.B) {
+	e := manned(b, turnout.Allowance{PerSecond: 1e6, Burst: 1e6, Share: 1})
 	r := httptest.NewRequest(http.MethodGet, "http://acme.localhost/events/congress/register", http.NoBody)
 	first := httptest.NewRecorder()
 	e.ServeHTTP(first, r)
@@ -66,5 +72,23 @@ func BenchmarkPolicies(b *testing.B) {
 	for b.Loop() {
 		e.ServeHTTP(w, r)
 		w.clear()
+	}
+}
+
+// BenchmarkRefusal: what a request beyond an allowance costs (P7): less than one
+// that is served, or refusing would be no protection.
+func BenchmarkRefusal(b *testing.B) {
+	for name, path := range map[string]string{"page": "/events/congress", "problem": "/api/v1/events/congress"} {
+		b.Run(name, func(b *testing.B) {
+			e := manned(b, turnout.Allowance{PerSecond: 1e-6, Burst: 1, Share: 1})
+			r := httptest.NewRequest(http.MethodGet, "http://acme.localhost"+path, http.NoBody)
+			w := nowhere{http.Header{}}
+			e.ServeHTTP(w, r)
+			b.ReportAllocs()
+			for b.Loop() {
+				e.ServeHTTP(w, r)
+				w.clear()
+			}
+		})
 	}
 }

@@ -66,6 +66,8 @@ type Edge struct {
 	budget  *limit.Budget
 	clients *limit.Table
 	upgrade http.Handler
+	// refusals are what the edge says by itself.
+	refusals refusals
 
 	view atomic.Pointer[view]
 	// changing is held while the view is replaced.
@@ -103,7 +105,7 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 	e := &Edge{
 		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
 		prober: pool.NewProber(o.Logger), budget: limit.NewBudget(retryShare, retryReserve),
-		clients: limit.NewTable(mostClients), live: newLive(o.Connect),
+		clients: limit.NewTable(mostClients), live: newLive(o.Connect), refusals: newRefusals(),
 	}
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))

@@ -2,7 +2,6 @@ package edge
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -81,8 +80,9 @@ func (e *Edge) throttle(v *visit, policy string, verdict limit.Verdict) {
 	wait := max(1, int64((verdict.RetryAfter+time.Second-1)/time.Second))
 	h.Set("Retry-After", strconv.FormatInt(wait, 10))
 	if verdict.Limit > 0 {
-		h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d", policy, verdict.Limit))
-		h.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", policy, verdict.Remaining, max(1, int64((verdict.Reset+time.Second-1)/time.Second))))
+		reset := max(1, int64((verdict.Reset+time.Second-1)/time.Second))
+		h.Set("RateLimit-Policy", `"`+policy+`";q=`+strconv.Itoa(verdict.Limit))
+		h.Set("RateLimit", `"`+policy+`";r=`+strconv.Itoa(verdict.Remaining)+";t="+strconv.FormatInt(reset, 10))
 	}
 	if insists(v.r.Context()) {
 		h.Set("Connection", "close")

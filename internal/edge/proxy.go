@@ -35,6 +35,7 @@ type Proxy struct {
 	next      atomic.Uint32
 	transport http.RoundTripper
 	handler   http.Handler
+	refusals  refusals
 }
 
 // New makes a proxy. It does no I/O.
@@ -45,7 +46,7 @@ func New(o Options) *Proxy {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{o: o, transport: &http.Transport{
+	p := &Proxy{o: o, refusals: newRefusals(), transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second,
 		ResponseHeaderTimeout: hangs,

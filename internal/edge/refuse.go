@@ -6,6 +6,7 @@ import (
 	"errors"
 	"html"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/turnout-events/turnout"
@@ -97,7 +98,7 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default: // the rest of the body is not to be waited for
 		w.Header().Set("Connection", "close")
 	}
-	answerWith(w, r, status, "")
+	p.refusals.answer(w, r, status, "")
 }
 
 // refuse answers a visit by the edge itself.
@@ -119,52 +120,80 @@ func (e *Edge) refuse(v *visit, status int) {
 	if v.pass != "" { // whoever was let in stays in, though nobody answered
 		v.setCookie(v.w.Header(), passCookie, v.pass)
 	}
-	name := ""
+	named := ""
 	if v.site != nil {
-		name = v.site.name
+		named = v.site.named
 	}
-	answerWith(v.w, v.r, status, name)
-}
-
-// answerWith answers with a problem or a page; name is the org's whose page it
-// is, empty for nobody's.
-func answerWith(w http.ResponseWriter, r *http.Request, status int, name string) {
-	answer := Refusals()[status]
-	answer.Status = status
-	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {
-		answer.problem(w)
-		return
-	}
-	answer.page(w, name)
-}
-
-func (a Refusal) problem(w http.ResponseWriter) {
-	body, err := json.Marshal(a)
-	if err != nil { // it is strings and numbers
-		http.Error(w, http.StatusText(a.Status), a.Status)
-		return
-	}
-	a.write(w, "application/problem+json", append(body, '\n'))
+	e.refusals.answer(v.w, v.r, status, named)
 }
 
 //go:embed refusal.html
 var pageHTML string
 
-func (a Refusal) page(w http.ResponseWriter, name string) {
-	named := ""
-	if name != "" {
-		named = "<p>" + html.EscapeString(name) + "</p>\n"
-	}
-	// The page has one inline style and nothing else.
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	a.write(w, "text/html; charset=utf-8", []byte(strings.NewReplacer("{{heading}}", a.heading, "{{text}}", a.text, "{{name}}", named).Replace(pageHTML)))
+// refusals are what is said, by status, as it goes out. They are made once:
+// refusing has to cost less than serving, or it protects nobody (P7).
+type refusals map[int]struct{ page, problem spoken }
+
+// spoken is one answer.
+type spoken struct {
+	header http.Header // whose values are shared and never changed
+	body   []byte
+	name   int // where in it the name of an org goes that is refused for
 }
 
-func (a Refusal) write(w http.ResponseWriter, media string, body []byte) {
+func newRefusals() refusals {
+	all := refusals{}
+	for status, r := range Refusals() {
+		r.Status = status
+		all[status] = struct{ page, problem spoken }{r.page(), r.problem()}
+	}
+	return all
+}
+
+// answer writes what is said with a status. named is the paragraph that names
+// whose page it is, empty for nobody's.
+func (all refusals) answer(w http.ResponseWriter, r *http.Request, status int, named string) {
+	s := all[status].page
+	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {
+		s = all[status].problem
+	}
 	h := w.Header()
-	h.Set("Content-Type", media)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(a.Status)
+	for name, values := range s.header {
+		h[name] = values
+	}
+	w.WriteHeader(status)
+	body := s.body
+	if named != "" && s.name > 0 {
+		body = slices.Concat(body[:s.name], []byte(named), body[s.name:])
+	}
 	_, _ = w.Write(body) // whoever went away does not need it
+}
+
+// named is the paragraph that names an org.
+func named(org string) string {
+	if org == "" {
+		return ""
+	}
+	return "<p>" + html.EscapeString(org) + "</p>\n"
+}
+
+func (a Refusal) problem() spoken {
+	body, err := json.Marshal(a)
+	if err != nil { // it is strings and numbers
+		body = []byte("{}")
+	}
+	return spoken{header: header("application/problem+json"), body: append(body, '\n')}
+}
+
+func (a Refusal) page() spoken {
+	h := header("text/html; charset=utf-8")
+	// The page has one inline style and nothing else.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	text := strings.NewReplacer("{{heading}}", a.heading, "{{text}}", a.text).Replace(pageHTML)
+	before, after, _ := strings.Cut(text, "{{name}}")
+	return spoken{header: h, body: []byte(before + after), name: len(before)}
+}
+
+func header(media string) http.Header {
+	return http.Header{"Content-Type": {media}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/pool"
 )
 
 func refused(t *testing.T, path string) (*http.Response, string) {
@@ -147,4 +149,20 @@ func TestOrder(t *testing.T) {
 	want("first")
 	order = []*url.URL{two, one}
 	want("second")
+}
+
+// What is refused on an org's host names the org, escaped, and nobody's names none.
+func TestRefusalsNameTheirOrg(t *testing.T) {
+	plan := stacks()
+	plan.Orgs[0].Name = `Acme & <Daughters>`
+	s := onStage(t, plan, nil)
+	page := s.browser("acme.example").ask("GET", pool.Path, "").Body.String()
+	if !strings.Contains(page, "<p>Acme &amp; &lt;Daughters&gt;</p>\n<h1>There is nothing here</h1>") {
+		t.Errorf("it says %s", page)
+	}
+	for _, host := range []string{"umbra.example", "nobody.example"} {
+		if page := s.browser(host).ask("GET", pool.Path, "").Body.String(); strings.Contains(page, "Acme") || !strings.Contains(page, "<main>\n<h1>") {
+			t.Errorf("at %s it says %s", host, page)
+		}
+	}
 }

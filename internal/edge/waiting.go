@@ -162,7 +162,10 @@ func (e *Edge) showLine(v *visit, place room.Place, byLink bool) {
 	if v.https {
 		h.Set("Strict-Transport-Security", strictTransport)
 	}
-	Refusal{Status: http.StatusOK}.write(v.w, "text/html; charset=utf-8", []byte(body))
+	for name, values := range header("text/html; charset=utf-8") {
+		h[name] = values
+	}
+	_, _ = v.w.Write([]byte(body)) // whoever went away does not need it
 	v.site.tenant.waited.Add(1)
 }
 
