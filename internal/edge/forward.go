@@ -27,7 +27,7 @@ func (e *Edge) forward(v *visit) {
 	var tried []*pool.Upstream
 	giveUp := v.began.Add(e.o.Patience)
 	for {
-		resp, err := e.try(v, out, body) //nolint:bodyclose // answer closes it
+		resp, err := e.try(v, out, body)
 		if err == nil {
 			e.answer(v, resp)
 			return
