@@ -1,6 +1,10 @@
 package turnout
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // Placement says where an org's visitors are served and how much of it is
 // theirs. The tags name its keys in the store and in an operator's file.
@@ -9,8 +13,8 @@ type Placement struct {
 	// first one that the edge knows.
 	Stack string `json:"stack,omitempty" yaml:"stack"`
 	// Previous is the stack that it lived on before: sessions that began there
-	// end there. Empty means none.
-	Previous string `json:"previous,omitempty" yaml:"-"`
+	// end there. Empty means none. It is set when Stack is changed in the store.
+	Previous string `json:"previous,omitempty" yaml:"previous"`
 	// Home is the region that serves the org; empty means the first of its stack.
 	Home string `json:"home,omitempty" yaml:"home"`
 	// Failover are the regions that take over, in this order; empty means all
@@ -25,6 +29,54 @@ type Placement struct {
 	Events []EventAllowance `json:"events,omitempty" yaml:"events"`
 	// Domain is the rate of each of its hosts, where it differs from the org's.
 	Domain Rate `json:"domain,omitzero" yaml:"domain"`
+}
+
+// FirstStack stands for the first stack that an edge knows, where an org that
+// named none has left it.
+const FirstStack = "*"
+
+// MovedFrom is p with the stack that was left, if before names another one.
+func (p Placement) MovedFrom(before Placement) Placement {
+	switch {
+	case p.Previous != "":
+	case p.Stack == before.Stack:
+		p.Previous = before.Previous
+	case before.Stack == "":
+		p.Previous = FirstStack
+	default:
+		p.Previous = before.Stack
+	}
+	return p
+}
+
+// Check lists what a placement cannot mean, as far as it can be known without an
+// edge's stacks.
+func (p Placement) Check() error {
+	faults := []error{
+		inside("allowance", p.Allowance.Check()),
+		inside("domain", Allowance{PerSecond: p.Domain.PerSecond, Burst: p.Domain.Burst}.Check()),
+	}
+	seen := map[string]bool{}
+	for _, e := range p.Events {
+		switch {
+		case e.Slug == "" || strings.ContainsAny(e.Slug, "/? "):
+			faults = append(faults, errors.New("events: slug: use the event's, as in its address"))
+		case seen[e.Slug]:
+			faults = append(faults, fmt.Errorf("events: %s is there twice", e.Slug))
+		}
+		if e.Sessions < 1 {
+			faults = append(faults, errors.New("events: sessions: use a number of visitors, at least 1"))
+		}
+		seen[e.Slug] = true
+	}
+	return errors.Join(faults...)
+}
+
+func inside(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // EventAllowance bounds how many visitors one event's form has at once.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
@@ -112,7 +113,11 @@ func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge,
 		if err != nil {
 			return nil, err
 		}
-		plain.Handler = certs.ChallengeHandler(e.ToHTTPS(at))
+		port := strconv.Itoa(cfg.Edge.TLSPort)
+		if cfg.Edge.TLSPort == 0 {
+			_, port, _ = net.SplitHostPort(at.String())
+		}
+		plain.Handler = certs.ChallengeHandler(e.ToHTTPS(port))
 		d.services = append([]run.Service{{Name: "certificates", Run: func(ctx context.Context) error {
 			<-ctx.Done()
 			return certs.Close()

@@ -25,6 +25,7 @@ type courses struct {
 	// What the table that is in force was made of.
 	file stamp
 	seq  int64
+	last *routing.Table // as it was read, whatever is in force
 	// refused are the faults of what was refused last, so that they are told once.
 	refused string
 }
@@ -33,6 +34,7 @@ type courses struct {
 type orgFeed interface {
 	Orgs(ctx context.Context) ([]turnout.Org, error)
 	LastChange(ctx context.Context) (int64, error)
+	Changes(ctx context.Context, after int64, limit int) ([]turnout.Change, error)
 }
 
 // stamp tells one state of a file from another.
@@ -109,13 +111,30 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 			return nil, err
 		}
 	}
-	// What the file means is checked though some of it cannot be read, so that
-	// every fault is told at once.
-	table, err := routing.New(plan)
+	table, err := c.table(plan, fault)
+	if err != nil {
+		return nil, err
+	}
+	c.file, c.seq, c.last = at, seq, table
+	return table, nil
+}
+
+// table makes one of plan. A fault in the file refuses it whole, and what the
+// file means is checked though some of it cannot be read, so that every fault is
+// told at once. A fault of an org in the store is that org's alone.
+func (c *courses) table(plan routing.Plan, fault error) (table *routing.Table, err error) {
+	var orgs []error
+	if c.store == nil {
+		table, err = routing.New(plan)
+	} else {
+		table, orgs, err = routing.Follow(plan, c.last)
+	}
 	if err = errors.Join(fault, err); err != nil {
 		return nil, fmt.Errorf("%s:\n%w", c.path, err)
 	}
-	c.file, c.seq = at, seq
+	for _, o := range orgs {
+		c.log.Error("edge: an org is not routed as its settings say; it keeps its former routes", "error", o)
+	}
 	return table, nil
 }
 
@@ -141,7 +160,31 @@ func (c *courses) changed(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	seq, err := c.store.LastChange(ctx)
-	return seq != c.seq, err
+	if err != nil || seq == c.seq {
+		return false, err
+	}
+	return c.orgsChanged(ctx, seq)
+}
+
+// orgsChanged reads the feed up to seq for what concerns orgs. Most of it is
+// about events and links, which are none of an edge's business.
+func (c *courses) orgsChanged(ctx context.Context, seq int64) (bool, error) {
+	for c.seq < seq {
+		changes, err := c.store.Changes(ctx, c.seq, 1000)
+		if err != nil {
+			return false, err
+		}
+		if len(changes) == 0 {
+			return false, nil // not visible yet
+		}
+		for _, change := range changes {
+			if change.Kind == turnout.ChangeOrg || change.Kind == "" { // the latter: some were pruned
+				return true, nil
+			}
+		}
+		c.seq = changes[len(changes)-1].Seq
+	}
+	return c.seq > seq, nil // the store was restored from a backup
 }
 
 // followEvery is how often what routes are made of is looked at: four times a
@@ -173,11 +216,12 @@ func (c *courses) step(ctx context.Context, e *edge.Edge) error {
 	if err != nil || !changed {
 		return err
 	}
+	before := c.last
 	table, err := c.read(ctx)
 	if err != nil {
 		return err
 	}
-	if table.Same(e.Table()) {
+	if table.Same(before) { // what an operator went back to stays in force
 		return nil
 	}
 	e.Swap(table)

@@ -63,7 +63,8 @@ func (d *demo) edgeChild(admin string) (err error) {
 	d.edge, err = d.child("edge", 0, []string{"edge"}, []string{
 		"TURNOUT_DATA=" + d.data(), "TURNOUT_EDGE_LISTEN=" + d.o.Public, "TURNOUT_EDGE_ADMIN_LISTEN=" + admin,
 		"TURNOUT_EDGE_ROUTES=" + routes, "TURNOUT_INSTANCE=demo-edge", "TURNOUT_LOG_LEVEL=info",
-		// Everybody is on this machine.
+		// Everybody is on this machine, and it is there to be loaded.
+		"TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0", "TURNOUT_EDGE_ORG_SHARE=1", "TURNOUT_EDGE_ORG_SESSIONS=20000",
 		"TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0",
 	})
 	return err

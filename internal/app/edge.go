@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -106,7 +108,16 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 
 // connect makes what sends requests to an origin.
 func connect(origin *url.URL) pool.Exchange {
-	return exchange.New(exchange.Options{Addr: origin.Host})
+	o := exchange.Options{Addr: origin.Host}
+	port := "80"
+	if origin.Scheme == "https" {
+		port = "443"
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if origin.Port() == "" {
+		o.Addr = net.JoinHostPort(origin.Hostname(), port)
+	}
+	return exchange.New(o)
 }
 
 // accessLog opens the access log: none for no name.

@@ -50,7 +50,14 @@ func (t *targets) apply(ctx context.Context, list []turnout.Org, now time.Time) 
 	if err := t.check(ctx, list); err != nil {
 		return err
 	}
+	before, err := t.placements(ctx)
+	if err != nil {
+		return err
+	}
 	for _, o := range list {
+		if old, ok := before[o.ID]; ok {
+			o.Placement = o.Placement.MovedFrom(old)
+		}
 		ring, err := t.keyring.Ring(ctx, string(o.ID))
 		if err != nil {
 			return err
@@ -64,6 +71,19 @@ func (t *targets) apply(ctx context.Context, list []turnout.Org, now time.Time) 
 		}
 	}
 	return nil
+}
+
+// placements are where orgs live now: sessions that began there end there.
+func (t *targets) placements(ctx context.Context) (map[turnout.OrgID]turnout.Placement, error) {
+	stored, err := t.store.Orgs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[turnout.OrgID]turnout.Placement{}
+	for _, o := range stored {
+		all[o.ID] = o.Placement
+	}
+	return all, nil
 }
 
 // check reports every mapping that cannot be read, and every host that another

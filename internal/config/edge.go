@@ -15,6 +15,8 @@ type Edge struct {
 	// Listen is its plain HTTP address, TLSListen its HTTPS one; empty means none.
 	Listen    string `yaml:"listen" env:"LISTEN"`
 	TLSListen string `yaml:"tls_listen" env:"TLS_LISTEN"`
+	// TLSPort is the one that visitors reach TLSListen at; 0 means its own.
+	TLSPort int `yaml:"tls_port" env:"TLS_PORT"`
 	// Certificates says where those of TLSListen come from.
 	Certificates Certificates `yaml:"certificates" envPrefix:"CERTIFICATES_"`
 	// AdminListen is the address of its status, metrics and health.
@@ -105,6 +107,7 @@ func (e Edge) Faults() []error {
 	check(e.Listen != "" || e.TLSListen != "", "edge.listen: give host:port here or in edge.tls_listen")
 	check(e.Listen == "" || validAddress(e.Listen), "edge.listen: give host:port, such as 0.0.0.0:80")
 	check(e.TLSListen == "" || validAddress(e.TLSListen), "edge.tls_listen: give host:port, such as 0.0.0.0:443")
+	check(e.TLSPort >= 0 && e.TLSPort < 1<<16, "edge.tls_port: use a port, or 0 for the one that is listened at")
 	check(oneOf(e.Certificates.From, fromACME, fromInternal), "edge.certificates.from: use acme or internal")
 	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
 	check(e.Routes != "", "edge.routes: name the file of stacks and pools")

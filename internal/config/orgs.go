@@ -237,10 +237,7 @@ func reason(err error) error {
 
 // checkPlacement checks what can be known without the edge's routes.
 func checkPlacement(p turnout.Placement, fault func(string, ...any)) {
-	if err := p.Allowance.Check(); err != nil {
-		fault("placement.allowance: %w", err)
-	}
-	if err := (turnout.Allowance{PerSecond: p.Domain.PerSecond, Burst: p.Domain.Burst}).Check(); err != nil {
-		fault("placement.domain: %w", err)
+	if err := p.Check(); err != nil {
+		fault("placement: %v", err)
 	}
 }

@@ -1,28 +1,79 @@
 package edge
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"io"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // accessLog writes a JSON object for each request. It holds nothing of a person
 // (P8): no address, no query, and of a path that carries a token only its shape.
+//
+// Lines are gathered in memory and written by a goroutine of their own, so that
+// a log that cannot be written keeps nobody waiting; what does not fit is dropped
+// and counted.
 type accessLog struct {
-	mu  sync.Mutex
-	out *bufio.Writer
-	// line is built here, so that nothing is made for each request.
-	buf []byte
+	out  io.Writer
+	full chan struct{} // there is enough to be written
+
+	mu       sync.Mutex
+	gathered []byte
+	dropped  atomic.Int64
+
+	writing sync.Mutex
+	written []byte // the other buffer
 }
 
+// Sizes of what is gathered, in bytes: enough to be written, and the most.
+const (
+	enoughLog = 32 << 10
+	mostLog   = 4 << 20
+)
+
 func newAccessLog(w io.Writer) *accessLog {
-	if w == nil {
-		return &accessLog{}
+	return &accessLog{out: w, full: make(chan struct{}, 1)}
+}
+
+// run writes once a second, or when there is enough, until ctx ends.
+func (l *accessLog) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.full:
+		case <-tick.C:
+		}
+		_ = l.flush() // what is lost is counted
 	}
-	return &accessLog{out: bufio.NewWriterSize(w, 64<<10)}
+}
+
+// flush writes what was gathered. What cannot be written is dropped.
+func (l *accessLog) flush() error {
+	if l.out == nil {
+		return nil
+	}
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	lines := l.gathered
+	l.gathered = l.written[:0]
+	l.written = lines
+	l.mu.Unlock()
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := l.out.Write(lines)
+	if err != nil {
+		l.dropped.Add(int64(bytes.Count(lines, []byte{'\n'})))
+	}
+	return err
 }
 
 func (l *accessLog) line(v *visit, now time.Time) {
@@ -31,7 +82,11 @@ func (l *accessLog) line(v *visit, now time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := append(l.buf[:0], `{"time":"`...)
+	if len(l.gathered) > mostLog {
+		l.dropped.Add(1)
+		return
+	}
+	b := append(l.gathered, `{"time":"`...)
 	b = v.began.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	b = append(b, `","method":`...)
 	b = strconv.AppendQuote(b, method(v.r.Method))
@@ -56,18 +111,12 @@ func (l *accessLog) line(v *visit, now time.Time) {
 		b = append(b, '"')
 	}
 	b = append(b, "}\n"...)
-	l.buf = b
-	_, _ = l.out.Write(b) // a log that cannot be written keeps nobody waiting
-}
-
-// flush writes what was gathered.
-func (l *accessLog) flush() error {
-	if l.out == nil {
-		return nil
+	if l.gathered = b; len(b) >= enoughLog {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.out.Flush()
 }
 
 // method is a method as it may stand in a log: anything may be sent as one.

@@ -1,6 +1,11 @@
 package edge
 
-import "testing"
+import (
+	"bytes"
+	"io"
+	"net/http/httptest"
+	"testing"
+)
 
 // P8: of a path only what our own paths are made of, and slugs, stand in a log.
 func TestP8MaskedPaths(t *testing.T) {
@@ -32,5 +37,57 @@ func TestP8MaskedPaths(t *testing.T) {
 		if got := string(appendMasked(nil, path)); got != want {
 			t.Errorf("%q is logged as %q, want %q", path, got, want)
 		}
+	}
+}
+
+// stuck is a writer that takes nothing until it is let go.
+type stuck struct {
+	free chan struct{}
+	err  error
+	got  bytes.Buffer
+}
+
+func (w *stuck) Write(p []byte) (int, error) {
+	<-w.free
+	if w.err != nil {
+		return 0, w.err
+	}
+	return w.got.Write(p)
+}
+
+// A log that nobody reads keeps nobody waiting; what does not fit is counted.
+func TestALogThatIsStuck(t *testing.T) {
+	w := &stuck{free: make(chan struct{})}
+	s := onStage(t, stacks(), func(o *EdgeOptions) { o.AccessLog = w })
+	flushed := make(chan error)
+	b := s.browser("acme.example")
+	b.at("/")
+	go func() { flushed <- s.access.flush() }()
+	for s.access.dropped.Load() == 0 {
+		for range 1000 {
+			s.access.line(&visit{r: httptest.NewRequest("GET", "/", nil)}, s.now())
+		}
+	}
+	b.at("/")
+	close(w.free)
+	if err := <-flushed; err != nil || w.got.Len() == 0 {
+		t.Errorf("in the end %d bytes were written, %v", w.got.Len(), err)
+	}
+}
+
+// One write that fails silences nothing that comes after.
+func TestALogThatFailsOnce(t *testing.T) {
+	w := &stuck{free: make(chan struct{}), err: io.ErrShortWrite}
+	close(w.free)
+	s := onStage(t, stacks(), func(o *EdgeOptions) { o.AccessLog = w })
+	b := s.browser("acme.example")
+	b.at("/")
+	if err := s.access.flush(); err == nil || s.access.dropped.Load() != 1 {
+		t.Errorf("got %v, %d dropped", err, s.access.dropped.Load())
+	}
+	w.err = nil
+	b.at("/")
+	if err := s.access.flush(); err != nil || bytes.Count(w.got.Bytes(), []byte("\n")) != 1 {
+		t.Errorf("got %v, %q", err, w.got.String())
 	}
 }

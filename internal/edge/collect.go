@@ -83,6 +83,7 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	s := c.e.Status()
+	out <- prometheus.MustNewConstMetric(desc("edge_log_dropped_total", "Lines of the access log that could not be written."), prometheus.CounterValue, float64(c.e.access.dropped.Load()))
 	for d, of := range orgMetrics() {
 		for _, o := range s.Orgs {
 			kind, value := of(o)

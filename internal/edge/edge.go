@@ -116,8 +116,9 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 func (e *Edge) Run(ctx context.Context) error {
 	e.changing.Lock()
 	e.probing = ctx
-	e.watch(e.view.Load())
+	e.watch()
 	e.changing.Unlock()
+	go e.access.run(ctx)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -127,7 +128,6 @@ func (e *Edge) Run(ctx context.Context) error {
 		case <-tick.C:
 			e.steerAll(e.now())
 			e.stepRooms(ctx, e.now())
-			_ = e.access.flush() // a log that cannot be written keeps nobody waiting
 		}
 	}
 }
@@ -151,25 +151,32 @@ func (e *Edge) Back() bool {
 		return false
 	}
 	old := e.view.Load()
-	e.install(newView(e.former.table, e.live, old, e.o.Default, e.now()))
+	again := e.former.table
 	e.former = old
+	e.install(newView(again, e.live, old, e.o.Default, e.now()))
 	return true
 }
 
 func (e *Edge) install(v *view) {
 	e.view.Store(v)
 	e.live.keep(v, e.former)
-	e.watch(v)
+	e.watch()
 }
 
-// watch has exactly the upstreams of v probed.
-func (e *Edge) watch(v *view) {
+// watch has exactly the upstreams probed that are routed to, or were before:
+// something may be under way there.
+func (e *Edge) watch() {
 	if e.probing == nil {
 		return
 	}
 	all := map[*pool.Upstream]bool{}
-	for _, u := range v.upstreams {
-		all[u] = true
+	for _, v := range []*view{e.view.Load(), e.former} {
+		if v == nil {
+			continue
+		}
+		for _, u := range v.upstreams {
+			all[u] = true
+		}
 	}
 	e.prober.Watch(e.probing, all)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -552,6 +551,8 @@ func TestClientsBehindProxies(t *testing.T) {
 		{"10.1.1.1:5", "198.51.100.9", "https", "198.51.100.9 true"},
 		{"10.1.1.1:5", "6.6.6.6, 198.51.100.9, 10.2.2.2", "", "198.51.100.9 false"},
 		{"10.1.1.1:5", "rubbish, 10.2.2.2", "", "10.2.2.2 false"},
+		{"10.1.1.1:5", "203.0.113.9:4711", "", "203.0.113.9 false"},
+		{"10.1.1.1:5", "[2001:db9::1]:99", "", "2001:db9::1 false"},
 		{"10.1.1.1:5", "", "", "10.1.1.1 false"},
 		{"[2001:db8::1]:5", "::ffff:198.51.100.9", "", "198.51.100.9 false"},
 		{"[::ffff:192.0.2.1]:5", "", "", "192.0.2.1 false"},
@@ -668,16 +669,117 @@ func TestToHTTPS(t *testing.T) {
 		{"443", "ACME.example", "https://acme.example/l/x?y=z", 308},
 		{"443", "evil.example", "", 421},
 	} {
-		at, err := net.ResolveTCPAddr("tcp", "127.0.0.1:"+c.port)
-		if err != nil {
-			t.Fatal(err)
-		}
 		r := httptest.NewRequest("GET", "/l/x?y=z", nil)
 		r.Host = c.host
 		w := httptest.NewRecorder()
-		s.ToHTTPS(at).ServeHTTP(w, r)
+		s.ToHTTPS(c.port).ServeHTTP(w, r)
 		if w.Code != c.status || w.Header().Get("Location") != c.want {
 			t.Errorf("%s: %d %s", c.host, w.Code, w.Header().Get("Location"))
+		}
+	}
+}
+
+// P9: a session whose stack is gone goes to the one that the org is on now.
+func TestP9AStackThatIsGone(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	b := s.browser("acme.example")
+	b.at("/")
+	moved := stacks()
+	moved.Orgs[0].Placement.Stack = "green"
+	s.Swap(s.table(moved))
+	if got := b.at("/"); !strings.HasPrefix(got, "blue") {
+		t.Fatalf("it is at %s", got)
+	}
+	for _, name := range []string{"blue-home-1", "blue-home-2", "blue-away-1", "blue-away-2"} {
+		s.upstream(name).Probed(false, time.Time{}, s.now())
+	}
+	if w := b.ask("POST", form, "key=k"); strings.HasPrefix(w.Body.String(), "green") {
+		t.Error("what was typed for one stack went to another")
+	}
+	if got := b.at("/"); !strings.HasPrefix(got, "green") {
+		t.Errorf("it is at %s", got)
+	}
+	empty := stacks()
+	empty.Orgs[0].Placement = turnout.Placement{Stack: "green", Previous: "blue", Home: "home", Nearest: true}
+	empty.Stacks[0].Pools[0].Upstreams, empty.Stacks[0].Pools[1].Upstreams = nil, nil
+	s.Swap(s.table(empty))
+	old := &browser{s: s, host: "acme.example", cookies: map[string]string{
+		sessionCookie: s.o.Signer.Sign(affinity.Fresh(affinity.Handle("blue-home-1"), s.now()), affinity.Binding{Org: "acme", Host: "acme.example", Stack: "blue"}),
+	}}
+	if got := old.at("/"); !strings.HasPrefix(got, "green") {
+		t.Errorf("one of a stack without instances is at %s", got)
+	}
+}
+
+// P9: an edge that was started after an org moved knows where its sessions began.
+func TestP9PreviousStackOutlivesTheEdge(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	b := s.browser("acme.example")
+	first := b.at("/")
+	moved := stacks()
+	moved.Orgs[0].Placement = turnout.Placement{Stack: "green"}.MovedFrom(turnout.Placement{})
+	s.Edge = NewEdge(s.o, s.table(moved))
+	if got := b.at("/"); got != first || b.set != 1 {
+		t.Errorf("it went from %s to %s", first, got)
+	}
+	if got := s.browser("acme.example").at("/"); !strings.HasPrefix(got, "green") {
+		t.Errorf("a new one is at %s", got)
+	}
+}
+
+// Back and forth keeps what is known of instances and what orgs have used.
+func TestBackKeepsWhatIsLive(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	more := stacks()
+	more.Orgs = append(more.Orgs, routing.Org{ID: "verd", Hosts: []string{"verd.example"}, Placement: turnout.Placement{
+		Allowance: turnout.Allowance{PerSecond: 0.01, Burst: 1},
+	}})
+	more.Stacks[0].Pools[0].Upstreams = append(more.Stacks[0].Pools[0].Upstreams, routing.Upstream{Name: "blue-home-3"})
+	s.Swap(s.table(more))
+	s.Drain("blue-home-3", s.now().Add(time.Hour))
+	s.browser("verd.example").at("/")
+	for range 2 {
+		s.Back()
+	}
+	if c := s.upstream("blue-home-3").State(s.now()).Condition; c != pool.Draining {
+		t.Errorf("the one that was drained is %s", c)
+	}
+	if w := s.browser("verd.example").ask("GET", "/", ""); w.Code != http.StatusTooManyRequests {
+		t.Errorf("an org beyond its allowance is answered %d", w.Code)
+	}
+}
+
+// Pictures do not count as visitors.
+func TestPicturesAreNoVisitors(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	b := s.browser("acme.example")
+	b.at("/")
+	s.pass(90 * time.Second)
+	for range 30 {
+		b.ask("GET", "/assets/a.css", "")
+	}
+	if n := s.Status().Orgs[0].Active; n != 1 {
+		t.Errorf("one visitor counts as %d", n)
+	}
+}
+
+// An offer to speak HTTP/2 instead is declined by an answer, nothing is lost by it.
+func TestOtherUpgradesAreDeclined(t *testing.T) {
+	s := onStage(t, stacks(), nil)
+	b := s.browser("acme.example")
+	offer := []string{"Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "HTTP2-Settings", "AAEAAEAAAAIAAAAB"}
+	if w := b.ask("GET", "/", "", offer...); w.Code != http.StatusOK || b.set != 1 {
+		t.Errorf("a page is answered %d with %d cookies", w.Code, b.set)
+	}
+	w := b.ask("POST", "/api/v1/x", `{"a":1}`, append(offer, "Idempotency-Key", "k")...)
+	if w.Code != http.StatusOK {
+		t.Errorf("a program is answered %d", w.Code)
+	}
+	for _, in := range s.instances {
+		for i, r := range in.got {
+			if r.Header.Get("Upgrade") != "" || (r.Method == "POST" && in.bodies[i] != `{"a":1}`) {
+				t.Errorf("an instance was sent %s %v %q", r.Method, r.Header, in.bodies[i])
+			}
 		}
 	}
 }

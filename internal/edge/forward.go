@@ -25,7 +25,7 @@ func (e *Edge) forward(v *visit) {
 	out := exchange.Prepare(v.r, v.client.String(), v.proto())
 	twice := body.whole && replayable(v.r, body.held)
 	var tried []*pool.Upstream
-	giveUp := v.began.Add(e.o.Patience)
+	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
 	for {
 		resp, err := e.try(v, out, body)
 		if err == nil {
@@ -104,13 +104,13 @@ func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, 
 	case err == nil:
 		failed := resp.StatusCode == http.StatusInternalServerError || resp.StatusCode >= http.StatusBadGateway
 		up.Places.Release(now.Sub(began), limit.Success)
-		if up.Answered(now.Sub(began), failed, now) {
+		if up.Answered(v.site.tenant.key, now.Sub(began), failed, now) {
 			e.log.Warn("edge: an instance is ejected, since too much of what it answers fails", "upstream", up.Name)
 		}
 	case v.r.Context().Err() != nil || body.client.fault() != nil:
 		up.Places.Release(now.Sub(began), limit.Ignored)
 	default:
-		up.Places.Release(now.Sub(began), limit.Dropped)
+		up.Places.Release(now.Sub(began), limit.Ignored) // who is gone is not busy
 		up.Lost(now)
 		e.prober.Hurry(up)
 	}
@@ -166,6 +166,9 @@ func (e *Edge) answer(v *visit, resp *http.Response) {
 	whole, ok := resp.Body.(*fetched)
 	if ok {
 		resp.Body = http.NoBody
+	}
+	if ok {
+		v.leave() // who reads slowly takes nobody's place
 	}
 	e.tell(v, resp.Header)
 	if v.https {

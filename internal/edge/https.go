@@ -12,27 +12,33 @@ func (e *Edge) Knows(host string) bool {
 	return ok
 }
 
-// ToHTTPS sends visitors of known hosts to the same address by HTTPS, at the
-// port of at.
-func (e *Edge) ToHTTPS(at net.Addr) http.Handler {
-	_, port, _ := net.SplitHostPort(at.String())
+// ToHTTPS sends visitors of known hosts to the same address by HTTPS at a port.
+// Those whom a trusted proxy brought by HTTPS are there already.
+func (e *Edge) ToHTTPS(port string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path)}
+		client, https := e.visitor(r)
+		if https {
+			e.ServeHTTP(w, r)
+			return
+		}
+		v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path), client: client}
 		defer e.account(v)
-		v.client, _ = e.visitor(r)
-		if !e.clientMay(v) {
-			return
+		if e.clientMay(v) {
+			e.redirect(v, port)
 		}
-		site, ok := e.view.Load().site(r.Host)
-		if !ok {
-			e.refuse(v, http.StatusMisdirectedRequest)
-			return
-		}
-		v.site, v.status = site, http.StatusPermanentRedirect
-		host := site.host
-		if port != "443" {
-			host = net.JoinHostPort(host, port)
-		}
-		http.Redirect(w, r, "https://"+host+r.URL.RequestURI(), http.StatusPermanentRedirect)
 	})
+}
+
+func (e *Edge) redirect(v *visit, port string) {
+	site, ok := e.view.Load().site(v.r.Host)
+	if !ok {
+		e.refuse(v, http.StatusMisdirectedRequest)
+		return
+	}
+	v.site, v.status = site, http.StatusPermanentRedirect
+	host := site.host
+	if port != "443" {
+		host = net.JoinHostPort(host, port)
+	}
+	http.Redirect(v.w, v.r, "https://"+host+v.r.URL.RequestURI(), http.StatusPermanentRedirect)
 }

@@ -27,6 +27,7 @@ type upstreamKey struct{ name, url string }
 // tenant is what an org has used and gets counted.
 type tenant struct {
 	org   turnout.OrgID
+	key   uint64 // of org, for instances' health
 	meter limit.Meter
 	share limit.Share
 
@@ -62,7 +63,7 @@ func (l *live) upstream(u routing.Upstream) (up *pool.Upstream, made bool) {
 func (l *live) tenant(org turnout.OrgID) *tenant {
 	t := l.tenants[org]
 	if t == nil {
-		t = &tenant{org: org, lobbies: map[string]*lobby{}}
+		t = &tenant{org: org, key: pool.Key(string(org)), lobbies: map[string]*lobby{}}
 		l.tenants[org] = t
 	}
 	return t

@@ -47,27 +47,41 @@ func (e *Edge) takePlace(v *visit) bool {
 	if share == 0 {
 		share = 1
 	}
-	if !s.tenant.share.Acquire(s.courses[0].places(), share) {
+	if v.holds = s.tenant.share.Acquire(s.courses[0].places(), share); !v.holds {
+		s.courses[0].press()
 		e.throttle(v, "org", limit.Verdict{RetryAfter: time.Second, Reset: time.Second})
 		return false
 	}
 	return true
 }
 
-// places is how many requests the course's first living pool holds at once.
+// places is how many requests the course's first living pool holds at once, or
+// its first one while none lives: a request may wait for that.
 func (c *course) places() int {
-	all := 0
-	for _, p := range c.pools {
-		for _, u := range p.Upstreams {
-			if !u.IsDown() {
-				all += u.Places.Limit()
+	for _, alive := range [...]bool{true, false} {
+		for _, p := range c.pools {
+			all := 0
+			for _, u := range p.Upstreams {
+				if !alive || !u.IsDown() {
+					all += u.Places.Limit()
+				}
+			}
+			if all > 0 {
+				return all
 			}
 		}
-		if all > 0 {
-			break
+	}
+	return 0
+}
+
+// press tells the instances' limits that more was wanted than an org's share of
+// them, so that they grow by what several orgs would have used.
+func (c *course) press() {
+	for _, p := range c.pools {
+		for _, u := range p.Upstreams {
+			u.Places.Press()
 		}
 	}
-	return all
 }
 
 // throttle answers 429 with what the client is to wait for. Nothing of the

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 )
@@ -20,6 +22,7 @@ type visit struct {
 	site   *site
 	kind   kind
 	body   *holding
+	holds  bool // a place of the org's share
 
 	// Where it goes (session.go).
 	course  *course
@@ -83,16 +86,31 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !e.orgMay(v) || !e.receive(v) || !e.takePlace(v) {
 		return
 	}
-	defer site.tenant.share.Release()
+	defer v.leave()
 	e.recall(v)
 	if !e.mayEnter(v) || !e.place(v) {
 		return
 	}
-	if r.Header.Get("Upgrade") != "" {
+	if upgrades(r) {
 		e.upgrade.ServeHTTP(w, r.WithContext(with(r.Context(), v)))
 		return
 	}
 	e.forward(v)
+}
+
+// upgrades reports whether a request becomes a WebSocket. Any other upgrade that
+// a client offers, such as to HTTP/2, is declined by answering as if it had not.
+func upgrades(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") &&
+		httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade")
+}
+
+// leave gives the org's place back. It may be called twice.
+func (v *visit) leave() {
+	if v.holds {
+		v.holds = false
+		v.site.tenant.share.Release()
+	}
 }
 
 // receive reads a small body whole, before the visit takes anybody's place: a

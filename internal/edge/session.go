@@ -34,13 +34,15 @@ func (e *Edge) place(v *visit) bool {
 		e.seen(v)
 		return true
 	}
+	v.turn()
 	if v.up = v.choose(nil, v.began); v.up == nil {
 		e.refuse(v, http.StatusServiceUnavailable)
 		return false
 	}
 	switch {
-	case v.known:
+	case v.known && v.kind == page:
 		v.moved(v.up)
+	case v.known: // told with the next page
 	case v.kind == page:
 		v.session = affinity.Fresh(v.up.Handle, v.began)
 		v.changed = true
@@ -100,12 +102,34 @@ func (e *Edge) stays(v *visit) bool {
 	return false
 }
 
+// turn takes a session of a stack that is gone to the one that the org is on
+// now, when nothing typed is on its way.
+func (v *visit) turn() {
+	current := v.site.courses[0]
+	if v.known && v.course != current && v.course.gone(v.began) && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) {
+		v.course, v.changed = current, true
+	}
+}
+
+// gone reports whether nobody is there in any region.
+func (c *course) gone(now time.Time) bool {
+	for _, p := range c.pools {
+		if p.Alive(now) {
+			return false
+		}
+	}
+	return true
+}
+
 // choose is the upstream for a session that has none, or whose one was tried: in
 // the first region that takes any, and of one that remembers, always the same.
 // It is nil if everything was tried.
 func (v *visit) choose(tried []*pool.Upstream, now time.Time) *pool.Upstream {
 	pools := v.course.order()
 	for _, want := range [...]pool.Standing{pool.Takes, pool.Keeps, pool.Gone} {
+		if want == pool.Gone && !v.course.gone(now) {
+			break // whoever was tried is worth waiting for, who may hang is not
+		}
 		for _, p := range pools {
 			if p.Standing(now) != want {
 				continue
@@ -145,7 +169,7 @@ const countEvery = time.Minute
 
 // seen counts a session once a minute.
 func (e *Edge) seen(v *visit) {
-	if v.began.Sub(v.session.Seen) >= countEvery {
+	if v.kind == page && v.began.Sub(v.session.Seen) >= countEvery {
 		v.site.tenant.active.move(v.session.Seen, v.began)
 		v.session.Seen = v.began.UTC().Truncate(time.Minute)
 		v.changed = true

@@ -67,7 +67,7 @@ func (c *course) order() []*pool.Pool {
 		return c.pools
 	}
 	choice := c.steer.choice.Load()
-	if choice == nil || c.pools[0].Region == *choice {
+	if choice == nil || len(c.pools) == 0 || c.pools[0].Region == *choice {
 		return c.pools
 	}
 	ordered := make([]*pool.Pool, 0, len(c.pools))

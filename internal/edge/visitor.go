@@ -25,16 +25,25 @@ func (e *Edge) visitor(r *http.Request) (client netip.Addr, https bool) {
 		if i := strings.LastIndexByte(last, ','); i >= 0 {
 			said, last = last[:i], last[i+1:]
 		}
-		a, err := netip.ParseAddr(strings.TrimSpace(last))
-		if err != nil {
+		a, ok := forwarded(strings.TrimSpace(last))
+		if !ok {
 			break
 		}
-		client = a.Unmap()
+		client = a
 		if !e.trusted(client) {
 			break
 		}
 	}
 	return client, https
+}
+
+// forwarded is an address as proxies write it: some add the port.
+func forwarded(text string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a.Unmap(), true
+	}
+	ap, err := netip.ParseAddrPort(text)
+	return ap.Addr().Unmap(), err == nil
 }
 
 func peer(remote string) netip.Addr {

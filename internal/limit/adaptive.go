@@ -38,7 +38,8 @@ type AdaptiveOptions struct{ Initial, Min, Max int }
 // so one in good health is not held below what it serves, but for a third during
 // that one window in sixty.
 type Adaptive struct {
-	min, max float64
+	min, max, initial float64
+
 	inFlight atomic.Int64
 	places   atomic.Int64 // limit, rounded
 	reached  atomic.Bool  // in this window
@@ -92,7 +93,7 @@ func NewAdaptive(o AdaptiveOptions) *Adaptive {
 	if o.Initial <= 0 {
 		o.Initial = 20
 	}
-	a := &Adaptive{min: float64(o.Min), max: float64(max(o.Min, o.Max))}
+	a := &Adaptive{min: float64(o.Min), max: float64(max(o.Min, o.Max)), initial: float64(o.Initial)}
 	a.set(float64(o.Initial))
 	return a
 }
@@ -120,6 +121,24 @@ func (a *Adaptive) Enter() {
 	if n := a.inFlight.Add(1); float64(n) >= usedFrom*float64(a.places.Load()) && !a.reached.Load() {
 		a.reached.Store(true)
 	}
+}
+
+// Press notes that more was wanted than its user was allowed, so that the limit
+// can grow though it was not reached.
+func (a *Adaptive) Press() {
+	if !a.reached.Load() {
+		a.reached.Store(true)
+	}
+}
+
+// Reset forgets what was learnt: the upstream is another one now. What is under
+// way stays counted.
+func (a *Adaptive) Reset() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.base, a.window.n, a.window.sum, a.queued = 0, 0, 0, 0
+	a.cut, a.probe = cut{}, probe{}
+	a.set(a.initial)
 }
 
 // Release gives a place back and tells how it went. The latency counts for

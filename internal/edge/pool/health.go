@@ -36,22 +36,55 @@ type health struct {
 	judged    time.Time // when ejections last changed
 
 	row     int // failures in a row
-	counted [slots]struct{ slot, all, failed int64 }
+	counted [slots]count
 }
 
-// answered counts one answer, and reports whether it got the upstream ejected.
-func (h *health) answered(failed bool, now time.Time) bool {
+// count is what was answered in one slot of time.
+type count struct {
+	slot, all, failed int64
+	// good and bad are whose requests were answered well and badly.
+	good, bad whose
+}
+
+// whose is one org, or several.
+type whose struct {
+	org     uint64 // 0 for nobody yet
+	several bool
+}
+
+func (w *whose) add(org uint64) {
+	switch {
+	case org == 0 || w.org == 0:
+		w.several = w.several || org == 0
+		w.org = max(w.org, org)
+	case w.org != org:
+		w.several = true
+	}
+}
+
+func (w *whose) join(o whose) {
+	if o.org != 0 {
+		w.add(o.org)
+	}
+	w.several = w.several || o.several
+}
+
+// answered counts one answer to an org's request (0: it says something of the
+// upstream whoever asked), and reports whether it got the upstream ejected.
+func (h *health) answered(org uint64, failed bool, now time.Time) bool {
 	slot := now.UnixNano() / int64(window/slots)
 	c := &h.counted[slot%slots]
 	if c.slot != slot {
-		c.slot, c.all, c.failed = slot, 0, 0
+		*c = count{slot: slot}
 	}
 	c.all++
 	if !failed {
 		h.row = 0
+		c.good.add(org)
 		return false
 	}
 	c.failed++
+	c.bad.add(org)
 	h.row++
 	if now.Before(h.ejected) || !h.failing(slot) {
 		return false
@@ -60,17 +93,24 @@ func (h *health) answered(failed bool, now time.Time) bool {
 	return true
 }
 
-// failing reports whether too many of the answers of the last second failed.
+// failing reports whether too many of the answers of the last second failed,
+// and not one org's alone while others' went well: what fails there is the org's.
 func (h *health) failing(slot int64) bool {
-	if h.row >= inARow {
-		return true
-	}
 	var all, failed int64
+	var good, bad whose
 	for _, c := range h.counted {
 		if slot-c.slot < slots {
 			all += c.all
 			failed += c.failed
+			good.join(c.good)
+			bad.join(c.bad)
 		}
+	}
+	if !bad.several && (good.several || (good.org != 0 && good.org != bad.org)) {
+		return false
+	}
+	if h.row >= inARow {
+		return true
 	}
 	return all >= fewest && float64(failed) > mostFailing*float64(all)
 }
@@ -86,7 +126,7 @@ func (h *health) eject(now time.Time) {
 	h.judged = now
 	h.ejected = now.Add(length)
 	h.row = 0
-	h.counted = [slots]struct{ slot, all, failed int64 }{}
+	h.counted = [slots]count{}
 }
 
 // probed counts a probe, and reports whether the upstream went down or came
@@ -103,7 +143,7 @@ func (h *health) probed(there bool) (went, came bool) {
 			// What failed was that nobody was there. Whoever is there now has
 			// failed nothing yet, and its sessions need not leave.
 			h.ejected, h.row = time.Time{}, 0
-			h.counted = [slots]struct{ slot, all, failed int64 }{}
+			h.counted = [slots]count{}
 			came = true
 		}
 	}

@@ -10,7 +10,7 @@ func TestP10FailingOnesAreEjected(t *testing.T) {
 	u := upstreams(1)[0]
 	for i := range 20 {
 		now := noon.Add(time.Duration(i) * 50 * time.Millisecond)
-		u.Answered(time.Millisecond, i%2 == 0, now)
+		u.Answered(1, time.Millisecond, i%2 == 0, now)
 		if u.State(now).Condition == Ejected {
 			return
 		}
@@ -35,7 +35,7 @@ func TestEjection(t *testing.T) {
 			now := noon
 			for _, a := range c.answers {
 				now = now.Add(10 * time.Millisecond)
-				u.Answered(time.Millisecond, a == 'x', now)
+				u.Answered(1, time.Millisecond, a == 'x', now)
 			}
 			if got := u.State(now).Condition; got != c.want {
 				t.Errorf("it is %s, want %s", got, c.want)
@@ -49,9 +49,9 @@ func TestOldFailuresDoNotCount(t *testing.T) {
 	u := upstreams(1)[0]
 	fail(u, 4, noon)
 	for i := range 10 {
-		u.Answered(time.Millisecond, false, noon.Add(2*time.Second+time.Duration(i)*time.Millisecond))
+		u.Answered(1, time.Millisecond, false, noon.Add(2*time.Second+time.Duration(i)*time.Millisecond))
 	}
-	u.Answered(time.Millisecond, true, noon.Add(2100*time.Millisecond))
+	u.Answered(1, time.Millisecond, true, noon.Add(2100*time.Millisecond))
 	if got := u.State(noon.Add(2100 * time.Millisecond)).Condition; got != Up {
 		t.Errorf("it is %s", got)
 	}

@@ -33,8 +33,9 @@ type candidate struct {
 
 // candidates are the upstreams that new work may go to, without those that were
 // tried: the ones that are up; else those that are ejected, since they answer
-// at least; else those that drain; and when nobody is there, all, since a probe
-// may be wrong and a visitor has nothing to lose. Where more than half of those
+// at least; else those that drain; and when nobody is there, whoever was heard
+// last, since a probe may be wrong and a visitor has nothing to lose. Whoever was
+// there a moment ago is worth waiting for; one that may hang is not. Where more than half of those
 // that answer are ejected, what fails is not them: ejections count for nothing
 // then, and the few that look well are not left to carry all.
 func (p *Pool) candidates(now time.Time, tried []*Upstream) []candidate {
@@ -47,13 +48,32 @@ func (p *Pool) candidates(now time.Time, tried []*Upstream) []candidate {
 	if len(ejected) > len(up) { // panic mode
 		up, ejected = append(up, ejected...), nil
 	}
-	for _, class := range [][]candidate{up, ejected, by[Draining], by[Down]} {
+	there := [][]candidate{up, ejected, by[Draining]}
+	if len(up)+len(ejected)+len(by[Draining]) == 0 {
+		there = [][]candidate{lastHeard(by[Down])}
+	}
+	for _, class := range there {
 		class = slices.DeleteFunc(class, func(c candidate) bool { return slices.Contains(tried, c.Upstream) })
 		if len(class) > 0 {
 			return class
 		}
 	}
 	return nil
+}
+
+// lastHeard are those that answered last.
+func lastHeard(all []candidate) []candidate {
+	var last []candidate
+	var at int64
+	for _, c := range all {
+		switch heard := c.heard.Load(); {
+		case heard > at || last == nil:
+			last, at = []candidate{c}, heard
+		case heard == at:
+			last = append(last, c)
+		}
+	}
+	return last
 }
 
 // Standing is what a pool is good for.

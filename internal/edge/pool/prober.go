@@ -119,10 +119,12 @@ func (p *Prober) step(ctx context.Context, u *Upstream) {
 		u.measured(now.Sub(began))
 	}
 	went, came := u.Probed(there, drain, now)
+	if !there { // each time: somebody may have tried it all the same
+		u.Exchange.Break(ErrHangs)
+	}
 	switch {
 	case went:
 		p.logger.Warn("edge: an instance is down", "upstream", u.Name, "error", err)
-		u.Exchange.Break(ErrHangs)
 	case came:
 		p.logger.Info("edge: an instance is back", "upstream", u.Name)
 	}

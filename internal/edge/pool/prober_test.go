@@ -108,7 +108,7 @@ func TestP10BusyIsNotHanging(t *testing.T) {
 		NewProber(slog.New(slog.DiscardHandler)).step(t.Context(), p.Upstream)
 	}()
 	<-p.asked
-	p.Answered(400*time.Millisecond, false, time.Now())
+	p.Answered(1, 400*time.Millisecond, false, time.Now())
 	<-done
 	if s := p.State(time.Now()); s.Condition != Up || len(p.x.causes) != 0 {
 		t.Errorf("a busy one is %s", s.Condition)

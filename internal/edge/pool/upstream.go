@@ -114,9 +114,9 @@ func (u *Upstream) State(now time.Time) State {
 // smoothing is the weight of one answer in the smoothed latency.
 const smoothing = 0.1
 
-// Answered counts an answer that took a time, and reports whether it got the
-// upstream ejected.
-func (u *Upstream) Answered(took time.Duration, failed bool, now time.Time) bool {
+// Answered counts an answer to an org's request (see Key) that took a time, and
+// reports whether it got the upstream ejected.
+func (u *Upstream) Answered(org uint64, took time.Duration, failed bool, now time.Time) bool {
 	u.heard.Store(now.UnixNano())
 	u.Requests.Add(1)
 	if failed {
@@ -130,7 +130,7 @@ func (u *Upstream) Answered(took time.Duration, failed bool, now time.Time) bool
 	u.latency.Store(math.Float64bits(fresh)) // of two at once one is lost, which smooths, too
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.health.answered(failed, now)
+	return u.health.answered(org, failed, now)
 }
 
 // Lost counts a request that got no answer.
@@ -139,7 +139,7 @@ func (u *Upstream) Lost(now time.Time) bool {
 	u.Failures.Add(1)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.health.answered(true, now)
+	return u.health.answered(0, true, now)
 }
 
 // Latency is the smoothed time to an answer, 0 for unknown.
@@ -155,12 +155,14 @@ func (u *Upstream) Probed(there bool, drain time.Time, now time.Time) (went, cam
 	went, came = u.health.probed(there)
 	if there {
 		u.drainSaid = drain
+		u.heard.Store(now.UnixNano())
 	}
 	if went {
 		u.drainSaid = time.Time{} // whoever comes back is somebody else
 	}
 	if came {
 		u.since = now
+		u.Places.Reset() // what was learnt while it went says nothing of it now
 	}
 	return went, came
 }

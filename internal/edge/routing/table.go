@@ -37,15 +37,54 @@ type Course struct {
 
 // New makes a table of plan, or lists everything that is wrong with it.
 func New(plan Plan) (*Table, error) {
-	b := &builder{plan: plan, stacks: map[string]*Stack{}, table: &Table{plan: plan, hosts: map[string]*Route{}}}
+	b := newBuilder(plan)
 	b.addStacks()
-	for i := range plan.Orgs {
-		b.addOrg(i)
+	for _, org := range plan.Orgs {
+		if err := b.add(org); err != nil {
+			b.faults = append(b.faults, err)
+			b.claim(&org)
+		}
 	}
 	if err := errors.Join(b.faults...); err != nil {
 		return nil, err
 	}
 	return b.table, nil
+}
+
+// Follow makes a table of plan, whose orgs come from elsewhere than its stacks: an
+// org with a fault keeps what it had in last, or is left out, and no other org
+// notices. faults are what is wrong with orgs; an error refuses all.
+func Follow(plan Plan, last *Table) (t *Table, faults []error, err error) {
+	b := newBuilder(plan)
+	b.addStacks()
+	if err := errors.Join(b.faults...); err != nil {
+		return nil, nil, err
+	}
+	var kept []Org
+	for _, org := range plan.Orgs {
+		err := b.add(org)
+		if err == nil {
+			kept = append(kept, org)
+			continue
+		}
+		faults = append(faults, err)
+		if before, ok := last.org(org.ID); ok && b.add(before) == nil {
+			kept = append(kept, before)
+		}
+	}
+	b.table.plan.Orgs = kept
+	return b.table, faults, nil
+}
+
+func (t *Table) org(id turnout.OrgID) (Org, bool) {
+	if t == nil {
+		return Org{}, false
+	}
+	i := slices.IndexFunc(t.plan.Orgs, func(o Org) bool { return o.ID == id })
+	if i < 0 {
+		return Org{}, false
+	}
+	return t.plan.Orgs[i], true
 }
 
 // Lookup finds the route of a request's Host: with or without port, in any case.
@@ -76,6 +115,10 @@ type builder struct {
 	stacks map[string]*Stack
 	table  *Table
 	faults []error
+}
+
+func newBuilder(plan Plan) *builder {
+	return &builder{plan: plan, stacks: map[string]*Stack{}, table: &Table{plan: plan, hosts: map[string]*Route{}}}
 }
 
 func (b *builder) fault(format string, args ...any) {
@@ -138,35 +181,78 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && s == u.Scheme+"://"+u.Host
 }
 
-func (b *builder) addOrg(i int) {
-	org := &b.plan.Orgs[i]
+// add adds an org with all its hosts, or with none where it has a fault.
+func (b *builder) add(org Org) error {
+	before := len(b.faults)
+	routes := b.routes(&org)
+	faults := slices.Clone(b.faults[before:])
+	b.faults = b.faults[:before]
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	for _, r := range routes {
+		b.table.hosts[r.Host] = r
+	}
+	return nil
+}
+
+// claim keeps the hosts of an org with a fault from others, so that those who want
+// them too are told at the same time.
+func (b *builder) claim(org *Org) {
+	for _, host := range org.Hosts {
+		if name := Name(host); b.table.hosts[name] == nil {
+			b.table.hosts[name] = &Route{Host: name, Org: org}
+		}
+	}
+}
+
+// routes are those of an org's hosts.
+func (b *builder) routes(org *Org) []*Route {
 	if !org.ID.Valid() {
-		b.fault("orgs[%d].id: use 1 to 40 lower-case letters, digits and hyphens", i)
-		return
+		b.fault("org %q: id: use 1 to 40 lower-case letters, digits and hyphens", string(org.ID))
+		return nil
 	}
-	current := b.course(org, org.Placement.Stack)
+	current := b.course(org, org.Placement.Stack, false)
 	var previous *Course
-	if p := org.Placement.Previous; p != "" && b.stacks[p] != nil && (current == nil || p != current.Stack) {
-		previous = b.course(org, p)
+	if p := b.previous(org.Placement.Previous); p != "" && (current == nil || p != current.Stack) {
+		if c := b.course(org, p, true); len(c.Pools) > 0 {
+			previous = c
+		}
 	}
-	b.checkAllowance(org.ID, org.Placement.Allowance)
-	b.checkAllowance(org.ID, turnout.Allowance{PerSecond: org.Placement.Domain.PerSecond, Burst: org.Placement.Domain.Burst})
+	if err := org.Placement.Check(); err != nil {
+		b.fault("org %s: placement: %w", org.ID, err)
+	}
+	var all []*Route
 	own := string(org.ID) + ".localhost"
 	for _, host := range append([]string{own}, org.Hosts...) {
 		name := Name(host)
 		switch other := b.table.hosts[name]; {
 		case name == "" || len(name) > 253:
 			b.fault("org %s: hosts: give names such as events.acme.example, without scheme and port", org.ID)
-		case other != nil && other.Org.ID != org.ID:
+		case other != nil:
 			b.fault("org %s: host %s belongs to %s already", org.ID, name, other.Org.ID)
 		default:
-			b.table.hosts[name] = &Route{Host: name, Org: org, Current: current, Previous: previous}
+			all = append(all, &Route{Host: name, Org: org, Current: current, Previous: previous})
 		}
 	}
+	return all
 }
 
-// course is a stack's pools in an org's order; no name means the first stack.
-func (b *builder) course(org *Org, name string) *Course {
+// previous is the name of the stack that was left, empty where there is none of
+// that name any more.
+func (b *builder) previous(name string) string {
+	if name == turnout.FirstStack {
+		name = b.plan.Stacks[0].Name
+	}
+	if b.stacks[name] == nil {
+		return ""
+	}
+	return name
+}
+
+// course is a stack's pools in an org's order; no name means the first stack. One
+// that is being left need not have the org's regions.
+func (b *builder) course(org *Org, name string, leaving bool) *Course {
 	if name == "" && len(b.plan.Stacks) > 0 {
 		name = b.plan.Stacks[0].Name
 	}
@@ -185,14 +271,14 @@ func (b *builder) course(org *Org, name string) *Course {
 	for _, region := range want {
 		at := slices.IndexFunc(stack.Pools, func(p Pool) bool { return p.Region == region })
 		switch {
-		case at < 0 && name == org.Placement.Previous: // it is being left; where it has no such region, others do
+		case at < 0 && leaving:
 		case at < 0:
 			b.fault("org %s: stack %s has no region %s", org.ID, name, region)
 		case !slices.Contains(c.Pools, &stack.Pools[at]):
 			c.Pools = append(c.Pools, &stack.Pools[at])
 		}
 	}
-	if len(org.Placement.Failover) > 0 {
+	if len(org.Placement.Failover) > 0 && len(c.Pools) > 0 {
 		return c
 	}
 	for i := range stack.Pools {
@@ -201,12 +287,6 @@ func (b *builder) course(org *Org, name string) *Course {
 		}
 	}
 	return c
-}
-
-func (b *builder) checkAllowance(org turnout.OrgID, a turnout.Allowance) {
-	if err := a.Check(); err != nil {
-		b.fault("org %s: %w", org, err)
-	}
 }
 
 // Same reports whether two tables route alike.

@@ -89,7 +89,7 @@ func TestEveryFaultIsListed(t *testing.T) {
 	for _, want := range []string{
 		"region us-primary is there twice", "upstream blue-emea-1: url", "upstream blue-apac-1: another one has this name",
 		"stacks[2].name", "stack Bad Name: give it a pool", "org acme: there is no stack purple", "host acme.example belongs to acme",
-		"org umbra: hosts:", "per_second", "share", "org far: stack blue has no region moon", "orgs[3].id",
+		"org umbra: hosts:", "per_second", "share", "org far: stack blue has no region moon", `org "NO": id:`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
