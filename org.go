@@ -30,6 +30,9 @@ type Org struct {
 	// Origin is the absolute origin of its public pages, such as
 	// "https://events.acme.example"; empty means https on the first of Hosts.
 	Origin string `json:"origin,omitempty"`
+	// EmbedOn are the origins, such as "https://www.acme.example", of the sites
+	// that may show its event pages and forms in a frame; nil means none.
+	EmbedOn []string `json:"embed_on,omitempty"`
 	// Zone is the IANA zone of the org's own night, "UTC" if unsaid.
 	Zone string `json:"zone,omitempty"`
 	// Language is the BCP 47 tag of its pages, "en" if unsaid.

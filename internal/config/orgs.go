@@ -23,10 +23,12 @@ type OrgFile struct {
 // OrgEntry is one org in it. A secret is given by value, or as NAME_file with
 // a path, or as NAME_env with the name of a variable.
 type OrgEntry struct {
-	ID         string          `yaml:"id"`
-	Name       string          `yaml:"name"`
-	Hosts      []string        `yaml:"hosts"`
-	Origin     string          `yaml:"origin"`
+	ID     string   `yaml:"id"`
+	Name   string   `yaml:"name"`
+	Hosts  []string `yaml:"hosts"`
+	Origin string   `yaml:"origin"`
+	// EmbedOn are the sites that may show its event pages and forms in a frame.
+	EmbedOn    []string        `yaml:"embed_on"`
 	Zone       string          `yaml:"zone"`
 	Language   string          `yaml:"language"`
 	Mapping    string          `yaml:"mapping"`
@@ -114,6 +116,9 @@ func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 	if s := secret(fault, "hook_secret", "", e.HookSecretFile, e.HookSecretEnv); s != "" {
 		o.Secrets.HookSecrets = append(o.Secrets.HookSecrets, s)
 	}
+	for _, site := range e.EmbedOn {
+		o.EmbedOn = append(o.EmbedOn, strings.ToLower(strings.TrimSuffix(site, "/")))
+	}
 	for _, h := range e.Hosts {
 		o.Hosts = append(o.Hosts, strings.ToLower(strings.TrimSuffix(h, ".")))
 	}
@@ -142,6 +147,11 @@ func checkOrg(o turnout.Org, fault func(string, ...any)) {
 	}
 	if o.Origin != "" && !isOrigin(o.Origin) {
 		fault("origin: give scheme and host, such as https://events.acme.example")
+	}
+	for _, site := range o.EmbedOn {
+		if !mayEmbed(site) {
+			fault("embed_on: give origins of sites that may frame its pages, such as https://www.acme.example, with https and without path or *")
+		}
 	}
 	if _, err := time.LoadLocation(o.Zone); err != nil {
 		fault("zone: use an IANA time zone such as Europe/Vienna")
@@ -189,6 +199,19 @@ var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http") && s == u.Scheme+"://"+u.Host
+}
+
+// mayEmbed reports whether s is the origin of one site that nobody on the way to
+// it can replace. It goes into a header, whose separators no such host has.
+func mayEmbed(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || !isOrigin(s) || !hostPattern.MatchString(u.Hostname()) {
+		return false
+	}
+	if strings.HasSuffix(s, ":") { // says a port and then none
+		return false
+	}
+	return u.Scheme == "https" || u.Hostname() == "127.0.0.1" || u.Hostname() == "localhost" || strings.HasSuffix(u.Hostname(), ".localhost")
 }
 
 // secret reads a secret from where the entry says it is. What the entry says

@@ -170,7 +170,7 @@ func slugAt(path string) int {
 func known(part string) bool {
 	switch part {
 	case "", "events", "register", "l", "registrations", "edit", "cancel", "api", "v1", "openapi.json", "links", "decline",
-		"hooks", "salesforce", "assets", "media", "favicon.ico", "robots.txt":
+		"hooks", "salesforce", "assets", "media", "embed.js", "favicon.ico", "robots.txt":
 		return true
 	}
 	return false

@@ -27,6 +27,7 @@ func TestP8MaskedPaths(t *testing.T) {
 		"/api/v9/events/congress":      "/api/*/events/congress",
 		"/api/v1/links/secret-token":   "/api/v1/links/*",
 		"/api/events/congress":         "/api/events/*",
+		"/embed.js":                    "/embed.js",
 		"/events":                      "/events",
 		"/events/":                     "/events/",
 		"/api/v1/events":               "/api/v1/events",

@@ -55,7 +55,7 @@ func kindOf(path string) kind {
 	switch {
 	case strings.HasPrefix(path, "/api/"), strings.HasPrefix(path, "/hooks/"):
 		return program
-	case strings.HasPrefix(path, "/assets/"), strings.HasPrefix(path, "/media/"), path == "/favicon.ico", path == "/robots.txt":
+	case strings.HasPrefix(path, "/assets/"), strings.HasPrefix(path, "/media/"), path == "/embed.js", path == "/favicon.ico", path == "/robots.txt":
 		return static
 	}
 	return page

@@ -1,24 +1,42 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+
+	"github.com/turnout-events/turnout"
+)
 
 // policy is the Content-Security-Policy of every answer: our own stylesheet,
 // script and pictures, and nothing else. JSON-LD is data, which no directive
-// concerns. data: is for pictures inside stylesheets.
+// concerns. data: is for pictures inside stylesheets. Who may frame the answer
+// follows it.
 const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"form-action 'self'; base-uri 'none'; frame-ancestors "
 
 // secured sets the headers that every answer carries. HSTS is the edge's.
 func (web *Web) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policy+"'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Referrer-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// framable lets the sites that the org names show an answer in a frame. It is for
+// what everybody may open; a person's own pages are in nobody's frame
+// (docs/decisions/0015-embedding.md).
+func framable(a action) action {
+	return func(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+		if len(org.EmbedOn) > 0 {
+			w.Header().Set("Content-Security-Policy", policy+"'self' "+strings.Join(org.EmbedOn, " "))
+		}
+		a(w, r, org)
+	}
 }
 
 // untouched marks a form that names nobody. The visitor's own browser keeps it,

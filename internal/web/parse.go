@@ -34,6 +34,8 @@ type filled struct {
 	Revision int64
 	// Decline says that the button for "not coming" was pressed.
 	Decline bool
+	// Framed says that the form was in a frame on another site.
+	Framed bool
 }
 
 // readForm reads a form from the request's body. Errors are errMediaType, errSlow,
@@ -80,7 +82,7 @@ func parseForm(body string) (filled, error) {
 // under another one would be lost without a word.
 func ours(name string) bool {
 	switch name {
-	case "key", "form", "revision", "action", "join_waitlist", "ticket", "agenda", "first_name", "last_name", "email", "title", "company":
+	case "key", "form", "revision", "action", "framed", "join_waitlist", "ticket", "agenda", "first_name", "last_name", "email", "title", "company":
 		return true
 	}
 	if id, ok := strings.CutPrefix(name, "answers."); ok {
@@ -95,7 +97,7 @@ func ours(name string) bool {
 // fillFrom takes the fields that a form of ours has; the names are those of
 // turnout.FieldError.
 func fillFrom(values url.Values) (filled, error) {
-	f := filled{Decline: values.Get("action") == "decline"}
+	f := filled{Decline: values.Get("action") == "decline", Framed: values.Get("framed") == "yes"}
 	if raw := values.Get("key"); raw != "" {
 		key, err := turnout.ParseKey(raw)
 		if err != nil {

@@ -130,6 +130,16 @@ func (web *Web) writeCalendar(w http.ResponseWriter, r *http.Request, e ics.Entr
 	writeBytes(w, r, ics.Append(nil, e), nil, tag)
 }
 
+// showEmbed serves the script for organisers' own sites, which may load it from
+// here. Its address stays, so it is kept for an hour and no longer.
+func (web *Web) showEmbed(w http.ResponseWriter, r *http.Request) {
+	h, asset := w.Header(), web.pages.Assets().Embed
+	h.Set("Content-Type", asset.Type)
+	h.Set("Cache-Control", "public, max-age=3600, immutable")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	writeBytes(w, r, asset.Bytes, asset.Gzip, "")
+}
+
 // showAsset serves the pages' own files.
 func (web *Web) showAsset(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

@@ -118,7 +118,9 @@ func (web *Web) register(w http.ResponseWriter, r *http.Request, org *turnout.Or
 }
 
 // take hands a filled form to intake and answers with where the registration
-// is, or with the form again. Only a valid key makes a retry safe, so a form
+// is, or with the form again. In a frame it answers in place, since the
+// registration's own page is in nobody's frame; to reload that sends the same
+// form, which gets the first registration (P1). Only a valid key makes a retry safe, so a form
 // without one is not taken (P1).
 func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 	if !f.Key.Valid() {
@@ -136,6 +138,10 @@ func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 	view, err := web.writer.Register(ctx, d.org.ID, d.entry.Event, f.Submission)
 	if err != nil {
 		web.refuseForm(w, r, d, f, err)
+		return
+	}
+	if f.Framed && d.link == nil {
+		web.notice(w, r, d.org, http.StatusOK, web.pages.Made(d.entry.Event, view))
 		return
 	}
 	seeOther(w, page.RegistrationPath(view.Token))

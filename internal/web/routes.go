@@ -19,11 +19,11 @@ func (web *Web) routes() http.Handler {
 	on("GET /{$}", web.showList)
 	on("GET /events", web.showListElsewhere)
 	on("GET /events/{$}", web.showListElsewhere)
-	on("GET /events/{slug}", web.showEvent) // SLUG.ics too
+	on("GET /events/{slug}", framable(web.showEvent)) // SLUG.ics too
 
 	on("GET /events/{slug}/{$}", web.showWithoutSlash)
-	on("GET /events/{slug}/register", web.showForm)
-	on("POST /events/{slug}/register", web.register)
+	on("GET /events/{slug}/register", framable(web.showForm))
+	on("POST /events/{slug}/register", framable(web.register))
 
 	on("GET /l/{token}", web.showLink)
 	on("POST /l/{token}", web.answerLink)
@@ -37,6 +37,7 @@ func (web *Web) routes() http.Handler {
 	on("POST /registrations/{token}/cancel", web.cancel)
 
 	mux.HandleFunc("GET /assets/{name}", web.showAsset)
+	mux.HandleFunc("GET /embed.js", web.showEmbed)
 	mux.HandleFunc("GET /favicon.ico", web.showIcon)
 	on("GET /robots.txt", web.showRobots)
 

@@ -20,7 +20,9 @@ const AssetPrefix = "/assets/"
 // hash of their bytes, so they may be kept for ever.
 type Assets struct {
 	CSS, JS, Icon string
-	byPath        map[string]Asset
+	// Embed is the script for organisers' own sites, whose path stays as it is.
+	Embed  Asset
+	byPath map[string]Asset
 }
 
 // Asset is one file.
@@ -53,6 +55,7 @@ func newAssets() (*Assets, error) {
 	a.CSS = add("site", "css", "text/css; charset=utf-8")
 	a.JS = add("site", "js", "text/javascript; charset=utf-8")
 	a.Icon = add("icon", "svg", "image/svg+xml")
+	a.Embed = a.byPath[add("embed", "js", "text/javascript; charset=utf-8")]
 	if err != nil {
 		return nil, fmt.Errorf("read assets: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/intake"
 )
 
 // Notice is a page that says one thing.
@@ -22,7 +23,11 @@ type Notice struct {
 }
 
 // Link is a way on from a page.
-type Link struct{ Path, Text string }
+type Link struct {
+	Path, Text string
+	// Top says that it opens outside of the frame that the page may be in.
+	Top bool
+}
 
 type noticeView struct {
 	frame
@@ -51,6 +56,23 @@ func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
 		v.Decline = template.HTML(p.declineFull)
 	}
 	return p.draw("notice", v)
+}
+
+// Made says in a frame that a registration was made, and leads out to its own
+// page, which is in no frame.
+func (p *Pages) Made(e *turnout.Event, v intake.View) Notice {
+	heading, text, _ := p.standing(&v.Registration)
+	if v.Registration.Status == turnout.StatusWaitlisted {
+		text = p.say("made.waitlisted")
+	}
+	return Notice{
+		Title: heading, Event: e,
+		Lines: []string{text, p.say("ticket.reference") + " " + Reference(v.Registration.Key), p.say("made.keep")},
+		Links: []Link{
+			{Path: RegistrationPath(v.Token), Text: p.say("made.open"), Top: true},
+			{Path: EventPath(e) + "/register", Text: p.say("made.another")},
+		},
+	}
 }
 
 // cancelView asks before a registration is cancelled.

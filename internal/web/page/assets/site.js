@@ -36,6 +36,26 @@
     });
   });
 
+  // In a frame on an organiser's site (embed.js) each page says that it is there,
+  // and Esc is passed on. What may not be framed opens outside, and the form says
+  // that it is framed, so that its answer may be, too.
+  if (window.parent !== window) {
+    var tell = function (word) { window.parent.postMessage("turnout:" + word, "*"); };
+    document.querySelectorAll("a[href]").forEach(function (a) {
+      if (!/^\/events\/[^/.]+(\/register)?$/.test(a.pathname)) a.target = "_top";
+    });
+    document.querySelectorAll("form").forEach(function (form) {
+      var field = form.appendChild(document.createElement("input"));
+      field.type = "hidden";
+      field.name = "framed";
+      field.value = "yes";
+    });
+    document.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) tell("close");
+    });
+    tell("ready");
+  }
+
   document.querySelectorAll(".visitor").forEach(function (el) {
     var start = new Date(el.dataset.start);
     var end = el.dataset.end ? new Date(el.dataset.end) : null;
