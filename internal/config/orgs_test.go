@@ -46,6 +46,7 @@ orgs:
   name: Acme
   hosts: [Events.Acme.example., tickets.acme.example]
   origin: https://events.acme.example/
+  embed_on: [https://WWW.acme.example/, "https://shop.acme.example:8443"]
   zone: Europe/Vienna
   language: de
   mapping: turnout
@@ -71,7 +72,8 @@ orgs:
 	}
 	want := []turnout.Org{{
 		ID: "acme", Name: "Acme", Hosts: []string{"events.acme.example", "tickets.acme.example"}, Origin: "https://events.acme.example",
-		Zone: "Europe/Vienna", Language: "de", Mapping: "turnout", APIShare: 0.5, Retention: 240 * time.Hour,
+		EmbedOn: []string{"https://www.acme.example", "https://shop.acme.example:8443"},
+		Zone:    "Europe/Vienna", Language: "de", Mapping: "turnout", APIShare: 0.5, Retention: 240 * time.Hour,
 		Salesforce: turnout.Connection{
 			LoginURL: "https://acme.my.salesforce.com", APIVersion: "v65.0", Flow: "jwt", ClientID: "consumer",
 			Username: "integration@acme.example", Audience: "https://login.salesforce.com",
@@ -120,6 +122,27 @@ orgs:
 		"third: salesforce.login_url: give", "third: salesforce.flow: use client_credentials or jwt")
 	if n := strings.Count(err.Error(), "second: hosts"); n != 3 {
 		t.Errorf("%d faulty hosts were reported, want 3", n)
+	}
+}
+
+// What an org embeds its pages on goes into a header: one site's origin, and
+// nothing that would say more there.
+func TestEmbedOn(t *testing.T) {
+	for site, good := range map[string]bool{
+		"https://www.acme.example": true, "https://www.acme.example:8443": true, "http://localhost:3000": true, "http://127.0.0.1:41080": true, "http://www.localhost": true,
+		"http://www.acme.example": false, "www.acme.example": false, "*": false, "https://*.acme.example": false, "https://": false, "https:": false, "": false,
+		"https://www.acme.example/events": false, "https://www.acme.example?x": false, "https://a@www.acme.example": false, "https://www.acme.example:": false,
+		"https://www.acme.example; script-src *": false, "https://www.acme.example;x": false, "https://www.acme.example,x": false, "https://'none'": false, "'self'": false,
+		"https://www.acme.example https://evil.example": false, "data:": false, "null": false, "https://[::1]": false, "https://www.acme.example\n": false,
+		"http://localhost.evil.example": false, "http://evil-localhost": false,
+	} {
+		got, err := read(t, entry(fmt.Sprintf("  embed_on: [%q]\n", site)))
+		if good && (err != nil || !reflect.DeepEqual(got[0].EmbedOn, []string{site})) {
+			t.Errorf("%q: %v", site, err)
+		}
+		if !good {
+			says(t, err, "acme: embed_on: give origins")
+		}
 	}
 }
 

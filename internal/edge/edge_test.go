@@ -460,8 +460,10 @@ func TestCookiesAndCaches(t *testing.T) {
 		}
 	}
 	b := s.browser("acme.example")
-	if w := b.ask("GET", "/assets/style.css", ""); w.Header().Get("Set-Cookie") != "" || w.Header().Get("Cache-Control") != "public, no-cache" {
-		t.Errorf("an asset: %v", w.Header())
+	for _, path := range []string{"/assets/style.css", "/embed.js"} {
+		if w := b.ask("GET", path, ""); w.Header().Get("Set-Cookie") != "" || w.Header().Get("Cache-Control") != "public, no-cache" {
+			t.Errorf("%s: %v", path, w.Header())
+		}
 	}
 	if w := b.ask("GET", "/events/x", ""); w.Header().Get("Set-Cookie") == "" || w.Header().Get("Cache-Control") != "private, no-cache" {
 		t.Errorf("a page: %v", w.Header())
