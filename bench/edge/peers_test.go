@@ -203,7 +203,7 @@ func nginxConfig(addr string, p plan) string {
 		if u.second {
 			backup, second = " backup", true
 		}
-		line("  server %s max_fails=2 fail_timeout=5s%s;", u.addr, backup)
+		line("  server %s max_fails=2 fail_timeout=1s%s;", u.addr, backup)
 	}
 	text := c.String()
 	if second {
