@@ -28,9 +28,17 @@ func (e *Edge) forward(v *visit) {
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
 	for {
 		resp, err := e.try(v, out, body)
-		if err == nil {
+		if err == nil && !e.better(v, resp, twice) {
 			e.answer(v, resp)
 			return
+		}
+		if err == nil { // somebody else may do better; the session stays
+			_ = resp.Body.Close()
+			tried = append(tried, v.up)
+			if next := v.choose(tried, e.now()); next != nil {
+				v.up = next
+			}
+			continue
 		}
 		if fault := body.client.fault(); fault != nil { // no upstream is to blame
 			e.refuse(v, statusOf(fault))
@@ -86,6 +94,23 @@ func (e *Edge) onward(v *visit, tried *[]*pool.Upstream, giveUp time.Time) bool 
 		v.moved(next)
 	}
 	return true
+}
+
+// better reports whether another upstream is to be asked though one answered: it
+// failed, once, at something that may be sent again, and somebody else is well.
+// What says that it is full or away is an answer, which others would give, too.
+func (e *Edge) better(v *visit, resp *http.Response, twice bool) bool {
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+	default:
+		return false
+	}
+	now := e.now()
+	if !twice || v.tries > 1 {
+		return false
+	}
+	next := v.choose([]*pool.Upstream{v.up}, now)
+	return next != nil && next.State(now).Condition == pool.Up && e.budget.Withdraw(now)
 }
 
 // try sends the request once.

@@ -132,6 +132,38 @@ func TestFailuresPassThrough(t *testing.T) {
 	}
 }
 
+// P10: what one instance fails another is asked, once, where that is safe; what
+// everybody fails is answered as it is.
+func TestP10FailuresAreAskedElsewhere(t *testing.T) {
+	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", http.StatusInternalServerError) }
+	for name, c := range map[string]struct {
+		method, body string
+		headers      []string
+		want         string
+	}{
+		"a read":               {"GET", "", nil, "well"},
+		"something with a key": {"POST", "{}", []string{"Idempotency-Key", "k"}, "well"},
+		"something without":    {"POST", "{}", nil, "broken\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, lossy, well := pair(t)
+			lossy.will(failing)
+			b := s.browser("acme.example")
+			if got := b.ask(c.method, "/api/v1/x", c.body, c.headers...).Body.String(); got != c.want {
+				t.Errorf("answered %q", got)
+			}
+			if n := s.Status().Orgs[0].Moved; n != 0 {
+				t.Errorf("%d sessions moved for one failure", n)
+			}
+			well.will(failing)
+			before := lossy.seen() + well.seen()
+			if w := b.ask(c.method, "/api/v1/x", c.body, c.headers...); w.Code != http.StatusInternalServerError || lossy.seen()+well.seen()-before > 2 {
+				t.Errorf("when all fail it is answered %d after %d tries", w.Code, lossy.seen()+well.seen()-before)
+			}
+		})
+	}
+}
+
 // What an upstream is told of the visitor is the edge's word.
 func TestForwardedHeaders(t *testing.T) {
 	s, lossy, _ := pair(t)
