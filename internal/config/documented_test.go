@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/turnout-events/turnout/internal/edge/routing"
 )
 
 // keysOf lists the YAML keys of a struct, nested ones with dots.
@@ -170,5 +173,34 @@ func TestEveryOrgKeyIsDocumented(t *testing.T) {
 		if !named[k] {
 			t.Errorf("%s is not documented", k)
 		}
+	}
+}
+
+// The routes that docs/edge.md shows are routes.
+func TestDocumentedRoutes(t *testing.T) {
+	text, err := os.ReadFile("../../docs/edge.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file strings.Builder
+	for i, part := range strings.Split(string(text), "```") {
+		if yaml, ok := strings.CutPrefix(part, "yaml\n"); ok && i%2 == 1 {
+			file.WriteString(yaml)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "routes.yaml")
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := Routes(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := routing.New(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, ok := table.Lookup("events.acme.example"); !ok || len(r.Current.Pools) != 2 {
+		t.Errorf("it routes %+v", r)
 	}
 }

@@ -43,6 +43,10 @@ type EdgeOptions struct {
 	// of one client address. Zero means no limit.
 	Default turnout.Allowance
 	Client  limit.Rate
+	// Meter and Share make what holds an org or a host to its allowance; nil means
+	// that each edge does so by itself.
+	Meter func(holder string) Meter
+	Share func(holder string) Share
 	// Trusted are proxies before the edge, whose X-Forwarded-For is believed.
 	Trusted []netip.Prefix
 	// Patience is how long a request that may be sent again waits for an
@@ -99,13 +103,19 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 	if o.Ledger == nil {
 		o.Ledger = room.NewMemoryLedger()
 	}
+	if o.Meter == nil {
+		o.Meter = func(string) Meter { return &limit.Meter{} }
+	}
+	if o.Share == nil {
+		o.Share = func(string) Share { return &limit.Share{} }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	e := &Edge{
 		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
 		prober: pool.NewProber(o.Logger), budget: limit.NewBudget(retryShare, retryReserve),
-		clients: limit.NewTable(mostClients), live: newLive(o.Connect), refusals: newRefusals(),
+		clients: limit.NewTable(mostClients), live: newLive(o), refusals: newRefusals(),
 	}
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))

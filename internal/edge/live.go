@@ -7,7 +7,6 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/routing"
-	"github.com/turnout-events/turnout/internal/limit"
 )
 
 // live is what outlives a change of tables: upstreams with their health and
@@ -15,9 +14,11 @@ import (
 // changed by one goroutine at a time.
 type live struct {
 	connect   func(*url.URL) pool.Exchange
+	newMeter  func(holder string) Meter
+	newShare  func(holder string) Share
 	upstreams map[upstreamKey]*pool.Upstream
 	tenants   map[turnout.OrgID]*tenant
-	meters    map[string]*limit.Meter // by host
+	meters    map[string]Meter // by host
 }
 
 // upstreamKey is what makes an upstream the same one: one that moved to another
@@ -28,8 +29,8 @@ type upstreamKey struct{ name, url string }
 type tenant struct {
 	org   turnout.OrgID
 	key   uint64 // of org, for instances' health
-	meter limit.Meter
-	share limit.Share
+	meter Meter
+	share Share
 
 	requests, refused, lost, waited, sessions, moved atomic.Int64
 
@@ -38,10 +39,10 @@ type tenant struct {
 	steer   steer
 }
 
-func newLive(connect func(*url.URL) pool.Exchange) *live {
+func newLive(o EdgeOptions) *live {
 	return &live{
-		connect: connect, upstreams: map[upstreamKey]*pool.Upstream{},
-		tenants: map[turnout.OrgID]*tenant{}, meters: map[string]*limit.Meter{},
+		connect: o.Connect, newMeter: o.Meter, newShare: o.Share, upstreams: map[upstreamKey]*pool.Upstream{},
+		tenants: map[turnout.OrgID]*tenant{}, meters: map[string]Meter{},
 	}
 }
 
@@ -63,7 +64,7 @@ func (l *live) upstream(u routing.Upstream) (up *pool.Upstream, made bool) {
 func (l *live) tenant(org turnout.OrgID) *tenant {
 	t := l.tenants[org]
 	if t == nil {
-		t = &tenant{org: org, key: pool.Key(string(org)), lobbies: map[string]*lobby{}}
+		t = &tenant{org: org, key: pool.Key(string(org)), meter: l.newMeter(string(org)), share: l.newShare(string(org)), lobbies: map[string]*lobby{}}
 		l.tenants[org] = t
 	}
 	return t
@@ -83,10 +84,10 @@ func (t *tenant) lobby(slug string, sessions int) *lobby {
 	return l
 }
 
-func (l *live) meter(host string) *limit.Meter {
+func (l *live) meter(host string) Meter {
 	m := l.meters[host]
 	if m == nil {
-		m = &limit.Meter{}
+		m = l.newMeter(host)
 		l.meters[host] = m
 	}
 	return m
@@ -97,7 +98,7 @@ func (l *live) meter(host string) *limit.Meter {
 func (l *live) keep(views ...*view) {
 	used := map[*pool.Upstream]bool{}
 	tenants := map[*tenant]bool{}
-	meters := map[*limit.Meter]bool{}
+	meters := map[Meter]bool{}
 	for _, v := range views {
 		if v == nil {
 			continue

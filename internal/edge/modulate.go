@@ -11,6 +11,20 @@ import (
 	"github.com/turnout-events/turnout/internal/limit"
 )
 
+// Meter holds one holder to a rate, without asking anybody at each request.
+// limit.Meter is this process's; one that edges share leases requests ahead.
+type Meter interface {
+	Take(r limit.Rate, now time.Time) limit.Verdict
+}
+
+// Share holds one holder to a part of what there is at once. limit.Share is this
+// process's.
+type Share interface {
+	Acquire(capacity int, fraction float64) bool
+	Release()
+	InUse() int
+}
+
 // clientMay reports whether the client's address may ask now. It refuses if not.
 func (e *Edge) clientMay(v *visit) bool {
 	if e.o.Client.PerSecond == 0 {

@@ -24,7 +24,7 @@ type view struct {
 type site struct {
 	host   string
 	tenant *tenant
-	meter  *limit.Meter // the host's
+	meter  Meter // the host's
 	// allowance is the org's, domain the host's.
 	allowance turnout.Allowance
 	domain    limit.Rate
