@@ -444,6 +444,11 @@ func TestP6ProgramsGoByTheirToken(t *testing.T) {
 		if b.set != 0 {
 			t.Fatal("a program was given a cookie")
 		}
+		link := fmt.Sprintf("/api/v1/links/token-%d", i)
+		shown := b.ask("GET", link, "").Body.String()
+		if declined := b.ask("POST", link+"/decline", "{}", "Idempotency-Key", fmt.Sprint(i)).Body.String(); declined != shown {
+			t.Errorf("link %d is shown by %s and declined at %s", i, shown, declined)
+		}
 	}
 	if len(seen) != 2 {
 		t.Errorf("programs went to %v", seen)

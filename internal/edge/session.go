@@ -194,9 +194,12 @@ func (e *Edge) tell(v *visit, h http.Header) {
 }
 
 // keyOf is what a request without a session is settled by: its credentials, the
-// token in its path, or else its address.
+// token in its path, the key that it brings, or else its address.
 func keyOf(v *visit) uint64 {
 	by := v.r.Header.Get("Authorization")
+	if by == "" {
+		by = tokenIn(v.r.URL.Path)
+	}
 	if by == "" {
 		by = v.r.Header.Get("Idempotency-Key")
 	}
@@ -204,4 +207,16 @@ func keyOf(v *visit) uint64 {
 		by = v.client.String()
 	}
 	return pool.Key(by)
+}
+
+// tokenIn is the token of a personal link or of a registration in a path of the
+// API, empty for none.
+func tokenIn(path string) string {
+	for _, mark := range [...]string{"/registrations/", "/links/"} {
+		if _, rest, ok := strings.Cut(path, mark); ok {
+			token, _, _ := strings.Cut(rest, "/")
+			return token
+		}
+	}
+	return ""
 }
