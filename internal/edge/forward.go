@@ -23,6 +23,9 @@ func (e *Edge) forward(v *visit) {
 	body := v.body
 	e.budget.Deposit(v.began)
 	out := exchange.Prepare(v.r, v.client.String(), v.proto())
+	if body.whole && len(out.Trailer) == 0 {
+		out.ContentLength = int64(len(body.held)) // known by now, however it came
+	}
 	twice := body.whole && replayable(v.r, body.held)
 	var tried []*pool.Upstream
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
@@ -117,6 +120,11 @@ func (e *Edge) better(v *visit, resp *http.Response, twice bool) bool {
 func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, error) {
 	v.tries++
 	up := v.up
+	if out.ContentLength < 0 {
+		// Its body is sent beside the reading of the answer, and the sender of an
+		// earlier try may not have ended yet.
+		out = out.WithContext(out.Context())
+	}
 	out.Body = body.open()
 	up.Places.Enter()
 	began := e.now()

@@ -58,6 +58,16 @@ func (in *instance) seen() int {
 	return len(in.got)
 }
 
+// paths are what it was asked for.
+func (in *instance) paths() (all []string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, r := range in.got {
+		all = append(all, r.URL.Path)
+	}
+	return all
+}
+
 func (in *instance) last() *http.Request {
 	in.mu.Lock()
 	defer in.mu.Unlock()
