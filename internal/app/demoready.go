@@ -124,11 +124,12 @@ Turnout is running.
   A personal link                  %s
   Salesforce, simulated            %s
   Operator's console               %s
+  The edge before the instances    http://%s/edge/status
 
 Commands work on it while it runs:
 
   TURNOUT_DATA=%s bin/turnout parked list --org %s
 
 %s Press Ctrl-C to end it.
-`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.data(), demoOrg, d.o.kept())
+`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.o.Admin, d.data(), demoOrg, d.o.kept())
 }
