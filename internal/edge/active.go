@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +16,29 @@ type active struct {
 // lately is how many minutes a session counts after it was last seen: about as
 // long as somebody takes over a form.
 const lately = 5
+
+// once tells who was counted in a minute already, as far as a table of fixed size
+// can: whoever is displaced counts once more. Safe for concurrent use.
+type once struct {
+	mu    sync.Mutex
+	slots [8192]struct {
+		id     uint64
+		minute int64
+	}
+}
+
+// first reports whether an id has not been counted in this minute.
+func (o *once) first(id uint64, now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := &o.slots[id%uint64(len(o.slots))]
+	minute := now.Unix() / 60
+	if s.id == id && s.minute == minute {
+		return false
+	}
+	s.id, s.minute = id, minute
+	return true
+}
 
 // add counts a new session.
 func (a *active) add(now time.Time) {

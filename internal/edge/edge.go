@@ -70,6 +70,13 @@ type Edge struct {
 	budget  *limit.Budget
 	clients *limit.Table
 	upgrade http.Handler
+	// newcomers bounds who counts as let in for each address, counted who does so
+	// again, rooms how many waiting rooms there are; shared says that other edges
+	// know of the same lines.
+	newcomers *limit.Table
+	counted   once
+	rooms     atomic.Int64
+	shared    bool
 	// refusals are what the edge says by itself.
 	refusals refusals
 
@@ -100,6 +107,7 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	shared := o.Ledger != nil
 	if o.Ledger == nil {
 		o.Ledger = room.NewMemoryLedger()
 	}
@@ -116,6 +124,7 @@ func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
 		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
 		prober: pool.NewProber(o.Logger), budget: limit.NewBudget(retryShare, retryReserve),
 		clients: limit.NewTable(mostClients), live: newLive(o), refusals: newRefusals(),
+		newcomers: limit.NewTable(mostClients), shared: shared,
 	}
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))
@@ -129,6 +138,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	e.watch()
 	e.changing.Unlock()
 	go e.access.run(ctx)
+	go e.moveLines(ctx)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -137,6 +147,20 @@ func (e *Edge) Run(ctx context.Context) error {
 			return e.access.flush()
 		case <-tick.C:
 			e.steerAll(e.now())
+		}
+	}
+}
+
+// moveLines steps the waiting rooms, which may wait for the store and are not to
+// hold up anything else.
+func (e *Edge) moveLines(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 			e.stepRooms(ctx, e.now())
 		}
 	}

@@ -2,12 +2,15 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"math"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/turnout-events/turnout/internal/edge/room"
+	"github.com/turnout-events/turnout/internal/limit"
 )
 
 // lobby is the way in to an org's forms, or to those of one of its events: it
@@ -22,9 +25,11 @@ type lobby struct {
 	sessions atomic.Int64
 	// learnt is what the pool turned out to hold, 0 for more than ever came.
 	learnt atomic.Int64
-	// since is when the room last began to hold people up, in seconds since 1970,
-	// 0 while it does not: whoever was there before is not sent back.
-	since atomic.Int64
+	// full says, a bit for each of the last seconds, when the org itself took so
+	// much of the pool that nobody else was to be let in; busy that it was so in
+	// most of them. A moment is no reason for a line.
+	full uint8
+	busy atomic.Bool
 	// idle is for how many seconds nobody waited and the pool had places.
 	idle int
 
@@ -50,13 +55,21 @@ func (l *lobby) learn(now time.Time) {
 	}
 }
 
+// Of five seconds three make a lasting one.
+const (
+	lastSeconds = 0b11111
+	mostOf      = 3
+)
+
 // calm is for how long a room stays that nobody needs, in seconds.
 const calm = 600
 
 // relax lets more in again, little by little, once a second while the pool has
 // places, and closes a room that nobody waited in for a while.
 func (l *lobby) relax(saturated bool, now time.Time) {
-	if saturated {
+	l.full = l.full<<1 | map[bool]uint8{true: 1}[saturated]
+	l.busy.Store(bits.OnesCount8(l.full&lastSeconds) >= mostOf)
+	if l.busy.Load() {
 		l.learn(now)
 		l.idle = 0
 		return
@@ -72,7 +85,6 @@ func (l *lobby) relax(saturated bool, now time.Time) {
 		l.idle = 0
 		return
 	}
-	l.since.Store(0)
 	if l.idle++; l.idle >= calm {
 		l.room.Store(nil)
 		l.learnt.Store(0)
@@ -91,8 +103,12 @@ func (e *Edge) open(ctx context.Context, l *lobby, now time.Time) (*room.Room, e
 	if r := l.room.Load(); r != nil {
 		return r, nil
 	}
+	if e.rooms.Load() >= mostRooms {
+		return nil, errRooms
+	}
 	r, err := room.New(room.Options{
-		Name: l.name, Edge: e.o.Name, Ledger: e.o.Ledger, Keys: e.o.Tickets,
+		Identified: limit.Rate{PerSecond: 1, Burst: 100}, // anybody may make up a link
+		Name:       l.name, Edge: e.o.Name, Ledger: e.o.Ledger, Keys: e.o.Tickets,
 		Capacity: l.holds, Active: func() int { return l.in.count(e.now()) },
 	})
 	if err != nil {
@@ -102,15 +118,22 @@ func (e *Edge) open(ctx context.Context, l *lobby, now time.Time) (*room.Room, e
 		e.log.Error("edge: a waiting room cannot see the line; visitors are asked to come back", "room", l.name, "error", err)
 	}
 	l.room.Store(r)
+	e.rooms.Add(1)
 	e.log.Info("edge: a waiting room opens", "room", l.name)
 	return r, nil
 }
 
+// mostRooms bounds what rooms take of memory, some 6 MB each.
+const mostRooms = 256
+
+var errRooms = errors.New("there are as many waiting rooms as may be")
+
 // stepRooms moves every line once a second.
 func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
 	done := map[*lobby]bool{}
+	rooms := int64(0)
 	for _, s := range e.view.Load().sites {
-		full := s.courses[0].saturated(now)
+		full := s.crowded(now)
 		for _, l := range s.lobbies {
 			if done[l] {
 				continue
@@ -118,20 +141,35 @@ func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
 			done[l] = true
 			l.relax(full, now)
 			if r := l.room.Load(); r != nil {
+				rooms++
 				if err := r.Step(ctx, now); err != nil && ctx.Err() == nil {
 					e.log.Error("edge: a waiting room does not move", "room", l.name, "error", err)
 				}
 			}
 		}
 	}
+	e.rooms.Store(rooms)
 }
 
-// saturated reports whether the first pool that is alive has no place free.
-func (c *course) saturated(now time.Time) bool {
-	for _, p := range c.pools {
-		if p.Alive(now) {
-			return p.Full(now)
+// crowded reports whether nobody else is to be let in to the org's forms: its
+// share is taken, or no place is free and it is the org that takes them. What
+// others take is not its line, and where nobody is alive a line leads nowhere.
+func (s *site) crowded(now time.Time) bool {
+	for _, p := range s.courses[0].pools {
+		if !p.Alive(now) {
+			continue
 		}
+		in, part := s.tenant.share.InUse(), s.part()
+		return in >= part || (p.Full(now) && 2*in >= part)
 	}
-	return true
+	return false
+}
+
+// part is how many places the org may have at once.
+func (s *site) part() int {
+	share := s.allowance.Share
+	if share == 0 {
+		share = 1
+	}
+	return max(1, int(float64(s.courses[0].places())*share))
 }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/limit"
 )
 
@@ -57,17 +58,20 @@ func (e *Edge) orgMay(v *visit) bool {
 // rate with requests that take long runs out of places, and of nobody else's (P7).
 func (e *Edge) takePlace(v *visit) bool {
 	s := v.site
-	share := s.allowance.Share
-	if share == 0 {
-		share = 1
+	if v.holds = s.tenant.share.Acquire(s.part(), 1); v.holds {
+		return true
 	}
-	if v.holds = s.tenant.share.Acquire(s.courses[0].places(), share); !v.holds {
-		s.courses[0].press()
-		e.throttle(v, "org", limit.Verdict{RetryAfter: time.Second, Reset: time.Second})
+	s.courses[0].press()
+	if l, identity := v.gate(); l != nil { // a form is waited for, and its visitor comes again by themselves
+		e.showLine(v, l, room.Place{Refresh: comeAgain}, identity != nil)
 		return false
 	}
-	return true
+	e.throttle(v, "org", limit.Verdict{RetryAfter: time.Second, Reset: time.Second})
+	return false
 }
+
+// comeAgain is when whoever has a place in line and found no free one looks again.
+const comeAgain = 2 * time.Second
 
 // places is how many requests the course's first living pool holds at once, or
 // its first one while none lives: a request may wait for that.

@@ -118,7 +118,7 @@ func (e *Edge) refuse(v *visit, status int) {
 		v.w.Header().Set("Strict-Transport-Security", strictTransport)
 	}
 	if v.pass != "" { // whoever was let in stays in, though nobody answered
-		v.setCookie(v.w.Header(), passCookie, v.pass)
+		v.setCookie(v.w.Header(), v.passName, v.pass)
 	}
 	named := ""
 	if v.site != nil {

@@ -32,7 +32,9 @@ type visit struct {
 	// known: the session came with the request. changed: the visitor is told.
 	known, changed bool
 	key            uint64 // what it is settled by without a session
-	pass           string // what the visitor is given on being let in, empty for nothing
+	// pass is what the visitor is given on being let in, empty for nothing, as the
+	// cookie passName.
+	pass, passName string
 
 	// What is told of it afterwards.
 	status int
@@ -83,12 +85,15 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(v, http.StatusNotFound)
 		return
 	}
-	if !e.orgMay(v) || !e.receive(v) || !e.takePlace(v) {
+	if !e.orgMay(v) || !e.receive(v) {
+		return
+	}
+	e.recall(v)
+	if !e.mayEnter(v) || !e.takePlace(v) {
 		return
 	}
 	defer v.leave()
-	e.recall(v)
-	if !e.mayEnter(v) || !e.place(v) {
+	if !e.place(v) {
 		return
 	}
 	if upgrades(r) {

@@ -186,7 +186,7 @@ func (e *Edge) tell(v *visit, h http.Header) {
 		v.setCookie(h, sessionCookie, e.o.Signer.Sign(v.session, v.course.binding))
 	}
 	if v.pass != "" {
-		v.setCookie(h, passCookie, v.pass)
+		v.setCookie(h, v.passName, v.pass)
 	}
 	if rest, ok := strings.CutPrefix(h.Get("Cache-Control"), "public"); ok {
 		h.Set("Cache-Control", "private"+rest)

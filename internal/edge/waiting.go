@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/room"
+	"github.com/turnout-events/turnout/internal/limit"
 )
 
 // Names of the cookies of those who wait and of those who were let in.
@@ -25,7 +27,7 @@ const (
 // none: event pages stay readable, and whoever submits something is not held up.
 // identity is what keeps the place of whoever came with a personal link.
 func (v *visit) gate() (l *lobby, identity []byte) {
-	if v.kind != page || (v.r.Method != http.MethodGet && v.r.Method != http.MethodHead) {
+	if v.kind != page || v.r.Method != http.MethodGet {
 		return nil, nil
 	}
 	path := v.r.URL.Path
@@ -57,11 +59,12 @@ func (e *Edge) mayEnter(v *visit) bool {
 	if e.passed(v, l, pass) {
 		return true
 	}
-	if v.site.courses[0].saturated(v.began) {
+	if in := v.site.tenant.share.InUse(); in >= v.site.part() || (l.busy.Load() && v.site.crowded(v.began)) {
 		l.learn(v.began)
 	}
-	// As long as nobody had to wait, nobody needs a line.
-	if l.room.Load() == nil && l.in.count(v.began) < l.holds() {
+	// As long as nobody had to wait, nobody needs a line; where edges share one,
+	// only all of them know.
+	if l.room.Load() == nil && l.in.count(v.began) < l.holds() && (!e.shared || l.sessions.Load() == 0) {
 		e.letIn(v, l, pass)
 		return true
 	}
@@ -70,7 +73,7 @@ func (e *Edge) mayEnter(v *visit) bool {
 		e.log.Error("edge: a waiting room cannot be made", "room", l.name, "error", err)
 		return true
 	}
-	place := r.Enter(v.r.Context(), v.began, cookie(v, ticketCookie), identity, v.client)
+	place := r.Enter(v.r.Context(), v.began, cookie(v, l.cookie(ticketCookie)), identity, v.client)
 	switch {
 	case place.Admitted:
 		e.letIn(v, l, pass)
@@ -79,34 +82,62 @@ func (e *Edge) mayEnter(v *visit) bool {
 		v.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(place.RetryAfter/time.Second))))
 		e.refuse(v, http.StatusTooManyRequests)
 	default:
-		l.since.CompareAndSwap(0, v.began.Unix())
-		e.showLine(v, place, identity != nil)
+		e.showLine(v, l, place, identity != nil)
 	}
 	return false
 }
 
-// passed reports whether the visitor was let in before: they carry a pass, or
-// their session is older than the line.
+// Whether a pass was counted when it was given.
+const (
+	countedPass   = 0
+	uncountedPass = 1
+)
+
+// passed reports whether the visitor was let in before: everybody who sees a form
+// is given a pass, whether or not there is a line.
 func (e *Edge) passed(v *visit, l *lobby, pass affinity.Binding) bool {
-	if s, ok := e.o.Signer.Read(cookie(v, passCookie), pass, v.began); ok {
-		if v.began.Sub(s.Seen) >= countEvery {
+	s, ok := e.o.Signer.Read(cookie(v, l.cookie(passCookie)), pass, v.began)
+	if !ok {
+		return false
+	}
+	if s.Upstream == countedPass && v.began.Sub(s.Seen) < countEvery {
+		return true
+	}
+	if e.counted.first(s.ID, v.began) { // a pass that is old or copied counts once a minute
+		if s.Upstream == countedPass {
 			l.in.move(s.Seen, v.began)
-			s.Seen = v.began.UTC().Truncate(time.Minute)
-			v.pass = e.o.Signer.Sign(s, pass)
+		} else {
+			l.in.add(v.began)
 		}
-		return true
 	}
-	since := l.since.Load()
-	if v.known && since != 0 && v.session.Began.Unix() < since-60 {
-		e.letIn(v, l, pass)
-		return true
-	}
-	return false
+	s.Seen, s.Upstream = v.began.UTC().Truncate(time.Minute), countedPass
+	v.given(l, e.o.Signer.Sign(s, pass))
+	return true
 }
 
+// letIn gives a pass. Of those who never come back with one, such as scanners,
+// only as many count for each address as it would get places in line.
 func (e *Edge) letIn(v *visit, l *lobby, pass affinity.Binding) {
-	l.in.add(v.began)
-	v.pass = e.o.Signer.Sign(affinity.Fresh(0, v.began), pass)
+	s := affinity.Fresh(uncountedPass, v.began)
+	if e.newcomers.TakeAddr(v.client, newcomersOf(), v.began).OK {
+		s.Upstream = countedPass
+		l.in.add(v.began)
+	}
+	v.given(l, e.o.Signer.Sign(s, pass))
+}
+
+// newcomersOf is how many of an address count before they have come back.
+func newcomersOf() limit.Rate { return limit.Rate{PerSecond: 0.5, Burst: 40} }
+
+func (v *visit) given(l *lobby, pass string) { v.pass, v.passName = pass, l.cookie(passCookie) }
+
+// cookie is the name of one of the lobby's cookies: an event's own are not to
+// disturb those of its org.
+func (l *lobby) cookie(name string) string {
+	if _, event, ok := strings.Cut(l.name, "/"); ok {
+		return fmt.Sprintf("%s_%08x", name, uint32(pool.Key(event)))
+	}
+	return name
 }
 
 // cookie is the value of one of the edge's cookies, empty for none.
@@ -121,7 +152,7 @@ func (v *visit) setCookie(h http.Header, name, value string) {
 	c := http.Cookie{
 		Name: v.cookieNamed(name), Value: value, Path: "/", HttpOnly: true, Secure: v.https, SameSite: http.SameSiteLaxMode,
 	}
-	if name == ticketCookie { // it outlives the browser's window, as a place in line does
+	if strings.HasPrefix(name, ticketCookie) { // it outlives the browser's window, as a place in line does
 		c.MaxAge = int((6 * time.Hour) / time.Second)
 	}
 	h.Add("Set-Cookie", c.String())
@@ -132,9 +163,12 @@ var waitingHTML string
 
 // showLine shows where in line a visitor is. The page asks again by itself,
 // without script.
-func (e *Edge) showLine(v *visit, place room.Place, byLink bool) {
+func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 	if place.Ticket != "" {
-		v.setCookie(v.w.Header(), ticketCookie, place.Ticket)
+		v.setCookie(v.w.Header(), l.cookie(ticketCookie), place.Ticket)
+	}
+	if v.pass != "" { // they were let in, and found no place free
+		v.setCookie(v.w.Header(), v.passName, v.pass)
 	}
 	seconds := max(2, int(math.Ceil(place.Refresh.Seconds())))
 	h := v.w.Header()
