@@ -41,7 +41,7 @@ func (f *orgTable) change(kind turnout.ChangeKind) {
 }
 
 // followed is an edge that follows a store and a file of two stacks.
-func followed(t *testing.T, f *orgTable, change func(*edge.EdgeOptions)) (*courses, *edge.Edge) {
+func followed(t *testing.T, f *orgTable, change func(*edge.Options)) (*courses, *edge.Edge) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "routes.yaml")
 	const text = `stacks:
@@ -64,11 +64,11 @@ func followed(t *testing.T, f *orgTable, change func(*edge.EdgeOptions)) (*cours
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := edge.EdgeOptions{Signer: signer, Tickets: tickets, Connect: connect}
+	o := edge.Options{Signer: signer, Tickets: tickets, Connect: connect}
 	if change != nil {
 		change(&o)
 	}
-	return c, edge.NewEdge(o, table)
+	return c, edge.New(o, table)
 }
 
 func stackOf(t *testing.T, e *edge.Edge, org turnout.OrgID) string {
@@ -169,7 +169,7 @@ func TestOriginsOfInstances(t *testing.T) {
 // Whom a trusted proxy brought by HTTPS is not sent there again.
 func TestNoLoopBehindAProxy(t *testing.T) {
 	f := &orgTable{orgs: []turnout.Org{{ID: "acme"}}}
-	_, e := followed(t, f, func(o *edge.EdgeOptions) { o.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
+	_, e := followed(t, f, func(o *edge.Options) { o.Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} })
 	for remote, want := range map[string]int{"10.0.0.1:1": http.StatusServiceUnavailable, "192.0.2.1:1": http.StatusPermanentRedirect} {
 		r := httptest.NewRequest("DELETE", "http://acme.localhost/", nil)
 		r.RemoteAddr = remote

@@ -98,7 +98,7 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 	if courses.engines != nil {
 		line = room.NewSharedLedger(courses.engines.Store)
 	}
-	return edge.NewEdge(edge.EdgeOptions{
+	return edge.New(edge.Options{
 		Ledger: line,
 		Signer: signer, Tickets: tickets, Name: cfg.Instance, Connect: connect, Default: cfg.Edge.Org.Allowance(),
 		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},

@@ -59,7 +59,7 @@ func (w *stuck) Write(p []byte) (int, error) {
 // A log that nobody reads keeps nobody waiting; what does not fit is counted.
 func TestALogThatIsStuck(t *testing.T) {
 	w := &stuck{free: make(chan struct{})}
-	s := onStage(t, stacks(), func(o *EdgeOptions) { o.AccessLog = w })
+	s := onStage(t, stacks(), func(o *Options) { o.AccessLog = w })
 	flushed := make(chan error)
 	b := s.browser("acme.example")
 	b.at("/")
@@ -80,7 +80,7 @@ func TestALogThatIsStuck(t *testing.T) {
 func TestALogThatFailsOnce(t *testing.T) {
 	w := &stuck{free: make(chan struct{}), err: io.ErrShortWrite}
 	close(w.free)
-	s := onStage(t, stacks(), func(o *EdgeOptions) { o.AccessLog = w })
+	s := onStage(t, stacks(), func(o *Options) { o.AccessLog = w })
 	b := s.browser("acme.example")
 	b.at("/")
 	if err := s.access.flush(); err == nil || s.access.dropped.Load() != 1 {

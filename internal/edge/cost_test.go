@@ -53,7 +53,7 @@ func manned(b *testing.B, a turnout.Allowance) *Edge {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return NewEdge(EdgeOptions{
+	return New(Options{
 		Signer: signer, AccessLog: io.Discard, Default: a, Client: limit.Rate{PerSecond: 1e6, Burst: 1e6},
 		Connect: func(*url.URL) pool.Exchange { return fixedPage{bytes.Repeat([]byte("x"), 1024)} },
 	}, table)

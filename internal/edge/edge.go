@@ -27,8 +27,8 @@ import (
 	"github.com/turnout-events/turnout/internal/limit"
 )
 
-// EdgeOptions of an Edge.
-type EdgeOptions struct {
+// Options of an Edge.
+type Options struct {
 	// Signer signs sessions. Edges that share their keys share their sessions.
 	Signer *affinity.Signer
 	// Name tells this edge from others.
@@ -62,7 +62,7 @@ type EdgeOptions struct {
 
 // Edge is the distribution of traffic. Safe for concurrent use.
 type Edge struct {
-	o       EdgeOptions
+	o       Options
 	now     func() time.Time
 	log     *slog.Logger
 	access  *accessLog
@@ -99,8 +99,8 @@ const (
 	retryReserve = 20
 )
 
-// NewEdge makes an edge that routes by table.
-func NewEdge(o EdgeOptions, table *routing.Table) *Edge {
+// New makes an edge that routes by table.
+func New(o Options, table *routing.Table) *Edge {
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Second
 	}

@@ -76,7 +76,7 @@ func (s *stage) table(plan routing.Plan) *routing.Table {
 	return table
 }
 
-func onStage(t *testing.T, plan routing.Plan, change func(*EdgeOptions)) *stage {
+func onStage(t *testing.T, plan routing.Plan, change func(*Options)) *stage {
 	t.Helper()
 	s := &stage{t: t, instances: map[string]*instance{}, log: &bytes.Buffer{}, at: noon}
 	signer, err := affinity.NewSigner(bytes.Repeat([]byte{7}, affinity.KeySize))
@@ -87,14 +87,14 @@ func onStage(t *testing.T, plan routing.Plan, change func(*EdgeOptions)) *stage 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := EdgeOptions{
+	o := Options{
 		Signer: signer, Tickets: tickets, AccessLog: s.log, Now: s.now, Default: turnout.Allowance{Share: 1},
 		Connect: func(origin *url.URL) pool.Exchange { return exchange.New(exchange.Options{Addr: origin.Host}) },
 	}
 	if change != nil {
 		change(&o)
 	}
-	s.Edge = NewEdge(o, s.table(plan))
+	s.Edge = New(o, s.table(plan))
 	s.server = httptest.NewUnstartedServer(s.Edge)
 	s.server.Config.ConnContext = nil
 	s.server.Start()
@@ -226,7 +226,7 @@ func TestP6SessionsOutliveTheEdge(t *testing.T) {
 	s := onStage(t, stacks(), nil)
 	b := s.browser("acme.example")
 	first := b.at("/")
-	s.Edge = NewEdge(s.o, s.Table())
+	s.Edge = New(s.o, s.Table())
 	for range 10 {
 		if got := b.at("/"); got != first || b.set != 1 {
 			t.Fatalf("it went from %s to %s", first, got)
@@ -551,7 +551,7 @@ func TestP8AccessLog(t *testing.T) {
 
 func TestClientsBehindProxies(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
-	e := &Edge{o: EdgeOptions{Trusted: trusted}}
+	e := &Edge{o: Options{Trusted: trusted}}
 	for _, c := range []struct{ remote, forwarded, proto, want string }{
 		{"192.0.2.1:5", "", "", "192.0.2.1 false"},
 		{"192.0.2.1:5", "198.51.100.9", "https", "192.0.2.1 false"}, // not believed
@@ -650,7 +650,7 @@ func (c closing) Close() error { *c.closed++; return c.Exchange.Close() }
 // table still counts.
 func TestOldConnectionsAreClosed(t *testing.T) {
 	closed := 0
-	s := onStage(t, stacks(), func(o *EdgeOptions) {
+	s := onStage(t, stacks(), func(o *Options) {
 		connect := o.Connect
 		o.Connect = func(origin *url.URL) pool.Exchange { return closing{connect(origin), &closed} }
 	})
@@ -725,7 +725,7 @@ func TestP9PreviousStackOutlivesTheEdge(t *testing.T) {
 	first := b.at("/")
 	moved := stacks()
 	moved.Orgs[0].Placement = turnout.Placement{Stack: "green"}.MovedFrom(turnout.Placement{})
-	s.Edge = NewEdge(s.o, s.table(moved))
+	s.Edge = New(s.o, s.table(moved))
 	if got := b.at("/"); got != first || b.set != 1 {
 		t.Errorf("it went from %s to %s", first, got)
 	}

@@ -16,7 +16,7 @@ import (
 // hurried serves a proxy that gives a body 100 ms.
 func hurried(t *testing.T, upstreams ...*url.URL) *httptest.Server {
 	t.Helper()
-	s := httptest.NewUnstartedServer(New(Options{Upstreams: upstreams}))
+	s := httptest.NewUnstartedServer(NewProxy(ProxyOptions{Upstreams: upstreams}))
 	s.Config.ReadTimeout = 100 * time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)

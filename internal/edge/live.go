@@ -39,7 +39,7 @@ type tenant struct {
 	steer   steer
 }
 
-func newLive(o EdgeOptions) *live {
+func newLive(o Options) *live {
 	return &live{
 		connect: o.Connect, newMeter: o.Meter, newShare: o.Share, upstreams: map[upstreamKey]*pool.Upstream{},
 		tenants: map[turnout.OrgID]*tenant{}, meters: map[string]Meter{},

@@ -64,7 +64,7 @@ func TestP7DomainsHaveTheirOwn(t *testing.T) {
 // P7: one client address has an allowance, whatever it asks for; IPv6 goes by
 // the network of a household.
 func TestP7Clients(t *testing.T) {
-	s := onStage(t, stacks(), func(o *EdgeOptions) { o.Client = limit.Rate{PerSecond: 1, Burst: 5} })
+	s := onStage(t, stacks(), func(o *Options) { o.Client = limit.Rate{PerSecond: 1, Burst: 5} })
 	count := func(remote, host string) (n int) {
 		for range 10 {
 			r := httptest.NewRequest("GET", "http://"+host+"/", nil)

@@ -25,7 +25,7 @@ func alone(t *testing.T, more ...string) *stage {
 	for _, name := range more {
 		plan.Stacks[0].Pools[0].Upstreams = append(plan.Stacks[0].Pools[0].Upstreams, routing.Upstream{Name: name})
 	}
-	return onStage(t, plan, func(o *EdgeOptions) {
+	return onStage(t, plan, func(o *Options) {
 		o.Default = turnout.Allowance{PerSecond: 100000, Burst: 100000, Share: 0.5}
 		o.Now = nil
 	})

@@ -1,7 +1,3 @@
-// Package edge spreads traffic over instances. What is here is the plain
-// reverse proxy that the demo uses: any instance answers any request, so it
-// tries the next one when an instance does not answer, and waits a moment when
-// none does.
 package edge
 
 import (
@@ -15,8 +11,8 @@ import (
 	"time"
 )
 
-// Options of a Proxy.
-type Options struct {
+// ProxyOptions of a Proxy.
+type ProxyOptions struct {
 	// Upstreams are origins such as http://127.0.0.1:8081.
 	Upstreams []*url.URL
 	// Order tells at each request which upstreams it tries, best first, for pages
@@ -29,17 +25,20 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Proxy is a reverse proxy over a fixed list of upstreams. Safe for concurrent use.
+// Proxy is a plain reverse proxy over a fixed list of upstreams, such as the demo
+// has before what its instances serve to operators. Any of them answers any
+// request, so it tries the next one when one does not answer, and waits a moment
+// when none does. Safe for concurrent use.
 type Proxy struct {
-	o         Options
+	o         ProxyOptions
 	next      atomic.Uint32
 	transport http.RoundTripper
 	handler   http.Handler
 	refusals  refusals
 }
 
-// New makes a proxy. It does no I/O.
-func New(o Options) *Proxy {
+// NewProxy makes a proxy. It does no I/O.
+func NewProxy(o ProxyOptions) *Proxy {
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Second
 	}

@@ -93,7 +93,7 @@ func origin(t *testing.T, in *instance) *url.URL {
 func front(t *testing.T, upstreams ...*url.URL) (*httptest.Server, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	s := httptest.NewServer(New(Options{Upstreams: upstreams, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+	s := httptest.NewServer(NewProxy(ProxyOptions{Upstreams: upstreams, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	t.Cleanup(s.Close)
 	return s, &log
 }
@@ -332,7 +332,7 @@ func TestClientGone(t *testing.T) {
 // A body that never comes whole reaches no instance.
 func TestClientGoneInTheMiddleOfABody(t *testing.T) {
 	in := newInstance(t, "in")
-	proxy := New(Options{Upstreams: []*url.URL{origin(t, in)}})
+	proxy := NewProxy(ProxyOptions{Upstreams: []*url.URL{origin(t, in)}})
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "http://acme.localhost/", io.MultiReader(strings.NewReader("key="), broken{}))
 	w := httptest.NewRecorder()
 	proxy.ServeHTTP(w, r)

@@ -136,7 +136,7 @@ func TestOrder(t *testing.T) {
 	first, second := newInstance(t, "first"), newInstance(t, "second")
 	gone, one, two := dead(), origin(t, first), origin(t, second)
 	order := []*url.URL{gone, one, two}
-	s := httptest.NewServer(New(Options{Upstreams: order, Order: func() []*url.URL { return order }}))
+	s := httptest.NewServer(NewProxy(ProxyOptions{Upstreams: order, Order: func() []*url.URL { return order }}))
 	defer s.Close()
 	want := func(name string) {
 		t.Helper()

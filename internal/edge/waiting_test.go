@@ -328,7 +328,7 @@ func TestP11LetInWhileNobodyAnswers(t *testing.T) {
 		Stacks: []routing.Stack{{Name: "blue", Pools: []routing.Pool{{Region: "home", Upstreams: []routing.Upstream{{Name: "one"}}}}}},
 		Orgs:   []routing.Org{{ID: "acme", Hosts: []string{"acme.example"}, Placement: turnout.Placement{Allowance: turnout.Allowance{Sessions: 1}}}},
 	}
-	s := onStage(t, plan, func(o *EdgeOptions) { o.Patience = time.Nanosecond })
+	s := onStage(t, plan, func(o *Options) { o.Patience = time.Nanosecond })
 	s.instances["one"].answer = lose
 	b := s.browser("acme.example")
 	if w := b.ask("GET", form, ""); w.Code != http.StatusServiceUnavailable {
@@ -372,7 +372,7 @@ func TestP11AShareThatIsTakenIsALine(t *testing.T) {
 // An outage makes no line: who comes then is waited with, and afterwards all is
 // as it was.
 func TestP11AnOutageMakesNoLine(t *testing.T) {
-	s := onStage(t, stacks(), func(o *EdgeOptions) { o.Patience = time.Nanosecond })
+	s := onStage(t, stacks(), func(o *Options) { o.Patience = time.Nanosecond })
 	for _, u := range s.view.Load().upstreams {
 		u.Probed(false, time.Time{}, s.now())
 	}
@@ -456,7 +456,7 @@ func TestP11AnotherEdgeKnowsTheLine(t *testing.T) {
 	shelf := room.NewMemoryLedger()
 	plan := stacks()
 	plan.Orgs[0].Placement.Allowance.Sessions = 5
-	s := onStage(t, plan, func(o *EdgeOptions) { o.Ledger, o.Name = shelf, "one" })
+	s := onStage(t, plan, func(o *Options) { o.Ledger, o.Name = shelf, "one" })
 	s.fill()
 	if !s.browser("acme.example").inLine(form) {
 		t.Fatal("there is no line")
@@ -464,7 +464,7 @@ func TestP11AnotherEdgeKnowsTheLine(t *testing.T) {
 	s.run(2)
 	o := s.o
 	o.Name = "two"
-	other := &stage{Edge: NewEdge(o, s.Table()), t: t, instances: s.instances, at: s.now()}
+	other := &stage{Edge: New(o, s.Table()), t: t, instances: s.instances, at: s.now()}
 	other.o.Now = other.now
 	other.Edge.now = other.now
 	for range 5 {
