@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout/internal/store/pgtest"
+	"github.com/turnout-events/turnout/internal/store/storetest"
+)
+
+// serverVariable names the server to the processes that tests start.
+const serverVariable = "TURNOUT_TEST_POSTGRES"
+
+func TestMain(m *testing.M) { os.Exit(withServer(m)) }
+
+// withServer starts one server for all tests, unless there is one already.
+func withServer(m *testing.M) int {
+	if os.Getenv(serverVariable) != "" {
+		return m.Run()
+	}
+	c, err := pgtest.Start(context.Background())
+	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+		return m.Run() // which skips
+	}
+	if err == nil {
+		err = os.Setenv(serverVariable, c.URL())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer c.Stop(context.Background())
+	return m.Run()
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, dir string) storetest.Store { return openStore(t, place(t, dir)) })
+}
+
+// place is the URL of a schema of its own for a directory.
+func place(t testing.TB, dir string) string {
+	t.Helper()
+	server := os.Getenv(serverVariable)
+	if server == "" {
+		t.Skip(pgtest.ErrMissing)
+	}
+	schema := fmt.Sprintf("turnout_%x", sha256.Sum256([]byte(dir)))[:30]
+	conn := dial(t, server)
+	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil && !strings.Contains(err.Error(), "23505") {
+		t.Fatal(err)
+	}
+	// What a process sent before it was killed is still being done.
+	const busy = `SELECT count(*) FROM (SELECT pg_sleep(0.01)) s, pg_stat_activity WHERE application_name = $1 AND state <> 'idle'`
+	for killed, n := time.Now(), 1; n > 0 && time.Since(killed) < time.Minute; {
+		if err := conn.QueryRow(t.Context(), busy, schema).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if _, other := os.LookupEnv("STORETEST_PLACE"); other || !strings.Contains(t.Name(), "Killed") {
+			break
+		}
+	}
+	return server + "&search_path=" + schema + "&application_name=" + schema
+}
+
+func dial(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func openStore(t testing.TB, url string, change ...func(*Options)) *Store {
+	t.Helper()
+	o := Options{URL: url}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

@@ -1,0 +1,122 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// Forget destroys a person's data key and everything that was sealed with it,
+// cancels what they still held, leaves a tombstone and tells every instance.
+// It may be repeated. What it answers are counts, all zero with an error.
+//
+// Once it returns, the key is in no table. The package comment says where its
+// bytes may still rest.
+func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
+	num, err := s.org(ctx, org)
+	if err != nil {
+		return turnout.Forgotten{}, wrap("forget person", err)
+	}
+	var f turnout.Forgotten
+	err = s.aside(ctx, "forget person", func(t *tx) (err error) {
+		if f, err = t.forget(num, person, at); err != nil {
+			return err
+		}
+		t.appendChange(turnout.Change{Kind: turnout.ChangePerson, Org: org, ID: person.String(), At: at})
+		return nil
+	})
+	if err != nil {
+		return turnout.Forgotten{}, err // what was counted was not committed
+	}
+	return f, nil
+}
+
+func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
+	var f turnout.Forgotten
+	if err := t.session.exec(forgetting, org); err != nil {
+		return f, fmt.Errorf("begin to forget: %w", err)
+	}
+	// The events first, the key then: whoever accepts goes in the same order.
+	events, err := t.eventsOf(org, person)
+	if err != nil {
+		return f, err
+	}
+	if err := t.lock(events); err != nil {
+		return f, fmt.Errorf("lock what the person holds: %w", err)
+	}
+	keys, err := t.execN("DELETE FROM people WHERE org = $1 AND person = $2", org, person[:])
+	if err != nil {
+		return f, fmt.Errorf("destroy data key: %w", err)
+	}
+	f.Keys = int(keys)
+	if err := t.exec("INSERT INTO tombstones (org, person, at) VALUES ($1, $2, $3) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
+		return f, fmt.Errorf("leave tombstone: %w", err)
+	}
+	return f, t.eraseAll(org, person, at, &f)
+}
+
+// eventsOf are the events that a person has registrations in.
+func (t *tx) eventsOf(org int64, person turnout.PersonID) ([]ledgerKey, error) {
+	events, err := rows(t.session, func(row scanner) (ledgerKey, error) {
+		key := ledgerKey{org: org}
+		err := row.Scan(&key.event)
+		return key, err
+	}, "SELECT DISTINCT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.person = $2", org, person[:])
+	if err != nil {
+		return nil, fmt.Errorf("read events of person: %w", err)
+	}
+	slices.SortFunc(events, func(x, y ledgerKey) int { return strings.Compare(string(x.event), string(y.event)) })
+	return events, nil
+}
+
+// eraseAll erases all that a person has. Whoever is promoted into these seats
+// is so once all of them are erased: the person must not be given a place by
+// their own cancellation.
+func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turnout.Forgotten) error {
+	held, err := rows(t.session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.person = $2 ORDER BY r.id FOR UPDATE OF r", org, person[:])
+	if err != nil {
+		return fmt.Errorf("read registrations of person: %w", err)
+	}
+	f.Registrations = len(held)
+	for _, r := range held {
+		l := t.ledgers[ledgerKey{org, r.Event}]
+		if l == nil { // accepted since the look at their events
+			return errRace
+		}
+		if err := t.erase(org, l, r, at); err != nil {
+			return err
+		}
+		f.SeatsReturned += r.Seats()
+		if r.Status.Holds() {
+			l.promoteAt(at)
+		}
+	}
+	return nil
+}
+
+// erase leaves of a registration what counts seats and nothing that names
+// anybody, the blind index included. Where Salesforce has it, that it is
+// cancelled stays to be delivered, so that both sides count the same seats (P2).
+func (t *tx) erase(org int64, l *ledger, r turnout.Registration, at time.Time) error {
+	status, revision, delivered, due := r.Status, r.Revision, r.Revision, nullable(time.Time{})
+	if r.Status.Holds() {
+		status = turnout.StatusCancelled
+		if r.Delivered > 0 {
+			revision, delivered, due = r.Revision+1, r.Delivered, nullable(at)
+		}
+	}
+	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
+		fingerprint = $8, person = $8, status = $4, revision = $5, delivered = $6, attempts = 0, changed_at = $3
+		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(at), string(status), revision, delivered, due, nobody[:])
+	if err != nil {
+		return fmt.Errorf("erase registration: %w", err)
+	}
+	if r.Status == turnout.StatusRegistered {
+		l.take(r.Claims, -1)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout"
+)
+
+// Lanes lists the lanes in which something waits, with up to count of those
+// that are due at now counted in each.
+func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
+	// The recursion hops from lane to lane through the index of due
+	// registrations, so a backlog of any size costs one step a lane.
+	found, err := s.pool.Query(ctx, `
+		WITH RECURSIVE busy (lane) AS (
+			SELECT (SELECT lane FROM registrations WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1)
+			UNION ALL
+			SELECT (SELECT r.lane FROM registrations r WHERE r.due_at IS NOT NULL AND r.lane > busy.lane ORDER BY r.lane LIMIT 1)
+			FROM busy WHERE busy.lane IS NOT NULL)
+		SELECT l.lane, o.org, l.event, l.lease_until > $1, l.not_before > $1,
+			(SELECT count(*) FROM (SELECT 1 FROM registrations r WHERE r.lane = l.lane AND r.due_at <= $1 LIMIT $2) due),
+			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at <= $1 ORDER BY r.due_at LIMIT $2) due), 0),
+			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT $2) waiting), 0)
+		FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`, millis(now), count)
+	all, err := collect(found, err, func(row scanner) (l turnout.LaneStatus, err error) {
+		var due, oldest int64
+		err = row.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest)
+		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
+		return l, err
+	})
+	return all, wrap("list lanes", err)
+}
+
+// Claim gives owner the lane until now+ttl, unless somebody has it.
+func (s *Store) Claim(ctx context.Context, lane turnout.Lane, owner string, now time.Time, ttl time.Duration) (turnout.Lease, bool, error) {
+	lease := turnout.Lease{Lane: lane, Until: now.Add(ttl)}
+	won := false
+	err := s.do(ctx, "claim lane", &job{lanes: []int64{lane.ID}, apply: func(t *tx) error {
+		err := t.row(`UPDATE lanes SET owner = $2, fence = fence + 1, lease_until = $4
+			WHERE lane = $1 AND lease_until <= $3 AND not_before <= $3 RETURNING fence`,
+			[]any{lane.ID, owner, millis(now), millis(lease.Until)}, &lease.Fence)
+		won = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		t.changes++
+		return err
+	}})
+	return lease, won && err == nil, err
+}
+
+// Renew extends a lease; CodeConflict when somebody else has the lane by now.
+func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time) error {
+	return s.do(ctx, "renew lease", &job{lanes: []int64{lease.ID}, apply: func(t *tx) error {
+		n, err := t.execN("UPDATE lanes SET lease_until = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0", lease.ID, lease.Fence, millis(until))
+		if err == nil && n == 0 {
+			return lostLease("renew lease")
+		}
+		return err
+	}})
+}
+
+// Take reads what is due in a leased lane, longest waiting first, at most max.
+func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
+	found, err := s.pool.Query(ctx, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
+	all, err := collect(found, err, scanRegistration)
+	return all, wrap("take batch", err)
+}
+
+// Settle records what became of a batch and gives the lane back; nobody claims
+// it before notBefore (zero: at once). A holder whose lease was taken over
+// gets CodeConflict and changes nothing: the next one sends the same again.
+func (s *Store) Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error {
+	org, err := s.org(ctx, lease.Org)
+	if err != nil {
+		return wrap("settle batch", err)
+	}
+	return s.do(ctx, "settle batch", &job{lanes: []int64{lease.ID}, apply: func(t *tx) error {
+		n, err := t.execN("UPDATE lanes SET lease_until = 0, owner = '', not_before = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0",
+			lease.ID, lease.Fence, millis(notBefore))
+		if err != nil {
+			return fmt.Errorf("release lane: %w", err)
+		}
+		if n == 0 {
+			return lostLease("settle batch")
+		}
+		b := &pgx.Batch{}
+		for _, o := range outcomes {
+			if err := queueOutcome(b, org, o); err != nil {
+				return err
+			}
+		}
+		if err := t.send(b); err != nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+		return nil
+	}})
+}
+
+func lostLease(op string) error {
+	return turnout.Errorf(turnout.CodeConflict, op, "the lease was taken over")
+}
+
+// queueOutcome records one outcome. What changed while it was under way stays due.
+func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
+	switch o.Result {
+	case turnout.ResultDone:
+		b.Queue(`UPDATE registrations SET delivered = $3, record = $4, told = $5, attempts = 0,
+			due_at = CASE WHEN revision = $3 THEN NULL ELSE due_at END WHERE org = $1 AND key = $2 AND delivered <= $3 AND revision >= $3`,
+			org, string(o.Key), o.Revision, o.Record, string(o.Status))
+	case turnout.ResultRetry:
+		attempt := 1
+		if o.Blameless {
+			attempt = 0
+		}
+		b.Queue(`UPDATE registrations SET attempts = attempts + $5, due_at = $4 WHERE org = $1 AND key = $2 AND revision = $3 AND due_at IS NOT NULL`,
+			org, string(o.Key), o.Revision, millis(o.RetryAt), attempt)
+	case turnout.ResultParked:
+		code, text, at := parkedColumns(o.Parked)
+		b.Queue(`UPDATE registrations SET due_at = NULL, parked_code = $4, parked_text = $5, parked_at = $6 WHERE org = $1 AND key = $2 AND revision = $3 AND due_at IS NOT NULL`,
+			org, string(o.Key), o.Revision, code, text, at)
+	default:
+		return fmt.Errorf("settle: unknown result %q", o.Result)
+	}
+	return nil
+}
+
+// Turn gives owner the exclusive turn at something named within an org until
+// now+ttl; whoever has it keeps it by asking again in time.
+func (s *Store) Turn(ctx context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error) {
+	won := false
+	err := s.aside(ctx, "take turn", func(t *tx) error {
+		n, err := t.execN(`INSERT INTO turns AS t (name, owner, until) VALUES ($1, $2, $4)
+			ON CONFLICT (name) DO UPDATE SET owner = $2, until = $4 WHERE t.owner = $2 OR t.until <= $3`,
+			string(org)+"/"+name, owner, millis(now), millis(now.Add(ttl)))
+		won = n > 0
+		return err
+	})
+	return won && err == nil, err
+}

@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout"
+)
+
+// touched are the lanes of places, by number or by event. The parameters are
+// lanes, and orgs and events side by side.
+const touched = `SELECT unnest($1::bigint[]) UNION
+	SELECT l.lane FROM lanes l JOIN unnest($2::bigint[], $3::text[]) AS p (org, event) ON l.org = p.org AND l.event = p.event`
+
+// The second statement reads what was committed under the locks of the first.
+const (
+	lockLanes = `SELECT lane, org, event, open, opens, closes, ends FROM lanes WHERE lane IN (` + touched + `) ORDER BY lane FOR UPDATE`
+	readSeats = `SELECT l.org, l.event, s.pool, s.counted, s.seat_limit, s.taken, s.outside, s.waiting, s.excess
+		FROM seats s JOIN lanes l USING (lane) WHERE s.lane IN (` + touched + `)`
+)
+
+// queueLocks locks the lanes of jobs in one order and reads their ledgers.
+func (t *tx) queueLocks(b *pgx.Batch, jobs []*job) {
+	lanes, orgs, events := []int64{}, []int64{}, []string{}
+	seen := map[ledgerKey]bool{}
+	for _, j := range jobs {
+		lanes = append(lanes, j.lanes...)
+		for _, e := range j.events {
+			if !seen[e] {
+				seen[e] = true
+				orgs, events = append(orgs, e.org), append(events, string(e.event))
+			}
+		}
+	}
+	if len(lanes)+len(orgs) == 0 {
+		return
+	}
+	b.Queue(lockLanes, lanes, orgs, events).Query(t.foundLanes)
+	b.Queue(readSeats, lanes, orgs, events).Query(t.foundSeats)
+}
+
+func (t *tx) foundLanes(found pgx.Rows) error {
+	for found.Next() {
+		var key ledgerKey
+		l := &ledger{pools: map[turnout.Pool]*counter{}}
+		if err := found.Scan(&l.lane, &key.org, &key.event, &l.open, &l.opens, &l.closes, &l.ends); err != nil {
+			return fmt.Errorf("lock lanes: %w", err)
+		}
+		t.ledgers[key] = l
+	}
+	return found.Err()
+}
+
+func (t *tx) foundSeats(found pgx.Rows) error {
+	for found.Next() {
+		var key ledgerKey
+		c := &counter{}
+		if err := found.Scan(&key.org, &key.event, &c.Pool, &c.counted, &c.Limit, &c.Taken, &c.Outside, &c.Waiting, &c.excess); err != nil {
+			return fmt.Errorf("read seats: %w", err)
+		}
+		if l := t.ledgers[key]; l != nil {
+			l.pools[c.Pool] = c
+		}
+	}
+	return found.Err()
+}
+
+// lock locks further events within a transaction that is under way.
+func (t *tx) lock(events []ledgerKey) error {
+	b := &pgx.Batch{}
+	t.queueLocks(b, []*job{{events: events}})
+	return t.send(b)
+}
+
+// queueSeats writes the counters that changed.
+func (t *tx) queueSeats(b *pgx.Batch) {
+	var lanes, limits, taken, outside, waiting, excess []int64
+	var pools []string
+	var counted []bool
+	for _, l := range t.ledgers {
+		for _, c := range l.pools {
+			if !c.dirty {
+				continue
+			}
+			c.dirty = false
+			if c.Limit != turnout.Unlimited {
+				c.excess = min(c.excess, max(0, c.Taken+c.Outside-c.Limit))
+			}
+			lanes, pools, counted = append(lanes, l.lane), append(pools, string(c.Pool)), append(counted, c.counted)
+			limits, taken, outside = append(limits, int64(c.Limit)), append(taken, int64(c.Taken)), append(outside, int64(c.Outside))
+			waiting, excess = append(waiting, int64(c.Waiting)), append(excess, int64(c.excess))
+		}
+	}
+	if len(lanes) == 0 {
+		return
+	}
+	b.Queue(`INSERT INTO seats AS s (lane, pool, counted, seat_limit, taken, outside, waiting, excess)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+		ON CONFLICT (lane, pool) DO UPDATE SET counted = excluded.counted, seat_limit = excluded.seat_limit, taken = excluded.taken,
+			outside = excluded.outside, waiting = excluded.waiting, excess = excluded.excess`,
+		lanes, pools, counted, limits, taken, outside, waiting, excess)
+}

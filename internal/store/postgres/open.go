@@ -1,0 +1,142 @@
+// Package postgres is the store for more than one machine: the truth about
+// registrations, seats, deliveries, orgs and keys, in a PostgreSQL database
+// that many instances share.
+//
+// What it promises: an acknowledged change is where synchronous_commit=on puts
+// it, on the primary's disk and on that of a synchronous standby where there is
+// one; weaker settings are refused at start (P1). Seats and registration change
+// in one transaction under the event's row lock (P2). One writer goroutine a
+// process commits concurrent callers together. A commit of which nobody can say
+// whether it is there answers CodeUnknown, and the same key may be sent again.
+// What is personal comes in sealed; the store never sees a key. Outside of this
+// machine the wire is TLS 1.2 or newer.
+//
+// A destroyed key is gone from the table with its commit. Its bytes stay in dead
+// row versions until VACUUM, in the write-ahead log until that is recycled, and
+// in whatever base backups hold: docs/decisions/0016-postgresql.md says how an
+// operator bounds each.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/turnout-events/turnout/internal/groupcommit"
+)
+
+// Options of a store.
+type Options struct {
+	// URL is postgres://user@host,host/database?sslmode=verify-full. Several hosts
+	// are tried in their order for the one that takes writes. A search_path in it
+	// puts the tables into a schema of their own, which must be there.
+	URL    string
+	Logger *slog.Logger
+	// BatchCap bounds a commit; 0 means groupcommit.DefaultCap.
+	BatchCap int
+
+	// step is called at each step of a commit, for tests that break the connection there.
+	step func(name string)
+}
+
+// asides is the number of connections besides the writer's: for reads, and for
+// changes that are too seldom to go through the writer.
+const asides = 8
+
+// Store is the PostgreSQL engine. Safe for concurrent use.
+type Store struct {
+	log    *slog.Logger
+	config *pgx.ConnConfig
+	pool   *pgxpool.Pool
+	writer *groupcommit.Writer[*job]
+	step   func(name string)
+
+	// conn is the writer goroutine's own; nil after it broke.
+	conn *pgx.Conn
+	orgs sync.Map // numbers by turnout.OrgID; they never change
+	once sync.Once
+}
+
+// Open connects to the store, makes or upgrades its schema, and starts its
+// writer, which works until Close. A server that promises too little, a URL
+// without TLS and a schema from which a newer version has taken away what this
+// one needs are errors and leave everything as it is.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	cfg, err := parse(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.step == nil {
+		o.step = func(string) {}
+	}
+	s := &Store{log: o.Logger, config: cfg, step: o.step}
+	if err := s.open(ctx); err != nil {
+		s.closeConns()
+		return nil, fmt.Errorf("open store at %s: %w", cfg.Host, err)
+	}
+	s.writer = groupcommit.New(s.commit, o.BatchCap)
+	go s.writer.Run()
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	if s.conn, err = connect(ctx, s.config); err != nil {
+		return err
+	}
+	known, err := knownSchema()
+	if err != nil {
+		return err
+	}
+	if err := known.migrate(ctx, s.conn); err != nil {
+		return err
+	}
+	pool, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return err
+	}
+	pool.ConnConfig, pool.MaxConns, pool.AfterConnect = s.config.Copy(), asides, verify
+	s.pool, err = pgxpool.NewWithConfig(ctx, pool)
+	return err
+}
+
+// Close finishes what was handed in and closes the connections. It may be called twice.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.writer.Close()
+		s.closeConns()
+	})
+	return nil
+}
+
+// closeConns says goodbye; whether the server hears it does not matter.
+func (s *Store) closeConns() {
+	if s.conn != nil {
+		_ = s.conn.Close(context.Background())
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+}
+
+// reconnect opens the writer's connection anew.
+func (s *Store) reconnect() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := connect(ctx, s.config)
+	if err != nil {
+		return errors.Join(errAway, err)
+	}
+	s.conn = conn
+	return nil
+}
+
+// errAway says that there is no server that takes writes now.
+var errAway = errors.New("the database cannot be reached")

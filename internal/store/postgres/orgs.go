@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+)
+
+// org is an org's short number; CodeNotFound for one that was never applied.
+func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
+	if n, ok := s.orgs.Load(id); ok {
+		return n.(int64), nil
+	}
+	var num int64
+	err := s.pool.QueryRow(ctx, "SELECT num FROM orgs WHERE org = $1", string(id)).Scan(&num)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
+	}
+	if err == nil {
+		s.orgs.Store(id, num)
+	}
+	return num, err
+}
+
+// SetOrg adds or replaces an org. Its secrets come sealed.
+func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
+	settings, err := json.Marshal(o)
+	if err != nil {
+		return wrap("write org", err)
+	}
+	return s.aside(ctx, "write org", func(t *tx) error {
+		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
+			return err
+		}
+		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: o.ID, At: now})
+		return nil
+	})
+}
+
+// Orgs lists all orgs in order of their ids, without secrets.
+func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
+	found, err := s.pool.Query(ctx, "SELECT settings FROM orgs ORDER BY org")
+	all, err := collect(found, err, func(row scanner) (o turnout.Org, err error) {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return o, err
+		}
+		return o, json.Unmarshal([]byte(text), &o)
+	})
+	return all, wrap("list orgs", err)
+}
+
+// OrgSecrets reads an org's sealed secrets; CodeNotFound for an unknown org.
+func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error) {
+	var sealed []byte
+	err := s.pool.QueryRow(ctx, "SELECT secrets FROM orgs WHERE org = $1", string(org)).Scan(&sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
+	}
+	return sealed, wrap("read org secrets", err)
+}
+
+const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHERE scope = $1 ORDER BY purpose, version"
+
+// OrgKeys implements seal.Shelf.
+func (s *Store) OrgKeys(ctx context.Context, scope string) ([]seal.StoredKey, error) {
+	found, err := s.pool.Query(ctx, selectOrgKeys, scope)
+	keys, err := collect(found, err, scanOrgKey)
+	return keys, wrap("read org keys", err)
+}
+
+func scanOrgKey(row scanner) (k seal.StoredKey, err error) {
+	err = row.Scan(&k.Scope, &k.Purpose, &k.Version, &k.Wrapped)
+	return k, err
+}
+
+// AddOrgKeys implements seal.Shelf: of two processes that make an org's first
+// keys at once, both go on with those of the first.
+func (s *Store) AddOrgKeys(ctx context.Context, keys []seal.StoredKey) ([]seal.StoredKey, error) {
+	var rest []seal.StoredKey
+	err := s.aside(ctx, "add org keys", func(t *tx) (err error) {
+		for _, k := range keys { // whoever adds the same waits here for the other's commit
+			if err := t.exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", k.Scope, k.Purpose, k.Version, k.Wrapped); err != nil {
+				return err
+			}
+		}
+		if rest, err = rows(t.session, scanOrgKey, selectOrgKeys, keys[0].Scope); err != nil {
+			return err
+		}
+		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: turnout.OrgID(keys[0].Scope)})
+		return nil
+	})
+	return rest, err
+}
+
+// ReplaceOrgKeys implements seal.Shelf.
+func (s *Store) ReplaceOrgKeys(ctx context.Context, keys []seal.StoredKey) error {
+	return s.aside(ctx, "replace org keys", func(t *tx) error {
+		for _, k := range keys {
+			if err := t.exec("UPDATE org_keys SET wrapped = $1 WHERE scope = $2 AND purpose = $3 AND version = $4", k.Wrapped, k.Scope, k.Purpose, k.Version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

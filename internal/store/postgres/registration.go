@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout"
+)
+
+const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
+	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
+	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
+	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
+
+func scanRegistration(row scanner) (turnout.Registration, error) {
+	var r turnout.Registration
+	var fingerprint, person, link, parkedText []byte
+	var claims string
+	var due, parkedAt *int64
+	var parkedCode *string
+	var accepted, changed int64
+	err := row.Scan(&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded)
+	if err != nil {
+		return r, err
+	}
+	copy(r.Fingerprint[:], fingerprint)
+	copy(r.Person[:], person)
+	copy(r.Link[:], link)
+	r.AcceptedAt, r.ChangedAt = timeOf(accepted), timeOf(changed)
+	if due != nil {
+		r.Due = timeOf(*due)
+	}
+	if parkedCode != nil {
+		r.Parked = &turnout.Parked{Code: *parkedCode, Sealed: parkedText}
+		if parkedAt != nil {
+			r.Parked.At = timeOf(*parkedAt)
+		}
+	}
+	return r, json.Unmarshal([]byte(claims), &r.Claims)
+}
+
+// Registration reads one; CodeNotFound when there is none.
+func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error) {
+	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.key = $2", string(org), string(key)))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "read registration", "there is no such registration")
+	}
+	return r, wrap("read registration", err)
+}
+
+// LinkRegistration reads the latest registration that came through a link.
+func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
+	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:]))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return turnout.Registration{}, false, nil
+	}
+	return r, err == nil, wrap("read registration of link", err)
+}
+
+// Parked lists registrations that Salesforce refused, oldest first, at most limit.
+func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
+	found, err := s.pool.Query(ctx, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
+	all, err := collect(found, err, scanRegistration)
+	return all, wrap("list parked", err)
+}
+
+// Unpark sends a parked registration out again; all of an org's when key is
+// empty. It tells how many there were.
+func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error) {
+	num, err := s.org(ctx, org)
+	if err != nil {
+		return 0, wrap("retry parked", err)
+	}
+	var n int64
+	err = s.aside(ctx, "retry parked", func(t *tx) error {
+		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
+			WHERE org = $1 AND parked_code IS NOT NULL AND ($2 = '' OR key = $2)`, num, string(key), millis(now))
+		return err
+	})
+	return int(n), err
+}
+
+// Resend makes a registration due again whose record in Salesforce turned out
+// to hold an older revision. One that waits already, or is parked, stays as it is.
+func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error {
+	num, err := s.org(ctx, org)
+	if err != nil {
+		return wrap("send again", err)
+	}
+	return s.aside(ctx, "send again", func(t *tx) error {
+		return t.exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
+			AND (sealed IS NOT NULL OR person = $4)`, num, string(key), millis(now), nobody[:])
+	})
+}
+
+// nobody is the person of a registration that was forgotten.
+var nobody turnout.PersonID
+
+func nullable(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	ms := t.UnixMilli()
+	return &ms
+}
+
+func parkedColumns(p *turnout.Parked) (code *string, text []byte, at *int64) {
+	if p == nil {
+		return nil, nil, nil
+	}
+	ms := millis(p.At)
+	return &p.Code, p.Sealed, &ms
+}
+
+// eachPage is how many registrations one read of Each takes.
+const eachPage = 500
+
+// Each goes through an org's registrations in the order in which they were
+// accepted, those of one event or, when it is empty, all of them. An error of
+// yield ends it and is returned.
+func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.EventID, yield func(turnout.Registration) error) error {
+	for after := int64(0); ; {
+		found, err := s.pool.Query(ctx, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
+			string(org), string(event), after, eachPage)
+		page, err := collect(found, err, scanRegistration)
+		if err != nil {
+			return wrap("list registrations", err)
+		}
+		for _, r := range page {
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+		if len(page) < eachPage {
+			return nil
+		}
+		err = s.pool.QueryRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
+			string(org), string(page[len(page)-1].Key)).Scan(&after)
+		if err != nil {
+			return wrap("list registrations", err)
+		}
+	}
+}
+
+// Progress counts all of an org's registrations, by event. It reads every one
+// of them: ask seldom.
+func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
+	all := map[turnout.EventID]turnout.Progress{}
+	found, err := s.pool.Query(ctx, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
+		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
+		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
+	_, err = collect(found, err, func(row scanner) (bool, error) {
+		var event turnout.EventID
+		var p turnout.Progress
+		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked)
+		all[event] = p
+		return true, err
+	})
+	return all, wrap("count registrations", err)
+}
