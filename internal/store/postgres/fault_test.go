@@ -42,8 +42,8 @@ func prepare(t testing.TB, s preparer, seats int) {
 	}
 }
 
-// acceptance is a submission of a new person under its own key.
-func acceptance(n int) turnout.Acceptance {
+// submitted is a submission of a new person under its own key.
+func submitted(n int) turnout.Acceptance {
 	sealed := make([]byte, 0, 600)
 	for i := 0; len(sealed) < 600; i++ {
 		sum := sha256.Sum256(fmt.Appendf(nil, "details %d %d", n, i))
@@ -73,7 +73,7 @@ func together(s *Store, n int) []turnout.Code {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			_, err := s.Accept(context.Background(), acceptance(i))
+			_, err := s.Accept(context.Background(), submitted(i))
 			codes[i] = turnout.CodeOf(err)
 		})
 	}
@@ -149,7 +149,7 @@ func TestP1KilledServerLosesNothing(t *testing.T) {
 					return
 				default:
 				}
-				a := acceptance(int(next.Add(1)))
+				a := submitted(int(next.Add(1)))
 				if _, err := s.Accept(context.Background(), a); err == nil {
 					acknowledged.Store(a.Key, true)
 					if acks.Add(1) == 500 {
@@ -172,12 +172,13 @@ func TestP1KilledServerLosesNothing(t *testing.T) {
 	if err := c.Restart(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Accept(t.Context(), acceptance(0)); err != nil {
+	if _, err := s.Accept(t.Context(), submitted(0)); err != nil {
 		t.Errorf("after the restart: %v", err)
 	}
 	missing := 0
 	acknowledged.Range(func(key, _ any) bool {
 		if _, err := s.Registration(context.Background(), acme, key.(turnout.Key)); err != nil {
+			t.Error(err)
 			missing++
 		}
 		return true
@@ -249,7 +250,7 @@ func TestP8ForgottenKeyIsInNoTable(t *testing.T) {
 	s := openStore(t, place(t, t.TempDir()))
 	defer s.Close()
 	prepare(t, s, 10)
-	a := acceptance(1)
+	a := submitted(1)
 	if _, err := s.Accept(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}

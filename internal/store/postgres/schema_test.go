@@ -26,10 +26,10 @@ func TestExpandedStoreIsUsedByOlderPrograms(t *testing.T) {
 	prepare(t, s, 100)
 	accept := func(s *Store, n int) {
 		t.Helper()
-		if _, err := s.Accept(t.Context(), acceptance(n)); err != nil {
+		if _, err := s.Accept(t.Context(), submitted(n)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Registration(t.Context(), acme, acceptance(n).Key); err != nil {
+		if _, err := s.Registration(t.Context(), acme, submitted(n).Key); err != nil {
 			t.Fatal(err)
 		}
 	}

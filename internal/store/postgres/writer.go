@@ -111,6 +111,7 @@ func (s *Store) persist(jobs []*job, errs []error) error {
 			s.log.Error("store: the writer's connection is opened anew", "cause", err)
 			_ = s.conn.Close(context.Background())
 			s.conn = nil
+			s.pool.Reset() // those beside it most likely broke too
 		}
 		if !again(err) {
 			break
