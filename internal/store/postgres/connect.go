@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"strings"
@@ -106,6 +107,18 @@ func verify(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	return nil
+}
+
+// pointed keeps the planner to indexes and nested loops. Everything that the
+// writer asks for is a few rows by their keys, but a plan that was made while the
+// tables were young, or before they were analysed, would read them whole ever after.
+var pointed = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
+
+// forWriter is cfg for the writer's own connection.
+func forWriter(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	own := cfg.Copy()
+	maps.Copy(own.RuntimeParams, pointed)
+	return own
 }
 
 // connect opens a connection that keeps P1's promises.

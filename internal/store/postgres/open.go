@@ -88,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
-	if s.conn, err = connect(ctx, s.config); err != nil {
+	if s.conn, err = connect(ctx, forWriter(s.config)); err != nil {
 		return err
 	}
 	known, err := knownSchema()
@@ -130,7 +130,7 @@ func (s *Store) closeConns() {
 func (s *Store) reconnect() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := connect(ctx, s.config)
+	conn, err := connect(ctx, forWriter(s.config))
 	if err != nil {
 		return errors.Join(errAway, err)
 	}

@@ -91,9 +91,11 @@ CREATE TABLE registrations (
   CHECK (delivered <= revision)
 );
 
-CREATE UNIQUE INDEX registrations_key ON registrations (org, key);
-CREATE INDEX registrations_person ON registrations (org, person);
-CREATE INDEX registrations_link ON registrations (org, link, id) WHERE link IS NOT NULL;
+-- What is rare comes first: of several indexes that begin with the org, the
+-- planner takes any one while it knows nothing of the table yet.
+CREATE UNIQUE INDEX registrations_key ON registrations (key, org);
+CREATE INDEX registrations_person ON registrations (person, org);
+CREATE INDEX registrations_link ON registrations (link, org, id) WHERE link IS NOT NULL;
 CREATE INDEX registrations_due ON registrations (lane, due_at, changed_at) WHERE due_at IS NOT NULL;
 CREATE INDEX registrations_waitlist ON registrations (lane, id) WHERE status = 'waitlisted';
 CREATE INDEX registrations_answers ON registrations (lane) WHERE sealed IS NOT NULL;
