@@ -23,7 +23,7 @@ disappears from old backups because their key is no longer there.`,
 				return err
 			}
 			defer e.Close()
-			r, err := e.Store.Backup(cmd.Context(), to, time.Now())
+			r, err := e.Backup(cmd.Context(), to, time.Now())
 			if err != nil {
 				return err
 			}

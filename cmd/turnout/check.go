@@ -45,6 +45,9 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(out, configurationOK)
+			if kind := d.Kind(); kind != app.Embedded {
+				fmt.Fprintf(out, "%-14s %s answers\n", "store", kind)
+			}
 			if len(orgs) == 0 {
 				fmt.Fprintln(out, noOrgs)
 			}

@@ -13,13 +13,12 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/seal"
-	"github.com/turnout-events/turnout/internal/store/sqlite"
 )
 
 // Engines are the store and the keys: what every command that works on the
 // truth needs.
 type Engines struct {
-	Store   *sqlite.Store
+	Store   Store
 	Keyring *seal.Keyring
 	targets *targets
 	log     *slog.Logger
@@ -57,14 +56,16 @@ func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*En
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(StorePath(cfg)); errors.Is(err, fs.ErrNotExist) {
-		return nil, NothingSetUp{Data: cfg.Data}
+	if cfg.Store == "" {
+		if _, err := os.Stat(StorePath(cfg)); errors.Is(err, fs.ErrNotExist) {
+			return nil, NothingSetUp{Data: cfg.Data}
+		}
 	}
 	return openWith(ctx, cfg, log, load)
 }
 
 func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load func() (seal.Master, error)) (*Engines, error) {
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
+	store, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load fun
 
 // keyLost refuses to go on with orgs whose master key file is gone: a new one
 // would open nothing, and hide that the old one has to be found.
-func keyLost(ctx context.Context, cfg config.Config, store *sqlite.Store) error {
+func keyLost(ctx context.Context, cfg config.Config, store Store) error {
 	if !needsMasterFile(cfg) {
 		return nil
 	}

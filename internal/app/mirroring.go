@@ -6,7 +6,6 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/mirror"
-	"github.com/turnout-events/turnout/internal/store/sqlite"
 )
 
 // newMirror joins the mirror to Salesforce, the store and the cache.
@@ -30,7 +29,7 @@ func (in *instance) newMirror() error {
 }
 
 // pollTurns are the store's turns at polling an org.
-type pollTurns struct{ store *sqlite.Store }
+type pollTurns struct{ store Store }
 
 func (t pollTurns) Turn(ctx context.Context, org turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error) {
 	return t.store.Turn(ctx, org, "poll", owner, now, ttl)

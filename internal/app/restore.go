@@ -19,6 +19,9 @@ import (
 // from. The cache is dropped: it belongs to the store that was there, and what it
 // has read since the backup has to be read again.
 func Restore(ctx context.Context, cfg config.Config, o sqlite.RestoreOptions, log *slog.Logger) (sqlite.RestoreReport, error) {
+	if cfg.Store != "" {
+		return sqlite.RestoreReport{}, errNotEmbedded
+	}
 	load, err := masters(ctx, cfg, log)
 	if err != nil {
 		return sqlite.RestoreReport{}, err

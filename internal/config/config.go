@@ -17,6 +17,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/turnout-events/turnout/internal/kms"
+	"github.com/turnout-events/turnout/internal/store/postgres"
 )
 
 // Config is the settings of `turnout serve` and of the commands that work on
@@ -31,6 +32,9 @@ type Config struct {
 	// Data is the directory of the embedded engines and, unless MasterKeyFile
 	// says otherwise, of the master key; absolute once loaded.
 	Data string `yaml:"data" env:"DATA"`
+	// Store is the URL of a PostgreSQL database in place of the embedded store;
+	// empty for the file in Data. It may hold a password, so it is never printed.
+	Store string `yaml:"store" env:"STORE"`
 	// MasterKeyFile is made on first use. MasterKey is the same text by value,
 	// for environments that hand out secrets so; it wins.
 	MasterKeyFile string `yaml:"master_key_file" env:"MASTER_KEY_FILE"`
@@ -161,6 +165,11 @@ func (c *Config) faults() []error {
 	check(validAddress(c.Listen), "listen: give host:port, such as 127.0.0.1:8080")
 	check(validAddress(c.AdminListen), "admin_listen: give host:port, such as 127.0.0.1:9090")
 	check(c.Data != "", "data: name a directory")
+	if c.Store != "" {
+		if err := postgres.Check(c.Store); err != nil {
+			faults = append(faults, fmt.Errorf("store: %w", err))
+		}
+	}
 	faults = append(faults, c.masterKeyFaults()...)
 	check(oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level: use debug, info, warn or error")
 	check(oneOf(c.Log.Format, "text", "json"), "log.format: use text or json")

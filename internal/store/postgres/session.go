@@ -127,10 +127,10 @@ func codeOf(err error) turnout.Code {
 }
 
 func codeOfState(state string) turnout.Code {
-	switch {
-	case state == diskFull:
+	switch state {
+	case diskFull:
 		return turnout.CodeNoSpace
-	case state == readOnlyTransaction, state == lockNotAvailable:
+	case readOnlyTransaction, lockNotAvailable:
 		return turnout.CodeUnavailable
 	}
 	// Lost connection, rolled back, too many connections, told to end.
