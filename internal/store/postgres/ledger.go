@@ -27,6 +27,7 @@ type counter struct {
 	counted bool
 	excess  int
 	dirty   bool
+	rested  int // what was taken when it was read
 }
 
 // fits reports whether somebody new can have these seats. Pools that the

@@ -59,6 +59,7 @@ func (t *tx) foundSeats(found pgx.Rows) error {
 		if err := found.Scan(&key.org, &key.event, &c.Pool, &c.counted, &c.Limit, &c.Taken, &c.Outside, &c.Waiting, &c.excess); err != nil {
 			return fmt.Errorf("read seats: %w", err)
 		}
+		c.rested = c.Taken
 		if l := t.ledgers[key]; l != nil {
 			l.pools[c.Pool] = c
 		}
@@ -73,9 +74,10 @@ func (t *tx) lock(events []ledgerKey) error {
 	return t.send(b)
 }
 
-// queueSeats writes the counters that changed.
+// queueSeats writes the counters that changed. What is taken is added to what
+// rests, so that the constraint still guards it were the lock ever to fail (P2).
 func (t *tx) queueSeats(b *pgx.Batch) {
-	var lanes, limits, taken, outside, waiting, excess []int64
+	var lanes, limits, taken, outside, waiting, excess, rested []int64
 	var pools []string
 	var counted []bool
 	for _, l := range t.ledgers {
@@ -90,14 +92,17 @@ func (t *tx) queueSeats(b *pgx.Batch) {
 			lanes, pools, counted = append(lanes, l.lane), append(pools, string(c.Pool)), append(counted, c.counted)
 			limits, taken, outside = append(limits, int64(c.Limit)), append(taken, int64(c.Taken)), append(outside, int64(c.Outside))
 			waiting, excess = append(waiting, int64(c.Waiting)), append(excess, int64(c.excess))
+			rested = append(rested, int64(c.rested))
 		}
 	}
 	if len(lanes) == 0 {
 		return
 	}
-	b.Queue(`INSERT INTO seats AS s (lane, pool, counted, seat_limit, taken, outside, waiting, excess)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-		ON CONFLICT (lane, pool) DO UPDATE SET counted = excluded.counted, seat_limit = excluded.seat_limit, taken = excluded.taken,
-			outside = excluded.outside, waiting = excluded.waiting, excess = excluded.excess`,
-		lanes, pools, counted, limits, taken, outside, waiting, excess)
+	const changed = `unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+		AS n (lane, pool, counted, seat_limit, taken, outside, waiting, excess, rested)`
+	args := []any{lanes, pools, counted, limits, taken, outside, waiting, excess, rested}
+	b.Queue(`UPDATE seats s SET counted = n.counted, seat_limit = n.seat_limit, taken = s.taken + n.taken - n.rested,
+		outside = n.outside, waiting = n.waiting, excess = n.excess FROM `+changed+` WHERE s.lane = n.lane AND s.pool = n.pool`, args...)
+	b.Queue(`INSERT INTO seats (lane, pool, counted, seat_limit, taken, outside, waiting, excess)
+		SELECT n.lane, n.pool, n.counted, n.seat_limit, n.taken, n.outside, n.waiting, n.excess FROM `+changed+` ON CONFLICT DO NOTHING`, args...)
 }
