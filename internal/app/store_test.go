@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/store/pgtest"
+)
+
+// A configuration that names PostgreSQL is served from there, and commands that
+// copy the embedded store's file say so.
+func TestStoreInPostgreSQL(t *testing.T) {
+	c, err := pgtest.Start(t.Context())
+	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop(context.Background())
+	cfg, err := config.Load("", []string{"TURNOUT_DATA=" + t.TempDir(), "TURNOUT_STORE=" + c.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	for range 2 { // the second finds what the first left
+		e, err := OpenEngines(t.Context(), cfg, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		if _, err := e.Keyring.Ring(t.Context(), "acme"); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Store.SetOrg(t.Context(), turnout.Org{ID: "acme", Mapping: "turnout"}, []byte("s"), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if orgs, err := e.Store.Orgs(t.Context()); err != nil || len(orgs) != 1 || e.Kind() != PostgreSQL {
+			t.Errorf("%v %v in %s", orgs, err, e.Kind())
+		}
+		if _, err := e.Backup(t.Context(), t.TempDir(), time.Now()); !errors.Is(err, errNotEmbedded) {
+			t.Errorf("backup: %v", err)
+		}
+	}
+	if _, err := os.Stat(StorePath(cfg)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an embedded store was made: %v", err)
+	}
+}
