@@ -88,6 +88,9 @@ func (e *Edge) back(w http.ResponseWriter, r *http.Request) {
 
 // done answers a button: a browser goes back to the page, a program gets the status.
 func (e *Edge) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise string) {
+	if ok {
+		e.log.Info("edge: an operator has acted", "path", r.URL.Path)
+	}
 	switch {
 	case !ok:
 		http.Error(w, otherwise, http.StatusNotFound)

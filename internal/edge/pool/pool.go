@@ -122,7 +122,7 @@ func (p *Pool) Pick(now time.Time, tried ...*Upstream) *Upstream {
 	// A newcomer is idle and would win every time; its weight is how often it
 	// may be drawn at all.
 	switch first, second := a.drawn(), b.drawn(); {
-	case first && !second, first == second && a.load() <= b.load():
+	case first && !second, first == second && a.load(now) <= b.load(now):
 		return a.Upstream
 	}
 	return b.Upstream

@@ -106,6 +106,25 @@ func TestTheBusyGetLess(t *testing.T) {
 	}
 }
 
+// One whose first answer was slow is asked again after a while, and is then known
+// by what it does now.
+func TestASlowStartIsForgotten(t *testing.T) {
+	all := upstreams(2)
+	all[0].Answered(1, time.Millisecond, false, noon)
+	all[1].Answered(1, 16*time.Millisecond, false, noon)
+	p := &Pool{Upstreams: all}
+	got := map[string]int{}
+	for i := range 300 {
+		now := noon.Add(time.Duration(i) * 200 * time.Millisecond)
+		u := p.Pick(now)
+		got[u.Name]++
+		u.Answered(1, time.Millisecond, false, now)
+	}
+	if got["u1"] < 40 {
+		t.Errorf("of a minute's sessions they got %v", got)
+	}
+}
+
 // Whoever was tried is not tried again; when nobody is left there is none.
 func TestTriedOnes(t *testing.T) {
 	all := upstreams(3)

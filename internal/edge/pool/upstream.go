@@ -51,6 +51,8 @@ type Upstream struct {
 
 	// latency is smoothed, in nanoseconds: the bits of a float64, 0 for unknown.
 	latency atomic.Uint64
+	// answered is when latency was last measured, in nanoseconds since 1970.
+	answered atomic.Int64
 	// away is the smoothed time of a probe, in nanoseconds, 0 for unknown.
 	away atomic.Int64
 	// heard is when it last answered anything, in nanoseconds since 1970.
@@ -111,8 +113,22 @@ func (u *Upstream) State(now time.Time) State {
 	return s
 }
 
-// smoothing is the weight of one answer in the smoothed latency.
-const smoothing = 0.1
+// smoothing is the least weight of one answer in the smoothed latency; fades is
+// in what time what was measured loses half of its own: a slow first answer is
+// not to keep an instance idle for good.
+const (
+	smoothing = 0.1
+	fades     = 5 * time.Second
+	// quickest is what nobody counts as quicker than, so that requests under way
+	// decide between those that are idle.
+	quickest = 100 * time.Microsecond
+)
+
+// left is what is left of the weight of what was last measured, in (0,1].
+func (u *Upstream) left(now time.Time) float64 {
+	idle := max(0, now.UnixNano()-u.answered.Load())
+	return math.Exp2(-float64(idle) / float64(fades))
+}
 
 // Answered counts an answer to an org's request (see Key) that took a time, and
 // reports whether it got the upstream ejected.
@@ -125,8 +141,9 @@ func (u *Upstream) Answered(org uint64, took time.Duration, failed bool, now tim
 	old := math.Float64frombits(u.latency.Load())
 	fresh := float64(took)
 	if old != 0 {
-		fresh = old + smoothing*(fresh-old)
+		fresh = old + max(smoothing, 1-u.left(now))*(fresh-old)
 	}
+	u.answered.Store(now.UnixNano())
 	u.latency.Store(math.Float64bits(fresh)) // of two at once one is lost, which smooths, too
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -199,10 +216,12 @@ func (u *Upstream) IsDown() bool {
 }
 
 // load is how busy it looks to a new session; less is better.
-func (u *Upstream) load() float64 {
+func (u *Upstream) load(now time.Time) float64 {
 	latency := math.Float64frombits(u.latency.Load())
 	if latency == 0 {
 		latency = float64(time.Millisecond)
+	} else {
+		latency = max(latency*u.left(now), float64(quickest))
 	}
 	return (float64(u.Places.InFlight()) + 1) * latency
 }
