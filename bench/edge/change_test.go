@@ -1,7 +1,10 @@
 package edge
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -94,4 +97,58 @@ func compareChange(b *testing.B, u upheaval) {
 		}()
 	}
 	t.report(b)
+}
+
+// BenchmarkStart: how long an edge takes from exec to the first answer over TLS,
+// certificate made on demand included, and to refuse a name that it does not know.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		t := newTable("An edge starts", "hosts", "first answer over TLS, median", "worst", "unknown name refused, median", "p99")
+		for _, n := range []int{1, 10_000} {
+			var first, refused []time.Duration
+			for range *rounds {
+				f, r := start(b, n)
+				first, refused = append(first, f), append(refused, r...)
+			}
+			t.row(n, median(first), slices.Max(first), median(refused), part(refused, 0.99))
+		}
+		t.report(b)
+	}
+}
+
+// start starts an edge with n hosts and asks for the last of them until it answers.
+func start(b *testing.B, n int) (first time.Duration, refused []time.Duration) {
+	h := newHouse(b, 1, instanceSettings{})
+	defer h.end()
+	p := h.plan()
+	p.secure, p.hosts = true, n
+	began := time.Now()
+	x := startEdge(b, b.TempDir(), p)
+	defer x.end()
+	host := fmt.Sprintf("h%d.example", n-1)
+	for time.Since(began) < time.Minute && !answers(x.addr, host) {
+		pass(5 * time.Millisecond)
+	}
+	first = time.Since(began)
+	for range 200 {
+		asked := time.Now()
+		c, err := tls.Dial("tcp", x.addr, tlsClient("nobody.example"))
+		if err == nil {
+			c.Close()
+			b.Fatal("a name that nobody knows got a certificate")
+		}
+		refused = append(refused, time.Since(asked))
+	}
+	return first, refused
+}
+
+func answers(addr, host string) bool {
+	c, err := tls.Dial("tcp", addr, tlsClient(host))
+	if err != nil {
+		return false
+	}
+	l := &line{head: "GET / HTTP/1.1\r\nHost: " + host + "\r\n", dial: func() (net.Conn, error) { return c, nil }}
+	defer l.close()
+	status, err := l.ask()
+	return err == nil && status == 200
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // BenchmarkCPU: the CPU time that a request costs each proxy and how many it
-// serves, over keep-alive connections, in front of a server that costs as little
-// as can be, with sessions kept, limits on and never reached, and an access log.
+// serves, on each kind of connection, in front of a server that costs as little as
+// can be, with sessions kept, limits on and never reached, and an access log.
 func BenchmarkCPU(b *testing.B) {
 	for b.Loop() {
 		for _, w := range wires() {
@@ -21,7 +21,7 @@ type spent struct{ rate, cpu []float64 } // requests/s, CPU µs a request
 
 func measureCPU(b *testing.B, w wire) {
 	addresses := []string{freeAddress(b), freeAddress(b), freeAddress(b)}
-	p := plan{}
+	p := plan{secure: w.secure}
 	for i, addr := range addresses {
 		p.upstreams = append(p.upstreams, upstream{name: "f" + string(rune('1'+i)), addr: addr})
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,12 +21,20 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/pool"
 )
 
-// serve is an HTTP server until ctx ends and its drain, if it has one, is over.
-func serve(ctx context.Context, addr string, h http.Handler, drain time.Duration) error {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
+// listen is over TLS where there is a file of a certificate and its key.
+func listen(addr, pair string) (net.Listener, error) {
+	if pair == "" {
+		return net.Listen("tcp", addr)
 	}
+	cert, err := tls.LoadX509KeyPair(pair, pair)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Listen("tcp", addr, &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}})
+}
+
+// serve is an HTTP server until ctx ends and its drain, if it has one, is over.
+func serve(ctx context.Context, l net.Listener, h http.Handler, drain time.Duration) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
@@ -129,7 +138,11 @@ func serveInstance(ctx context.Context, settings []byte) error {
 		i.places = make(chan struct{}, i.s.Places)
 	}
 	context.AfterFunc(ctx, func() { i.until.Store(time.Now().Add(i.s.Drain).Unix()) })
-	return serve(ctx, i.s.Listen, i, i.s.Drain)
+	l, err := listen(i.s.Listen, "")
+	if err != nil {
+		return err
+	}
+	return serve(ctx, l, i, i.s.Drain)
 }
 
 // Paths of an instance that are nobody's page.
@@ -176,6 +189,9 @@ func (i *instance) work(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		pass(long)
 		_, _ = w.Write(i.page)
+		if n, _ := strconv.Atoi(r.URL.Query().Get("more")); n > 0 {
+			_, _ = w.Write(make([]byte, min(n, 64<<20))) // whoever went away does not need it
+		}
 		return
 	}
 	key, note := r.PostFormValue("key"), r.PostFormValue("note")

@@ -112,24 +112,35 @@ const (
 		"Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\nPriority: u=0, i\r\n"
 )
 
-// wire is one way of reaching a proxy. HTTP/2 and TLS are rows of their own as
-// soon as `turnout edge` has them.
+// wire is one way of reaching a proxy.
 type wire struct {
-	name, head string
-	dial       func(addr string) (net.Conn, error)
+	name string
+	// secure: over TLS.
+	secure bool
+	// run asks n requests at once for a while, and counts the answers. What is
+	// not 200 is a fault.
+	run func(addr string, n int, long time.Duration) (answers, faults int64)
 }
 
 func wires() []wire {
 	plain := func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }
 	return []wire{
-		{"HTTP/1.1", bareHead, plain},
-		{"HTTP/1.1 as a browser sends it", browserHead, plain},
+		{"HTTP/1.1", false, lines{head: bareHead, dial: plain}.run},
+		{"HTTP/1.1 as a browser sends it", false, lines{head: browserHead, dial: plain}.run},
+		{"TLS, HTTP/1.1", true, lines{head: secure(bareHead), dial: dialTLS}.run},
+		{fmt.Sprintf("HTTP/2, %d streams a connection", streamsEach), true, streams},
+		{"A new TLS connection for each request", true, lines{head: secure(bareHead), dial: dialTLS, once: true}.run},
 	}
 }
 
-// run asks over n connections for a while, and counts the answers. What is not
-// 200 is a fault.
-func (w wire) run(addr string, n int, long time.Duration) (answers, faults int64) {
+// lines are connections of HTTP/1.1, kept or, with once, for one request each.
+type lines struct {
+	head string
+	dial func(addr string) (net.Conn, error)
+	once bool
+}
+
+func (w lines) run(addr string, n int, long time.Duration) (answers, faults int64) {
 	var all, bad atomic.Int64
 	var group sync.WaitGroup
 	end := time.Now().Add(long)
@@ -138,7 +149,11 @@ func (w wire) run(addr string, n int, long time.Duration) (answers, faults int64
 			l := &line{head: w.head, dial: func() (net.Conn, error) { return w.dial(addr) }}
 			defer l.close()
 			for time.Now().Before(end) {
-				if status, err := l.ask(); err != nil || status != 200 {
+				status, err := l.ask()
+				if w.once {
+					l.close()
+				}
+				if err != nil || status != 200 {
 					bad.Add(1)
 					continue
 				}

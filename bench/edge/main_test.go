@@ -90,12 +90,17 @@ func play(role string, settings []byte, profiles string) error {
 		return serveReverseProxy(ctx, settings)
 	case "abuser":
 		return abuse(ctx, settings)
+	case "hostile":
+		return assail(ctx, settings)
 	}
 	return fmt.Errorf("there is no role %s", role)
 }
 
 // edgeSettings are those of the role "edge".
-type edgeSettings struct{ Listen, Dir string }
+type edgeSettings struct {
+	Listen, Dir     string
+	Secure, Guarded bool
+}
 
 // serveEdge is `turnout edge`, without a store.
 func serveEdge(ctx context.Context, settings []byte) error {
@@ -110,6 +115,13 @@ func serveEdge(ctx context.Context, settings []byte) error {
 	// On, and never reached: everybody here has one address, and orgs that are
 	// held to an allowance have one of their own.
 	cfg.Edge.Client = config.EdgeClient{PerSecond: plenty, Burst: plenty}
+	if usual := config.Default().Edge.Client; s.Guarded {
+		cfg.Edge.Client.Connections, cfg.Edge.Client.Opening = usual.Connections, usual.Opening
+	}
+	if s.Secure {
+		cfg.Edge.Listen, cfg.Edge.TLSListen = "", s.Listen
+		cfg.Data, cfg.Edge.Certificates.From = s.Dir, "internal"
+	}
 	cfg.Edge.Org = config.EdgeAllowance{PerSecond: plenty, Burst: plenty, Share: 0.5}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	return app.Edge(ctx, cfg, log, "")
@@ -121,6 +133,7 @@ const plenty = 1_000_000
 // proxySettings are those of the role "reverseproxy".
 type proxySettings struct {
 	Listen    string
+	Pair      string // file of its certificate and key, empty for plain HTTP
 	Upstreams []string
 }
 
@@ -144,7 +157,11 @@ func serveReverseProxy(ctx context.Context, settings []byte) error {
 		},
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
-	return serve(ctx, s.Listen, p, 0)
+	l, err := listen(s.Listen, s.Pair)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, l, p, 0)
 }
 
 type buffers struct{ sync.Pool }

@@ -61,6 +61,21 @@ func TestAnswersAreRead(t *testing.T) {
 	}
 }
 
+func TestLoadIsRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		text            string
+		answers, faults int64
+	}{
+		"all well": {"finished in 3.00s, 3 req/s, 1KB/s\nrequests: 9 total, 11 started, 9 done, 9 succeeded, 0 failed, 0 errored, 0 timeout\nstatus codes: 9 2xx, 0 3xx, 0 4xx, 0 5xx\n", 9, 0},
+		"refused":  {"requests: 9 total, 9 started, 9 done, 7 succeeded, 2 failed, 1 errored, 0 timeout\nstatus codes: 7 2xx, 0 3xx, 2 4xx, 0 5xx\n", 7, 3},
+		"nothing":  {"", 0, 1},
+	} {
+		if a, f := loaded(c.text); a != c.answers || f != c.faults {
+			t.Errorf("%s: %d answers, %d faults", name, a, f)
+		}
+	}
+}
+
 func TestParts(t *testing.T) {
 	v := []int{5, 1, 4, 2, 3}
 	if median(v) != 3 || part(v, 0.99) != 5 || part(v, 0) != 1 || median([]int{}) != 0 {

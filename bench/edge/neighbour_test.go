@@ -19,6 +19,8 @@ type calm struct {
 	waits   []time.Duration
 	refused int
 	lost    int
+	// secure: it asks over TLS.
+	secure bool
 }
 
 // victimRate is its requests a second: few enough to be nobody's load, many
@@ -27,7 +29,7 @@ const victimRate = 200
 
 func (c *calm) run(addr string, long time.Duration) {
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
-		MaxIdleConnsPerHost: 1024, DisableCompression: true,
+		MaxIdleConnsPerHost: 1024, DisableCompression: true, TLSClientConfig: tlsClient(victimDomain),
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		},
@@ -43,7 +45,11 @@ func (c *calm) run(addr string, long time.Duration) {
 }
 
 func (c *calm) ask(client *http.Client, due time.Time) {
-	resp, err := client.Get("http://" + victimHost + "/events/congress/register")
+	site := "http://" + victimHost
+	if c.secure {
+		site = "https://" + victimDomain
+	}
+	resp, err := client.Get(site + "/events/congress/register")
 	status := 0
 	if err == nil {
 		status = resp.StatusCode

@@ -18,8 +18,13 @@ type plan struct {
 	rate   int
 	share  float64
 	places int
+	// hosts is how many more hosts the victim has, h0.example and so on.
+	hosts int
 	// serial makes one plan differ from another that means the same.
 	serial int
+	// secure: visitors come over TLS. guarded: the edge holds each client address
+	// to its usual number of connections.
+	secure, guarded bool
 }
 
 type upstream struct {
@@ -92,7 +97,7 @@ func startEdge(b *testing.B, dir string, p plan) *proxy {
 	addr := freeAddress(b)
 	change := func(p plan) { replace(b, filepath.Join(dir, "routes.yaml"), routes(p)) }
 	change(p)
-	return &proxy{launchRole(b, "edge", edgeSettings{addr, dir}), addr, change}
+	return &proxy{launchRole(b, "edge", edgeSettings{addr, dir, p.secure, p.guarded}), addr, change}
 }
 
 // routes is a plan as `turnout edge` reads it.
@@ -109,17 +114,29 @@ func routes(p plan) string {
 	if second.Len() > 0 {
 		text += "      - region: second\n        upstreams:\n" + second.String()
 	}
-	text += fmt.Sprintf("orgs:\n  - id: victim\n    placement: {allowance: {per_second: %d, burst: %d, share: 1}}\n  - id: abuser\n", plenty, plenty-p.serial)
+	text += fmt.Sprintf("orgs:\n  - id: victim\n    hosts: [%s]\n    placement: {allowance: {per_second: %d, burst: %d, share: 1}}\n  - id: abuser\n    hosts: [%s]\n",
+		strings.Join(append(names(p.hosts), victimDomain), ", "), plenty, plenty-p.serial, abuserDomain)
 	if p.rate > 0 {
 		text += fmt.Sprintf("    placement: {allowance: {per_second: %d, burst: %d, share: %g}}\n", p.rate, p.rate/10, p.share)
 	}
 	return text
 }
 
-func startReverseProxy(b *testing.B, _ string, p plan) *proxy {
+func names(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("h%d.example", i)
+	}
+	return all
+}
+
+func startReverseProxy(b *testing.B, dir string, p plan) *proxy {
 	s := proxySettings{Listen: freeAddress(b)}
 	for _, u := range p.upstreams {
 		s.Upstreams = append(s.Upstreams, u.addr)
+	}
+	if p.secure {
+		s.Pair = pair(b, dir)
 	}
 	return &proxy{launchRole(b, "reverseproxy", s), s.Listen, nil}
 }
@@ -128,7 +145,11 @@ func startReverseProxy(b *testing.B, _ string, p plan) *proxy {
 func haproxy(tuned bool) func(b *testing.B, dir string, p plan) *proxy {
 	return func(b *testing.B, dir string, p plan) *proxy {
 		addr, file := freeAddress(b), filepath.Join(dir, "haproxy.cfg")
-		replace(b, file, haproxyConfig(addr, p, tuned))
+		bind := addr
+		if p.secure {
+			bind += " ssl crt " + pair(b, dir) + " alpn h2,http/1.1 ciphersuites TLS_AES_128_GCM_SHA256"
+		}
+		replace(b, file, haproxyConfig(bind, p, tuned))
 		log, err := os.Create(filepath.Join(dir, "access.log"))
 		if err != nil {
 			b.Fatal(err)
@@ -137,24 +158,24 @@ func haproxy(tuned bool) func(b *testing.B, dir string, p plan) *proxy {
 		cmd.Stdout, cmd.Stderr = log, log
 		x := &proxy{process: launch(b, nameHAProxy, cmd), addr: addr}
 		x.change = func(p plan) {
-			replace(b, file, haproxyConfig(addr, p, tuned))
+			replace(b, file, haproxyConfig(bind, p, tuned))
 			x.signal(syscall.SIGUSR2)
 		}
 		return x
 	}
 }
 
-func haproxyConfig(addr string, p plan, tuned bool) string {
+func haproxyConfig(bind string, p plan, tuned bool) string {
 	var c strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&c, format+"\n", args...) }
 	line("# %d\nglobal\n  maxconn 8000\n  log stdout format raw local0 info\n  hard-stop-after 20s", p.serial)
-	line("defaults\n  mode http\n  log global\n  option httplog\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout check 500ms\n  balance leastconn")
+	line("defaults\n  mode http\n  log global\n  option httplog\n  timeout connect 1s\n  timeout client 60s\n  timeout server 30s\n  timeout check 500ms\n  timeout http-request 20s\n  timeout http-keep-alive 60s\n  balance leastconn")
 	if tuned {
 		line("  option redispatch 1\n  retries 3\n  retry-on all-retryable-errors\n  option http-buffer-request\n  http-reuse safe")
 	}
 	line("backend per_client\n  stick-table type ip size 64k expire 60s store http_req_rate(1s)")
 	line("backend per_org\n  stick-table type string len 64 size 1k expire 60s store http_req_rate(1s)")
-	line("frontend public\n  bind %s\n  http-request track-sc0 src table per_client\n  http-request track-sc1 req.hdr(host),lower table per_org", addr)
+	line("frontend public\n  bind %s\n  http-request track-sc0 src table per_client\n  http-request track-sc1 req.hdr(host),lower table per_org", bind)
 	line("  http-request deny deny_status 429 if { sc_http_req_rate(0) gt %d }", plenty)
 	if p.rate > 0 {
 		line("  http-request deny deny_status 429 if { req.hdr(host) %s } { sc_http_req_rate(1) gt %d }", abuserHost, p.rate)
@@ -177,10 +198,15 @@ func haproxyConfig(addr string, p plan, tuned bool) string {
 
 func startNginx(b *testing.B, dir string, p plan) *proxy {
 	addr, file := freeAddress(b), filepath.Join(dir, "nginx.conf")
-	replace(b, file, nginxConfig(addr, p))
+	listen := addr
+	if p.secure {
+		file := pair(b, dir)
+		listen += " ssl http2;\n  ssl_certificate " + file + "; ssl_certificate_key " + file + "; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256"
+	}
+	replace(b, file, nginxConfig(listen, p))
 	x := &proxy{process: launch(b, nameNginx, exec.Command("nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)), addr: addr}
 	x.change = func(p plan) {
-		replace(b, file, nginxConfig(addr, p))
+		replace(b, file, nginxConfig(listen, p))
 		x.signal(syscall.SIGHUP)
 	}
 	return x
@@ -188,11 +214,11 @@ func startNginx(b *testing.B, dir string, p plan) *proxy {
 
 // nginxConfig keeps sessions by hashing a cookie, since the free nginx has no
 // other way; with a second region not at all, since it cannot do both.
-func nginxConfig(addr string, p plan) string {
+func nginxConfig(listen string, p plan) string {
 	var c strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&c, format+"\n", args...) }
 	line("# %d\nuser root;\nworker_processes auto;\ndaemon off;\npid nginx.pid;\nevents { worker_connections 8192; }\nhttp {", p.serial)
-	line("access_log access.log combined buffer=64k flush=1s;\nkeepalive_requests 100000000;\nclient_body_temp_path body; proxy_temp_path temp; fastcgi_temp_path fast; uwsgi_temp_path uwsgi; scgi_temp_path scgi;")
+	line("access_log access.log combined buffer=64k flush=1s;\nkeepalive_requests 100000000;\nclient_header_timeout 5s; client_body_timeout 20s; client_body_temp_path body; proxy_temp_path temp; fastcgi_temp_path fast; uwsgi_temp_path uwsgi; scgi_temp_path scgi;")
 	line("map $cookie_bench $session { default $cookie_bench; \"\" $request_id; }\nmap $cookie_bench $fresh { default \"\"; \"\" \"bench=$request_id; Path=/; HttpOnly\"; }")
 	line("map $host $abuser { default \"\"; %s $host; }", abuserHost)
 	line("limit_req_zone $binary_remote_addr zone=client:10m rate=%dr/s;\nlimit_req_zone $abuser zone=org:1m rate=%dr/s;\nlimit_conn_zone $abuser zone=share:1m;", plenty, max(1, p.rate))
@@ -211,7 +237,7 @@ func nginxConfig(addr string, p plan) string {
 	}
 	text = strings.Replace(text, "  keepalive 512;", "  "+balance+"\n  keepalive 512;", 1)
 	c.Reset()
-	line("}\nserver {\n  listen %s;\n  location / {\n    limit_req zone=client burst=10000 nodelay;", addr)
+	line("}\nserver {\n  listen %s;\n  location / {\n    limit_req zone=client burst=10000 nodelay;", listen)
 	if p.rate > 0 {
 		line("    limit_req zone=org burst=%d nodelay;\n    limit_conn share %d;", max(1, p.rate/10), max(1, int(p.share*float64(p.places))))
 	}
