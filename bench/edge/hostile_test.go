@@ -184,7 +184,7 @@ func (h hostility) against(b *testing.B, k peer) (quiet, noisy *calm) {
 	defer x.end()
 	quiet, noisy = &calm{secure: true}, &calm{secure: true}
 	(&calm{secure: true}).run(x.addr, time.Second) // everybody knows everybody
-	for range neighbourRounds() {
+	for range 2 {
 		quiet.run(x.addr, slice)
 		foe := launchRole(b, "hostile", hostileSettings{x.addr, h.name, slice})
 		noisy.run(x.addr, slice)

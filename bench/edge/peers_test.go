@@ -201,7 +201,7 @@ func startNginx(b *testing.B, dir string, p plan) *proxy {
 	listen := addr
 	if p.secure {
 		file := pair(b, dir)
-		listen += " ssl http2;\n  ssl_certificate " + file + "; ssl_certificate_key " + file + "; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256"
+		listen += " ssl http2;\n  ssl_certificate " + file + "; ssl_certificate_key " + file + "; ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256"
 	}
 	replace(b, file, nginxConfig(listen, p))
 	x := &proxy{process: launch(b, nameNginx, exec.Command("nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", file)), addr: addr}

@@ -76,9 +76,11 @@ func streams(addr string, n int, long time.Duration) (answers, faults int64) {
 	if _, err := first.ask(); err != nil {
 		return 0, 1
 	}
-	text, err := exec.Command("h2load", "-t1", fmt.Sprintf("-c%d", max(1, n/streamsEach)), fmt.Sprintf("-m%d", streamsEach),
-		fmt.Sprintf("-D%dms", long.Milliseconds()), "--connect-to="+addr, "--header=cookie: "+first.cookie,
-		"https://"+victimDomain+"/events/congress/register").Output()
+	args := []string{"-t1", fmt.Sprintf("-c%d", max(1, n/streamsEach)), fmt.Sprintf("-m%d", streamsEach), fmt.Sprintf("-D%dms", long.Milliseconds())}
+	if first.cookie != "" { // of who keeps sessions
+		args = append(args, "--header=cookie: "+first.cookie)
+	}
+	text, err := exec.Command("h2load", append(args, "--connect-to="+addr, "https://"+victimDomain+"/events/congress/register")...).Output()
 	if err != nil {
 		return 0, 1
 	}
