@@ -9,10 +9,12 @@ import (
 // serves, on each kind of connection, in front of a server that costs as little as
 // can be, with sessions kept, limits on and never reached, and an access log.
 func BenchmarkCPU(b *testing.B) {
-	for b.Loop() {
-		for _, w := range wires() {
-			measureCPU(b, w)
-		}
+	for _, w := range wires() {
+		b.Run(w.short, func(b *testing.B) {
+			for b.Loop() {
+				measureCPU(b, w)
+			}
+		})
 	}
 }
 

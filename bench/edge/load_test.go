@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,8 +91,7 @@ func (l *line) read() (status int, over bool, err error) {
 		case bytes.EqualFold(name, []byte("Connection")):
 			over = bytes.EqualFold(value, []byte("close"))
 		case bytes.EqualFold(name, []byte("Set-Cookie")):
-			value, _, _ = bytes.Cut(value, []byte(";"))
-			l.cookie = string(value)
+			l.keep(value)
 			l.compose()
 		}
 	}
@@ -100,6 +100,20 @@ func (l *line) read() (status int, over bool, err error) {
 	}
 	_, err = l.reader.Discard(length)
 	return status, over, err
+}
+
+// keep keeps a cookie beside those of other names, as a browser does: whoever
+// loses one that the server goes by is another visitor each time.
+func (l *line) keep(field []byte) {
+	pair, _, _ := strings.Cut(string(field), ";")
+	name, _, _ := strings.Cut(pair, "=")
+	kept := pair
+	for old := range strings.SplitSeq(l.cookie, "; ") {
+		if other, _, _ := strings.Cut(old, "="); old != "" && other != name {
+			kept = old + "; " + kept
+		}
+	}
+	l.cookie = kept
 }
 
 // Heads of requests: what a load generator sends, and what a browser does.
@@ -114,7 +128,7 @@ const (
 
 // wire is one way of reaching a proxy.
 type wire struct {
-	name string
+	name, short string
 	// secure: over TLS.
 	secure bool
 	// run asks n requests at once for a while, and counts the answers. What is
@@ -125,11 +139,11 @@ type wire struct {
 func wires() []wire {
 	plain := func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }
 	return []wire{
-		{"HTTP/1.1", false, lines{head: bareHead, dial: plain}.run},
-		{"HTTP/1.1 as a browser sends it", false, lines{head: browserHead, dial: plain}.run},
-		{"TLS, HTTP/1.1", true, lines{head: secure(bareHead), dial: dialTLS}.run},
-		{fmt.Sprintf("HTTP/2, %d streams a connection", streamsEach), true, streams},
-		{"A new TLS connection for each request", true, lines{head: secure(bareHead), dial: dialTLS, once: true}.run},
+		{"HTTP/1.1", "plain", false, lines{head: bareHead, dial: plain}.run},
+		{"HTTP/1.1 as a browser sends it", "browser", false, lines{head: browserHead, dial: plain}.run},
+		{"TLS, HTTP/1.1", "tls", true, lines{head: secure(bareHead), dial: dialTLS}.run},
+		{fmt.Sprintf("HTTP/2, %d streams a connection", streamsEach), "h2", true, streams},
+		{"A new TLS connection for each request", "handshakes", true, lines{head: secure(bareHead), dial: dialTLS, once: true}.run},
 	}
 }
 

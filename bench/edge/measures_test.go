@@ -44,6 +44,7 @@ func TestAnswersAreRead(t *testing.T) {
 		cookie string
 	}{
 		"a page":        {"HTTP/1.1 200 OK\r\nSet-Cookie: s=1; Path=/\r\ncontent-length: 3\r\n\r\nabc", 200, false, false, "s=1"},
+		"two cookies":   {"HTTP/1.1 200 OK\r\nSet-Cookie: s=1; Path=/\r\nSet-Cookie: t=2\r\nSet-Cookie: s=3\r\nContent-Length: 0\r\n\r\n", 200, false, false, "t=2; s=3"},
 		"a refusal":     {"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 429, true, false, ""},
 		"broken off":    {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", 200, false, true, ""},
 		"no length":     {"HTTP/1.1 200 OK\r\n\r\n", 200, true, true, ""},
