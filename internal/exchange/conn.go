@@ -24,8 +24,7 @@ type conn struct {
 	room int64
 	// failed is why the last reading failed, nil if it did not.
 	failed error
-	// expire makes all reading and writing fail from now on. Made once, since
-	// every request hands it to its context.
+	// expire makes all reading and writing fail from now on.
 	expire func()
 
 	// probe looks for what arrived while idle; see quiet.
@@ -35,6 +34,11 @@ type conn struct {
 	since  time.Time // when it became idle
 
 	broken atomic.Pointer[error] // Break's reason
+
+	// What is under way, under the pool's lock; see watch.
+	busy *exchange
+	seen bool
+	stop func() bool // takes back the watch over the context; nil without one
 
 	mu     sync.Mutex
 	base   net.Conn // nil while dialling

@@ -123,8 +123,9 @@ var (
 // was closed. r.Trailer is sent after a body of unknown length, its values as
 // they are at the body's end.
 //
-// The end of r's context, or Break, ends writing and reading at once. An idle
-// connection that the upstream has closed is found out before it is used. 1xx
+// Break ends writing and reading at once, and so does the end of r's context, or
+// 20 ms after the beginning if it ended before that. An idle connection that the
+// upstream has closed is found out before it is used. 1xx
 // answers go to the context's httptrace.ClientTrace.Got1xxResponse.
 func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	buf := c.buffer()
@@ -141,9 +142,7 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &Error{Op: opDial, Err: err}
 	}
 	x := &exchange{client: c, conn: k, request: r}
-	if r.Context().Done() != nil {
-		x.stop = context.AfterFunc(r.Context(), k.expire)
-	}
+	c.begin(x)
 	if err := x.send(m); err != nil {
 		return nil, err
 	}

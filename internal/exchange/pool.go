@@ -19,6 +19,9 @@ type pool struct {
 	timer  *time.Timer
 	armed  bool // the timer will fire
 	closed bool
+
+	watcher  *time.Timer
+	watching bool // the watcher will fire
 }
 
 // take gives a connection for a request: the one that was used last, since its

@@ -23,7 +23,6 @@ type exchange struct {
 	client  *Client
 	conn    *conn
 	request *http.Request
-	stop    func() bool // takes back the watch over the context; nil without one
 	phase   atomic.Int32
 	fault   atomic.Pointer[error] // what is wrong with the request's body
 
@@ -130,7 +129,7 @@ func (x *exchange) end(whole bool) {
 	if !x.ended.CompareAndSwap(false, true) {
 		return
 	}
-	if x.stop != nil && !x.stop() {
+	if interrupted := x.client.finish(x); interrupted {
 		whole = false
 	}
 	if !whole || !x.keep || x.conn.reader.Buffered() > 0 {
