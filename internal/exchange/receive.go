@@ -36,9 +36,12 @@ type exchange struct {
 func (x *exchange) receive() (*http.Response, error) {
 	x.conn.room = largestHead
 	for {
-		resp, err := http.ReadResponse(x.conn.reader, x.request)
-		if err != nil {
-			return nil, x.fail(opRead, true, x.conn.why())
+		resp := readPlain(x.conn.reader, x.request)
+		if resp == nil {
+			var err error
+			if resp, err = http.ReadResponse(x.conn.reader, x.request); err != nil {
+				return nil, x.fail(opRead, true, x.conn.why())
+			}
 		}
 		switch {
 		case resp.StatusCode == http.StatusSwitchingProtocols:
