@@ -33,6 +33,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err := errors.Join(cfg.Edge.Faults()...); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
+	defer pace()()
 	courses, err := openCourses(ctx, cfg, log)
 	if err != nil {
 		return err

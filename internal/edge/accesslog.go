@@ -23,6 +23,8 @@ type accessLog struct {
 
 	mu       sync.Mutex
 	gathered []byte
+	second   int64 // whose time is written
+	clock    []byte
 	dropped  atomic.Int64
 
 	writing sync.Mutex
@@ -87,7 +89,7 @@ func (l *accessLog) line(v *visit, now time.Time) {
 		return
 	}
 	b := append(l.gathered, `{"time":"`...)
-	b = v.began.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = l.appendTime(b, v.began)
 	b = append(b, `","method":`...)
 	b = strconv.AppendQuote(b, method(v.r.Method))
 	b = append(b, `,"path":`...)
@@ -97,7 +99,7 @@ func (l *accessLog) line(v *visit, now time.Time) {
 	b = append(b, `,"status":`...)
 	b = strconv.AppendInt(b, int64(v.status), 10)
 	b = append(b, `,"seconds":`...)
-	b = strconv.AppendFloat(b, now.Sub(v.began).Seconds(), 'f', 6, 64)
+	b = appendSeconds(b, now.Sub(v.began))
 	b = append(b, `,"tries":`...)
 	b = strconv.AppendInt(b, int64(v.tries), 10)
 	if v.site != nil {
@@ -117,6 +119,33 @@ func (l *accessLog) line(v *visit, now time.Time) {
 		default:
 		}
 	}
+}
+
+// appendTime writes a time in UTC to the millisecond. All but that is the same
+// for the many lines of a second.
+func (l *accessLog) appendTime(b []byte, t time.Time) []byte {
+	if s := t.Unix(); s != l.second || len(l.clock) == 0 {
+		l.second, l.clock = s, t.UTC().AppendFormat(l.clock[:0], "2006-01-02T15:04:05.")
+	}
+	b = appendDigits(append(b, l.clock...), int64(t.Nanosecond())/int64(time.Millisecond), 3)
+	return append(b, 'Z')
+}
+
+// appendSeconds writes seconds to the microsecond.
+func appendSeconds(b []byte, d time.Duration) []byte {
+	us := max(0, d.Microseconds()) // a clock may have been set back
+	b = strconv.AppendInt(b, us/1e6, 10)
+	return appendDigits(append(b, '.'), us%1e6, 6)
+}
+
+// appendDigits writes n in so many digits.
+func appendDigits(b []byte, n int64, digits int) []byte {
+	b = append(b, "000000"[:digits]...)
+	for i := len(b) - 1; n > 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
 }
 
 // method is a method as it may stand in a log: anything may be sent as one.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"io"
 	"net/http/httptest"
+	"strconv"
 	"testing"
+	"time"
 )
 
 // P8: of a path only what our own paths are made of, and slugs, stand in a log.
@@ -90,5 +92,21 @@ func TestALogThatFailsOnce(t *testing.T) {
 	b.at("/")
 	if err := s.access.flush(); err != nil || bytes.Count(w.got.Bytes(), []byte("\n")) != 1 {
 		t.Errorf("got %v, %q", err, w.got.String())
+	}
+}
+
+// Times are written by hand, and read as the standard library writes them.
+func TestTimesInTheLog(t *testing.T) {
+	l := newAccessLog(nil)
+	at := time.Date(2030, 12, 31, 23, 59, 59, 7_000_000, time.FixedZone("", 3600))
+	for _, d := range []time.Duration{0, 1, time.Microsecond, 999_999 * time.Microsecond, time.Second, 61*time.Second + 20*time.Microsecond, -time.Second} {
+		want := strconv.FormatFloat(max(0, d).Truncate(time.Microsecond).Seconds(), 'f', 6, 64)
+		if got := string(appendSeconds(nil, d)); got != want {
+			t.Errorf("%s is %s, not %s", d, got, want)
+		}
+		want = at.Add(d).UTC().Format("2006-01-02T15:04:05.000Z")
+		if got := string(l.appendTime(nil, at.Add(d))); got != want {
+			t.Errorf("%s and not %s", got, want)
+		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 // and it is safe to: nothing was sent yet, or what was sent may be sent again.
 // Then patience bounds it, and the retry budget what is sent twice.
 func (e *Edge) forward(v *visit) {
-	body := v.body
+	body := &v.body
 	e.budget.Deposit(v.began)
 	out := exchange.Prepare(v.r, v.client.String(), v.proto())
 	if body.whole && len(out.Trailer) == 0 {

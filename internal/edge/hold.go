@@ -34,16 +34,16 @@ type holding struct {
 
 // hold reads a small body so that it can be sent again. A body that is too
 // large for that is not whole. Its errors are errSlow, errBroken and errLarge.
-func hold(r *http.Request) (*holding, error) {
-	h := &holding{whole: true, client: clientBody{r: http.NoBody, left: mostPassed}}
+func (h *holding) hold(r *http.Request) error {
+	h.whole, h.client.r, h.client.left = true, http.NoBody, mostPassed
 	if r.Body == nil || r.Body == http.NoBody {
-		return h, nil
+		return nil
 	}
 	h.client.r = r.Body
 	var err error
 	h.held, err = io.ReadAll(io.LimitReader(&h.client, maxHeld+1))
 	h.whole = len(h.held) <= maxHeld
-	return h, err
+	return err
 }
 
 // open is the body for one try.

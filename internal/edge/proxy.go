@@ -79,8 +79,8 @@ const again = 100 * time.Millisecond
 // sent again where that is safe: a read, or a submission, which carries its
 // idempotency key.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := hold(r)
-	if err != nil {
+	body := new(holding)
+	if err := body.hold(r); err != nil {
 		return nil, err
 	}
 	s := &sending{request: r, body: body, lost: len(p.o.Upstreams)}

@@ -21,7 +21,7 @@ type visit struct {
 	https  bool
 	site   *site
 	kind   kind
-	body   *holding
+	body   holding
 	holds  bool // a place of the org's share
 
 	// Where it goes (session.go).
@@ -121,8 +121,8 @@ func (v *visit) leave() {
 // receive reads a small body whole, before the visit takes anybody's place: a
 // slow sender costs a connection and nothing else.
 func (e *Edge) receive(v *visit) bool {
-	var err error
-	if v.body, err = hold(v.r); err != nil {
+	err := v.body.hold(v.r)
+	if err != nil {
 		e.refuse(v, statusOf(err))
 	}
 	return err == nil

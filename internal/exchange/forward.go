@@ -59,13 +59,14 @@ func listed(connection []string) []string {
 // before it lets an answer out.
 func Prepare(in *http.Request, clientIP, proto string) *http.Request {
 	out := in.WithContext(in.Context())
-	out.URL = new(url.URL)
-	*out.URL = *in.URL
-	out.Header = forwarded(in.Header)
-	told := [...]string{clientIP, in.Host, proto} // one allocation for the three
-	out.Header["X-Forwarded-For"] = told[0:1:1]
-	out.Header["X-Forwarded-Host"] = told[1:2:2]
-	out.Header["X-Forwarded-Proto"] = told[2:3:3]
+	own := &struct { // one allocation for all
+		url  url.URL
+		told [3]string
+	}{*in.URL, [3]string{clientIP, in.Host, proto}}
+	out.URL, out.Header = &own.url, forwarded(in.Header)
+	out.Header["X-Forwarded-For"] = own.told[0:1:1]
+	out.Header["X-Forwarded-Host"] = own.told[1:2:2]
+	out.Header["X-Forwarded-Proto"] = own.told[2:3:3]
 	out.Close, out.RequestURI, out.GetBody, out.TransferEncoding = false, "", nil, nil
 	if in.ContentLength == 0 || in.Body == nil {
 		out.Body = http.NoBody
@@ -117,11 +118,11 @@ func (b *borrowed) Close() error {
 func Answer(w http.ResponseWriter, resp *http.Response) error {
 	defer resp.Body.Close()
 	h := w.Header()
-	drop := listed(resp.Header["Connection"])
+	drop, empty := listed(resp.Header["Connection"]), len(h) == 0
 	for name, values := range resp.Header {
 		if !hop(name) && !slices.Contains(drop, name) {
-			if have := h[name]; len(have) > 0 {
-				values = slices.Concat(have, values)
+			if !empty {
+				values = slices.Concat(h[name], values)
 			}
 			h[name] = slices.Clip(values) // whoever adds a value gets a copy
 		}

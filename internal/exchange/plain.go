@@ -32,17 +32,24 @@ func readPlain(r *bufio.Reader, request *http.Request) *http.Response {
 		return nil
 	}
 	_, _ = r.Discard(end + len("\r\n\r\n")) // it is there
-	resp.Request, resp.Body = request, http.NoBody
+	resp.Request, resp.Response.Body = request, http.NoBody
 	if resp.ContentLength > 0 {
-		resp.Body = &counted{from: r, left: resp.ContentLength}
+		resp.body = counted{from: r, left: resp.ContentLength}
+		resp.Response.Body = &resp.body
 	}
-	return resp
+	return &resp.Response
+}
+
+// plain is an answer and its body, made at once.
+type plain struct {
+	http.Response
+	body counted
 }
 
 // parsePlain parses lines that each end as the last one does.
-func parsePlain(head string) *http.Response {
+func parsePlain(head string) *plain {
 	line, rest, _ := strings.Cut(head, "\r\n")
-	resp := &http.Response{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1}
+	resp := &plain{Response: http.Response{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1}}
 	var ok bool
 	if resp.Status, ok = strings.CutPrefix(line, "HTTP/1.1 "); !ok || len(resp.Status) < 4 || resp.Status[3] != ' ' || !printable(resp.Status) {
 		return nil
@@ -110,23 +117,33 @@ func digits(s string) (int, bool) {
 // field cuts a line into a canonical name and its value.
 func field(line string) (name, value string, ok bool) {
 	name, value, ok = strings.Cut(line, ":")
-	if !ok || !token(name) || !printable(value) {
+	if !ok || !printable(value) {
 		return "", "", false
 	}
-	return http.CanonicalHeaderKey(name), strings.Trim(value, " \t"), true
+	name, ok = canonical(name)
+	return name, strings.Trim(value, " \t"), ok
 }
 
-// token reports whether s is a name of letters, digits, hyphens and underlines.
-// There are others, but hardly anybody has any.
-func token(s string) bool {
+// canonical gives the canonical form of a name of letters, digits, hyphens and
+// underlines. There are others, but hardly anybody has any.
+func canonical(s string) (string, bool) {
+	is, first := true, true // in that form already; at a word's beginning
 	for i := range len(s) {
-		switch c := s[i] | 0x20; {
-		case 'a' <= c && c <= 'z', '0' <= s[i] && s[i] <= '9', s[i] == '-', s[i] == '_':
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z':
+			is = is && !first
+		case 'A' <= c && c <= 'Z':
+			is = is && first
+		case '0' <= c && c <= '9', c == '-', c == '_':
 		default:
-			return false
+			return "", false
 		}
+		first = s[i] == '-'
 	}
-	return s != ""
+	if is {
+		return s, s != ""
+	}
+	return http.CanonicalHeaderKey(s), true
 }
 
 // printable reports whether s is plain text on one line.
