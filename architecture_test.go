@@ -25,7 +25,7 @@ var floors = []struct {
 	{4, []string{"internal/web", "internal/api", "internal/console", "internal/edge", "internal/simulator"}},
 	{5, []string{"internal/config", "internal/app"}},
 	{6, []string{"cmd/turnout"}},
-	{7, []string{"e2e", "bench"}},
+	{7, []string{"e2e", "bench", "deploy/check"}},
 }
 
 // neighbours may import each other though they stand on one floor.

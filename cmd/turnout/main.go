@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // an image of this binary alone has no others
 )
 
 func main() { os.Exit(Main()) }

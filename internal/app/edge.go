@@ -71,9 +71,9 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 
 // newEdge joins an edge to its keys, its routes and its log.
 func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog.Logger) (*edge.Edge, func() error, error) {
-	keys, err := affinity.OpenKeys(cfg.Edge.KeyFile)
+	keys, err := sessionKeys(cfg)
 	if err != nil {
-		return nil, nil, fmt.Errorf("edge.key_file: %w", err)
+		return nil, nil, err
 	}
 	signer, err := affinity.NewSigner(keys...)
 	if err != nil {
@@ -105,6 +105,22 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
 		Trusted: trusted, AccessLog: access, Logger: log,
 	}, table), closeLog, nil
+}
+
+// sessionKeys are the keys of sessions and places in line, the one that signs first.
+func sessionKeys(cfg config.Config) ([][]byte, error) {
+	if cfg.Edge.Key != "" {
+		keys, err := affinity.ParseKeys(cfg.Edge.Key)
+		if err != nil {
+			return nil, fmt.Errorf("TURNOUT_EDGE_KEY: %w", err)
+		}
+		return keys, nil
+	}
+	keys, err := affinity.OpenKeys(cfg.Edge.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("edge.key_file: %w", err)
+	}
+	return keys, nil
 }
 
 // connect makes what sends requests to an origin.

@@ -27,6 +27,9 @@ type Edge struct {
 	Orgs string `yaml:"orgs" env:"ORGS"`
 	// KeyFile signs sessions; made on first use. All edges have the same.
 	KeyFile string `yaml:"key_file" env:"KEY_FILE"`
+	// Key is the same text by value, for environments that hand out secrets so; it
+	// wins.
+	Key string `yaml:"-" env:"KEY"`
 	// Trusted are the networks of proxies before the edge.
 	Trusted []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES"`
 	// Org is what an org may ask for that has no allowance of its own.

@@ -32,10 +32,10 @@ func readPlain(r *bufio.Reader, request *http.Request) *http.Response {
 		return nil
 	}
 	_, _ = r.Discard(end + len("\r\n\r\n")) // it is there
-	resp.Request, resp.Response.Body = request, http.NoBody
+	resp.Request, resp.Body = request, http.NoBody
 	if resp.ContentLength > 0 {
 		resp.body = counted{from: r, left: resp.ContentLength}
-		resp.Response.Body = &resp.body
+		resp.Body = &resp.body
 	}
 	return &resp.Response
 }
@@ -51,7 +51,7 @@ func parsePlain(head string) *plain {
 	line, rest, _ := strings.Cut(head, "\r\n")
 	resp := &plain{Response: http.Response{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: -1}}
 	var ok bool
-	if resp.Status, ok = strings.CutPrefix(line, "HTTP/1.1 "); !ok || len(resp.Status) < 4 || resp.Status[3] != ' ' || !printable(resp.Status) {
+	if resp.Status, ok = strings.CutPrefix(line, "HTTP/1.1 "); !ok || len(resp.Status) < 4 || resp.Status[3] != ' ' || !legible(resp.Status) {
 		return nil
 	}
 	if resp.StatusCode, ok = digits(resp.Status[:3]); !ok || !bodied(resp.StatusCode) {
@@ -117,7 +117,7 @@ func digits(s string) (int, bool) {
 // field cuts a line into a canonical name and its value.
 func field(line string) (name, value string, ok bool) {
 	name, value, ok = strings.Cut(line, ":")
-	if !ok || !printable(value) {
+	if !ok || !legible(value) {
 		return "", "", false
 	}
 	name, ok = canonical(name)
@@ -146,8 +146,8 @@ func canonical(s string) (string, bool) {
 	return http.CanonicalHeaderKey(s), true
 }
 
-// printable reports whether s is plain text on one line.
-func printable(s string) bool {
+// legible reports whether s is plain text on one line.
+func legible(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < ' ' && c != '\t') || c >= 0x7f {
 			return false
