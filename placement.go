@@ -49,34 +49,33 @@ func (p Placement) MovedFrom(before Placement) Placement {
 	return p
 }
 
-// Check lists what a placement cannot mean, as far as it can be known without an
-// edge's stacks.
-func (p Placement) Check() error {
-	faults := []error{
-		inside("allowance", p.Allowance.Check()),
-		inside("domain", Allowance{PerSecond: p.Domain.PerSecond, Burst: p.Domain.Burst}.Check()),
-	}
+// Faults lists what a placement cannot mean, each with its key, as far as it can
+// be known without an edge's stacks.
+func (p Placement) Faults() []error {
+	faults := inside("allowance", p.Allowance)
+	faults = append(faults, inside("domain", Allowance{PerSecond: p.Domain.PerSecond, Burst: p.Domain.Burst})...)
 	seen := map[string]bool{}
-	for _, e := range p.Events {
+	for i, e := range p.Events {
 		switch {
 		case e.Slug == "" || strings.ContainsAny(e.Slug, "/? "):
-			faults = append(faults, errors.New("events: slug: use the event's, as in its address"))
+			faults = append(faults, fmt.Errorf("events[%d].slug: use the event's, as in its address", i))
 		case seen[e.Slug]:
-			faults = append(faults, fmt.Errorf("events: %s is there twice", e.Slug))
+			faults = append(faults, fmt.Errorf("events[%d].slug: %s is there twice", i, e.Slug))
 		}
 		if e.Sessions < 1 {
-			faults = append(faults, errors.New("events: sessions: use a number of visitors, at least 1"))
+			faults = append(faults, fmt.Errorf("events[%d].sessions: use a number of visitors, at least 1", i))
 		}
 		seen[e.Slug] = true
 	}
-	return errors.Join(faults...)
+	return faults
 }
 
-func inside(what string, err error) error {
-	if err == nil {
-		return nil
+func inside(key string, a Allowance) []error {
+	faults := a.Faults()
+	for i, err := range faults {
+		faults[i] = fmt.Errorf("%s.%w", key, err)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return faults
 }
 
 // EventAllowance bounds how many visitors one event's form has at once.
@@ -121,8 +120,8 @@ func (a Allowance) Or(b Allowance) Allowance {
 	return a
 }
 
-// Check lists what an allowance cannot mean.
-func (a Allowance) Check() error {
+// Faults lists what an allowance cannot mean, each with its key.
+func (a Allowance) Faults() []error {
 	var faults []error
 	if !(a.PerSecond >= 0 && a.PerSecond <= 1e6) { // NaN, too
 		faults = append(faults, errors.New("per_second: use a number of requests, 0 to 1000000"))
@@ -139,5 +138,5 @@ func (a Allowance) Check() error {
 	if a.Sessions < 0 {
 		faults = append(faults, errors.New("sessions: use 0 or a number of visitors"))
 	}
-	return errors.Join(faults...)
+	return faults
 }

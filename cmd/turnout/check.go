@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/app"
+	"github.com/turnout-events/turnout/internal/config"
 )
 
 const (
@@ -20,72 +22,88 @@ func checkCommand() *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check configuration, keys and each org's Salesforce connection and field mapping",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			out := cmd.OutOrStdout()
-			d, err := s.desk(cmd)
-			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
-				if err := s.canSetUp(cmd); err != nil {
-					return err
-				}
-				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Data)
-				faults, err := s.checkRoutes(cmd, out)
-				return failed(faults, err)
-			}
-			if err != nil {
-				return err
-			}
-			defer d.Close()
-			orgs, err := d.Store.Orgs(cmd.Context())
-			if err == nil && len(orgs) == 0 {
-				err = s.canSetUp(cmd)
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(out, configurationOK)
-			if kind := d.Kind(); kind != app.Embedded {
-				fmt.Fprintf(out, "%-14s %s answers\n", "store", kind)
-			}
-			if len(orgs) == 0 {
-				fmt.Fprintln(out, noOrgs)
-			}
-			faults, err := s.checkRoutes(cmd, out)
-			if err != nil {
-				return err
-			}
-			for _, o := range orgs {
-				faults += checkOrg(cmd, out, d, o)
-			}
-			return failed(faults, nil)
-		},
+		Short: "Check configuration, keys, an edge's routes, and each org's Salesforce connection and field mapping",
+		Long: `Reads the configuration and, where an edge's settings are given, its routes and
+keys; opens the store's keys; signs in to each org's Salesforce and compares its
+fields with the mapping. Prints a line for each, every fault included, changes
+nothing, and ends with status 1 if there was any fault.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &s) },
 	}
 	s.flags(cmd)
 	return cmd
 }
 
-func failed(faults int, err error) error {
-	if err == nil && faults > 0 {
-		err = errors.New("some checks failed")
+// check prints how it all stands. That the configuration is right is said once
+// everything that belongs to it was looked at.
+func check(cmd *cobra.Command, s *settings) error {
+	cfg, err := s.loadAll()
+	if err != nil {
+		return err
 	}
-	return err
+	d, orgs, err := s.setUp(cmd)
+	if d != nil {
+		defer d.Close()
+	}
+	out := cmd.OutOrStdout()
+	edge, faults := checkEdge(cmd, cfg)
+	if err == nil && faults == 0 {
+		fmt.Fprintln(out, configurationOK)
+	}
+	fmt.Fprint(out, edge)
+	switch {
+	case err != nil:
+		return err
+	case d == nil && cfg.Edge.Given() && !cfg.Edge.HasStore(): // an edge alone has its orgs from its routes
+	case d == nil:
+		fmt.Fprintf(out, "%s (there is no store in %s)\n", noOrgs, cfg.Data)
+	case len(orgs) == 0:
+		fmt.Fprintln(out, noOrgs)
+	}
+	if d != nil && d.Kind() != app.Embedded {
+		fmt.Fprintf(out, "%-14s %s answers\n", "store", d.Kind())
+	}
+	for _, o := range orgs {
+		faults += checkOrg(cmd, out, d, o)
+	}
+	if faults > 0 {
+		return errors.New("some checks failed")
+	}
+	return nil
 }
 
-// checkRoutes prints how it stands with an edge's settings and routes, where
-// there are any, and tells how many faults there were.
-func (s *settings) checkRoutes(cmd *cobra.Command, out io.Writer) (faults int, err error) {
-	cfg, err := s.load()
-	if err != nil || cfg.Edge.Routes == "" {
-		return 0, err
+// setUp opens what is set up, and lists its orgs: no desk where nothing is, and an
+// error if something would keep the first org from being set up.
+func (s *settings) setUp(cmd *cobra.Command) (*app.Desk, []turnout.Org, error) {
+	d, err := s.desk(cmd)
+	if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
+		return nil, nil, s.canSetUp(cmd)
 	}
-	summary, err := app.CheckRoutes(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
-	if err = errors.Join(append(cfg.Edge.Faults(), err)...); err != nil {
-		fmt.Fprintf(out, "%-14s %v\n", "edge", err)
-		return 1, nil
+	if err != nil {
+		return nil, nil, err
 	}
-	fmt.Fprintf(out, "%-14s ok: %s\n", "edge", summary)
-	return 0, nil
+	orgs, err := d.Store.Orgs(cmd.Context())
+	if err == nil && len(orgs) == 0 {
+		err = s.canSetUp(cmd)
+	}
+	return d, orgs, err
+}
+
+// checkEdge says how it stands with an edge's settings and routes, where there are
+// any, a line for each fault, and tells how many faults there were.
+func checkEdge(cmd *cobra.Command, cfg config.Config) (text string, faults int) {
+	if !cfg.Edge.Given() {
+		return "", 0
+	}
+	summary, err := app.CheckEdge(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
+	if err == nil {
+		return fmt.Sprintf("%-14s ok: %s\n", "edge", summary), 0
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		text += fmt.Sprintf("%-14s %s\n", "edge", line)
+		faults++
+	}
+	return text, faults
 }
 
 // checkOrg prints how it stands with one org, and tells how many faults there were.

@@ -19,7 +19,7 @@ again when it changes; orgs come from the store or from the same file
 (edge.orgs). See docs/edge.md.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := s.load()
+			cfg, err := s.loadEdge()
 			if err != nil {
 				return err
 			}

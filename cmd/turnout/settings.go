@@ -21,6 +21,18 @@ func (s *settings) flags(cmd *cobra.Command) {
 
 func (s *settings) load() (config.Config, error) { return config.Load(s.path, os.Environ()) }
 
+// loadEdge is load for an edge, which needs more.
+func (s *settings) loadEdge() (config.Config, error) { return config.LoadEdge(s.path, os.Environ()) }
+
+// loadAll is load, and loadEdge where anything is said of an edge.
+func (s *settings) loadAll() (config.Config, error) {
+	cfg, err := s.load()
+	if cfg.Edge.Given() {
+		return s.loadEdge()
+	}
+	return cfg, err
+}
+
 // engines opens the store and the keys that the configuration names, and makes
 // them on the first run.
 func (s *settings) engines(cmd *cobra.Command) (*app.Engines, error) {

@@ -31,15 +31,9 @@ func certificates(ctx context.Context, cfg config.Config, c *courses, e *edge.Ed
 		Known: e.Knows, Dir: filepath.Join(cfg.Data, "certificates"), CA: cfg.Edge.Certificates.Directory,
 		Email: cfg.Edge.Certificates.Email, Internal: cfg.Edge.Certificates.Internal(), Logger: log,
 	}
-	if file := cfg.Edge.Certificates.RootsFile; file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("edge.certificates.roots_file: %w", err)
-		}
-		o.CARoots = x509.NewCertPool()
-		if !o.CARoots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("edge.certificates.roots_file: there is no certificate in %s", file)
-		}
+	var err error
+	if o.CARoots, err = trustedRoots(cfg.Edge.Certificates.RootsFile); err != nil {
+		return nil, err
 	}
 	if c.engines != nil {
 		ring, err := c.engines.Keyring.Ring(ctx, edgeScope)
@@ -49,6 +43,23 @@ func certificates(ctx context.Context, cfg config.Config, c *courses, e *edge.Ed
 		o.Storage = domains.NewStorage(c.engines.Store, edgeSealer{ring}, cfg.Instance)
 	}
 	return domains.New(o)
+}
+
+// trustedRoots reads what an ACME server is trusted by: nil for no file, which
+// means the system's.
+func trustedRoots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("edge.certificates.roots_file: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("edge.certificates.roots_file: there is no certificate in %s", file)
+	}
+	return roots, nil
 }
 
 // edgeSealer seals what edges share.

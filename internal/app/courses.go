@@ -26,6 +26,8 @@ type courses struct {
 	file stamp
 	seq  int64
 	last *routing.Table // as it was read, whatever is in force
+	// astray are the faults of orgs in the store, as it was read.
+	astray []error
 	// refused are the faults of what was refused last, so that they are told once.
 	refused string
 }
@@ -64,26 +66,6 @@ func openCourses(ctx context.Context, cfg config.Config, log *slog.Logger) (*cou
 	return c, nil
 }
 
-// CheckRoutes reads the routes that cfg names, and says what they come to.
-func CheckRoutes(ctx context.Context, cfg config.Config, log *slog.Logger) (summary string, err error) {
-	c, err := openCourses(ctx, cfg, log)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	table, err := c.read(ctx)
-	if err != nil {
-		return "", err
-	}
-	instances := 0
-	for _, s := range table.Plan().Stacks {
-		for _, p := range s.Pools {
-			instances += len(p.Upstreams)
-		}
-	}
-	return fmt.Sprintf("%d hosts, %d stacks, %d instances", len(table.Routes()), len(table.Plan().Stacks), instances), nil
-}
-
 // Close closes the store.
 func (c *courses) Close() error {
 	if c.engines == nil {
@@ -98,12 +80,9 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, fault := config.Routes(c.path)
+	plan, fault := config.Routes(c.path, c.store != nil)
 	seq := c.seq
 	if c.store != nil {
-		if len(plan.Orgs) > 0 {
-			return nil, fmt.Errorf("%s: orgs come from the store here; leave them out, or set edge.orgs to routes", c.path)
-		}
 		if seq, err = c.store.LastChange(ctx); err != nil {
 			return nil, err
 		}
@@ -123,17 +102,16 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 // file means is checked though some of it cannot be read, so that every fault is
 // told at once. A fault of an org in the store is that org's alone.
 func (c *courses) table(plan routing.Plan, fault error) (table *routing.Table, err error) {
-	var orgs []error
 	if c.store == nil {
 		table, err = routing.New(plan)
 	} else {
-		table, orgs, err = routing.Follow(plan, c.last)
+		table, c.astray, err = routing.Follow(plan, c.last)
 	}
 	if err = errors.Join(fault, err); err != nil {
 		return nil, fmt.Errorf("%s:\n%w", c.path, err)
 	}
-	for _, o := range orgs {
-		c.log.Error("edge: an org is not routed as its settings say; it keeps its former routes", "error", o)
+	for _, o := range c.astray {
+		c.log.Error("edge: an org is not routed as its settings say; it keeps its former routes, if it had any", "error", o)
 	}
 	return table, nil
 }

@@ -30,9 +30,6 @@ import (
 // Edge runs one edge until ctx ends; ready is written once it serves, if it
 // names a file.
 func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string) (err error) {
-	if err := errors.Join(cfg.Edge.Faults()...); err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
 	defer pace()()
 	courses, err := openCourses(ctx, cfg, log)
 	if err != nil {

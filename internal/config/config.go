@@ -97,8 +97,18 @@ func Default() Config {
 const envPrefix = "TURNOUT_"
 
 // Load reads the file at path (empty: none) and the environment, of which an
-// empty variable says nothing.
+// empty variable says nothing. Its error lists every fault of both.
 func Load(path string, environ []string) (Config, error) {
+	return gather(path, environ, func(*Config) []error { return nil })
+}
+
+// LoadEdge is Load for an edge, which does not run without some of what others do
+// not mind. Where there are faults, those of its routes are listed with them.
+func LoadEdge(path string, environ []string) (Config, error) {
+	return gather(path, environ, (*Config).edgeNeeds)
+}
+
+func gather(path string, environ []string, needs func(*Config) []error) (Config, error) {
 	c := Default()
 	var faults []error
 	if path != "" {
@@ -111,9 +121,9 @@ func Load(path string, environ []string) (Config, error) {
 		}
 	}
 	faults = append(faults, c.fromEnv(env.ToMap(environ))...)
-	faults = append(faults, c.faults()...)
-	if err := errors.Join(faults...); err != nil {
-		return c, fmt.Errorf("configuration: %w", err)
+	faults = append(append(faults, c.faults()...), needs(&c)...)
+	if len(faults) > 0 {
+		return c, fmt.Errorf("configuration: %w", errors.Join(append(faults, c.Edge.CheckRoutes())...))
 	}
 	var err error
 	if c.Data, err = filepath.Abs(c.Data); err != nil { // what is made of it goes into URIs
@@ -179,7 +189,7 @@ func (c *Config) faults() []error {
 	check(c.Delivery.LanesPerOrg >= 1 && c.Delivery.LanesPerOrg <= 20, "delivery.lanes_per_org: use 1 to 20")
 	check(c.Drain >= 0 && c.Drain <= 24*time.Hour, "drain: use a time such as 30s")
 	check(c.Mirror.Every >= time.Second, "mirror.every: use 1s or more")
-	return faults
+	return append(faults, c.Edge.faults()...)
 }
 
 // MasterKeyFromFile is the word for the master key file in MasterKeyURI.

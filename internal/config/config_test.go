@@ -121,11 +121,66 @@ mirror:
   every: `+marker+`
 `, "TURNOUT_DELIVERY_LONGEST="+marker, "TURNOUT_LOG_FORMAT=xml", "TURNOUT_ADMIN_LISTEN=127.0.0.1:99999", "TURNOUT_MASTER_KEY="+marker)
 	says(t, err, "turnout.yaml",
-		`[1:1] unknown key "listne"`, `[6:3] unknown key log."colour"`,
+		`[1:1] unknown key "listne": use one of admin_hosts, `, `[6:3] unknown key "log.colour": use one of format, level`,
 		"[8:8] delivery.few: use a whole number", "[12:10] mirror.every: use a time such as",
 		"TURNOUT_DELIVERY_LONGEST: use a time such as",
 		"\nlisten: give host:port", "\nadmin_listen: give host:port", "\ndata: name a directory", "\nlog.level: use debug",
 		"\nlog.format: use text or json", "\ndelivery.most: use 1 to 200", "\ndelivery.lanes_per_org: use 1 to 20")
+}
+
+// A key that is none is told with what to do about it, and its value is checked
+// further as that of the key that was meant.
+func TestUnknownKeysAreToldWithARemedy(t *testing.T) {
+	for text, want := range map[string]string{
+		"lisetn: 127.0.0.1:1":                      `unknown key "lisetn": did you mean listen?`,
+		"Admin-Listen: 127.0.0.1:1":                `unknown key "Admin-Listen": did you mean admin_listen?`,
+		"edge: {tlsListen: 127.0.0.1:1}":           `unknown key "edge.tlsListen": did you mean tls_listen?`,
+		"edge: {org: {bursts: 1, per_second: 1}}":  `unknown key "edge.org.bursts": did you mean burst?`,
+		"edge.org.share: 1":                        `unknown key "edge.org.share": keys are nested: write share: below org: below edge:, a line each`,
+		"edge.org.colour: 1":                       `unknown key (not shown`,
+		"listen: 127.0.0.1:1\nlistem: 127.0.0.1:2": `unknown key "listem": use one of admin_hosts, admin_listen, `,
+		"edge: {rg: {}}":                           `unknown key "edge.rg": did you mean org?`,
+		"edge: {orgz: {}}":                         `unknown key "edge.orgz": use one of access_log, `, // org or orgs
+	} {
+		_, err := load(t, text)
+		says(t, err, want)
+		if n := strings.Count(err.Error(), "\n"); n != 1 {
+			t.Errorf("%s: more is said than that:\n%v", text, err)
+		}
+	}
+	_, err := load(t, "edg: {org: {share: 3}, lisen: nowhere}")
+	says(t, err, `"edg": did you mean edge?`, `"edg.lisen": did you mean listen?`, "\nedge.org.share: use a part", "\nedge.listen: give host:port")
+}
+
+// Whoever mends an edge's settings does not meet the faults of its routes afterwards,
+// and every fault has its key.
+func TestAllFaultsOfAnEdgeAtOnce(t *testing.T) {
+	routes := filepath.Join(t.TempDir(), "routes.yaml")
+	if err := os.WriteFile(routes, []byte("stack: [{name: blue}]\norgs: [{id: acme, placement: {stack: blue, home: here}}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "turnout.yaml")
+	text := "colour: red\nlog: {level: loud}\nedge: {orgs: routes, listen: here, org: {per_second: -1, share: 2}, client: {burst: -1}, rotes: " + routes + "}"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`unknown key "colour": use one of`, `unknown key "edge.rotes": did you mean routes?`, "\nlog.level: use debug", "\nedge.listen: give host:port",
+		"\nedge.org.per_second: use", "\nedge.org.share: use", "\nedge.client.burst: use",
+		`unknown key "stack": did you mean stacks?`, "\nstack blue: pools: give it a pool of instances",
+	}
+	for name, read := range map[string]func(string, []string) (Config, error){"edge": LoadEdge, "serve": Load} {
+		_, err := read(path, nil)
+		says(t, err, want...)
+		if n := strings.Count(err.Error(), "\n"); n != len(want)+1 { // and the names of both files
+			t.Errorf("%s: something else is said, too:\n%v", name, err)
+		}
+	}
+	_, err := LoadEdge("", []string{"TURNOUT_LOG_LEVEL=loud", "TURNOUT_EDGE_TLS_PORT=-1"})
+	says(t, err, "log.level", "edge.tls_port", "\nedge.routes: name the file")
+	if _, err = Load("", nil); err != nil {
+		t.Errorf("whoever has no edge: %v", err)
+	}
 }
 
 func TestBounds(t *testing.T) {
@@ -201,7 +256,8 @@ func TestParseFaults(t *testing.T) {
 		{"delivery:\n\tfew: 1", "[2:1]"},
 		{"listen: \"open", "[1:9]"},
 		{"log: {level: info}\n---\nlisten: elsewhere:1", "put everything into one document"},
-		{"Listen: a", "unknown key (not shown)"},
+		{"Listen: a", `unknown key "Listen": did you mean listen?`},
+		{"log: {" + marker + ": a}", "log: unknown key (not shown: it may be a value that slipped): use one of format, level"},
 		{"listen: *" + marker, "[1:9]"},
 		{"delivery: {longest: " + marker + "}", "delivery.longest"},
 		{marker + ": 1\n" + marker + ": 2", "already defined"},

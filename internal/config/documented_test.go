@@ -192,7 +192,7 @@ func TestDocumentedRoutes(t *testing.T) {
 	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := Routes(path)
+	plan, err := Routes(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

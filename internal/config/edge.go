@@ -1,9 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/turnout-events/turnout"
@@ -99,25 +102,44 @@ const (
 // HasStore reports whether orgs come from the store.
 func (e Edge) HasStore() bool { return e.Orgs == fromStore }
 
-// Faults lists what an edge cannot run with. Other commands do not mind it.
-func (e Edge) Faults() []error {
+// Given reports whether anything is said of an edge at all.
+func (e Edge) Given() bool {
+	e.KeyFile = "" // made of another setting
+	return !reflect.DeepEqual(e, defaultEdge())
+}
+
+// edgeNeeds lists what an edge cannot run without. Other commands do not mind it.
+func (c *Config) edgeNeeds() []error {
+	var faults []error
+	if c.Edge.Listen == "" && c.Edge.TLSListen == "" {
+		faults = append(faults, errors.New("edge.listen: give host:port here or in edge.tls_listen"))
+	}
+	if c.Edge.Routes == "" {
+		faults = append(faults, errors.New("edge.routes: name the file of stacks and pools"))
+	}
+	return faults
+}
+
+// faults lists what no edge can mean.
+func (e Edge) faults() []error {
 	var faults []error
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	check(e.Listen != "" || e.TLSListen != "", "edge.listen: give host:port here or in edge.tls_listen")
 	check(e.Listen == "" || validAddress(e.Listen), "edge.listen: give host:port, such as 0.0.0.0:80")
 	check(e.TLSListen == "" || validAddress(e.TLSListen), "edge.tls_listen: give host:port, such as 0.0.0.0:443")
 	check(e.TLSPort >= 0 && e.TLSPort < 1<<16, "edge.tls_port: use a port, or 0 for the one that is listened at")
 	check(oneOf(e.Certificates.From, fromACME, fromInternal), "edge.certificates.from: use acme or internal")
 	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
-	check(e.Routes != "", "edge.routes: name the file of stacks and pools")
 	check(oneOf(e.Orgs, fromStore, fromRoutes), "edge.orgs: use store or routes")
-	check(e.Client.PerSecond >= 0 && e.Client.Burst >= 0 && e.Client.Connections >= 0 && e.Client.Opening >= 0, "edge.client: use 0 for no limit, or numbers of requests and connections")
-	if err := e.Org.Allowance().Check(); err != nil {
-		faults = append(faults, fmt.Errorf("edge.org: %w", err))
+	check(e.Client.PerSecond >= 0, "edge.client.per_second: use a number of requests, or 0 for no limit")
+	check(e.Client.Burst >= 0, "edge.client.burst: use a number of requests")
+	check(e.Client.Connections >= 0, "edge.client.connections: use a number of connections, or 0 for no limit")
+	check(e.Client.Opening >= 0, "edge.client.opening: use a number of connections, or 0 for no limit")
+	for _, err := range e.Org.Allowance().Faults() {
+		faults = append(faults, fmt.Errorf("edge.org.%w", err))
 	}
 	if _, err := e.TrustedProxies(); err != nil {
 		faults = append(faults, err)
@@ -142,20 +164,41 @@ func (e Edge) TrustedProxies() ([]netip.Prefix, error) {
 	return all, nil
 }
 
-// Routes reads a file of stacks and pools, and of orgs where it lists them. With
-// an error comes what could be read all the same, so that routing.New can tell
-// what is wrong with that, too.
-func Routes(path string) (routing.Plan, error) {
+// Routes reads a file of stacks and pools, and of orgs unless these come from a
+// store. With an error comes what could be read all the same, so that routing.New
+// can tell what is wrong with that, too.
+func Routes(path string, store bool) (routing.Plan, error) {
 	var plan routing.Plan
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return plan, fmt.Errorf("read routes: %w", err)
 	}
 	err = Parse(text, &plan)
+	if store && len(plan.Orgs) > 0 {
+		plan.Orgs = nil
+		err = errors.Join(err, errors.New("orgs: they come from the store here; leave them out, or set edge.orgs to routes"))
+	}
 	for i := range plan.Orgs {
 		for j, h := range plan.Orgs[i].Hosts {
 			plan.Orgs[i].Hosts[j] = strings.ToLower(strings.TrimSuffix(h, "."))
 		}
 	}
 	return plan, err
+}
+
+// CheckRoutes lists what is wrong with the file of routes, if one is named, as far
+// as it can be known without a store.
+func (e Edge) CheckRoutes() error {
+	if e.Routes == "" {
+		return nil
+	}
+	plan, err := Routes(e.Routes, e.HasStore())
+	if missing := (*fs.PathError)(nil); !errors.As(err, &missing) {
+		_, meant := routing.New(plan)
+		err = errors.Join(err, meant)
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s:\n%w", e.Routes, err)
 }

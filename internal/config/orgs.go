@@ -260,7 +260,7 @@ func reason(err error) error {
 
 // checkPlacement checks what can be known without the edge's routes.
 func checkPlacement(p turnout.Placement, fault func(string, ...any)) {
-	if err := p.Check(); err != nil {
-		fault("placement: %v", err)
+	for _, err := range p.Faults() {
+		fault("placement.%v", err)
 	}
 }

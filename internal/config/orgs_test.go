@@ -114,11 +114,11 @@ orgs:
   salesforce: {login_url: "https://third.example/services", client_id: x, flow: password, client_secret: `+marker+`}
 `)
 	says(t, err,
-		"[6:14] orgs[0].retention: use a time", `[10:3] unknown key orgs[1]."colour"`, `[19:5] unknown key orgs[1].salesforce."client_secrets"`,
+		"[6:14] orgs[0].retention: use a time", `[10:3] unknown key "orgs[1].colour": use one of `, `[19:5] unknown key "orgs[1].salesforce.client_secrets": did you mean client_secret?`,
 		"orgs[0]: id: use 1 to 40", "orgs[0]: name: say", "orgs[0]: zone: use an IANA", "orgs[0]: api_share: use a part of 1",
 		"orgs[0]: salesforce.login_url: give", "orgs[0]: salesforce.client_id: give", "orgs[0]: salesforce: the jwt flow needs", "orgs[0]: hook_secrets: give one",
 		"second: hosts: give names", "second: origin: give scheme and host", "second: retention: use a time", "second: api_share: use a part of 1",
-		"second: salesforce.login_url: use https", "second: salesforce.client_secret: give it", "second: hook_secrets: give one, or two", "second: hook_secrets: use at least 16",
+		"second: salesforce.login_url: use https", "second: hook_secrets: give one, or two", "second: hook_secrets: use at least 16",
 		"third: salesforce.login_url: give", "third: salesforce.flow: use client_credentials or jwt")
 	if n := strings.Count(err.Error(), "second: hosts"); n != 3 {
 		t.Errorf("%d faulty hosts were reported, want 3", n)

@@ -102,19 +102,21 @@ func (r *reader) readStruct(n ast.Node, out reflect.Value, path string) {
 			r.merge(it.Value(), out, path)
 		}
 	}
-	fields := fieldsOf(out)
+	fields, given := fieldsOf(out), map[string]bool{}
+	for it := pairs.MapRange(); it.Next(); {
+		given[it.Key().GetToken().Value] = true
+	}
 	for it := pairs.MapRange(); it.Next(); {
 		key := it.Key()
 		if key.IsMergeKey() {
 			continue
 		}
 		name := key.GetToken().Value
-		field, ok := fields[name]
-		if !ok {
-			r.fault(key, "unknown key %s", prefix(path, ".")+plainKey(name))
-			continue
+		if field, ok := fields[name]; ok {
+			r.read(it.Value(), field, prefix(path, ".")+name)
+		} else {
+			r.unknown(key, it.Value(), fields, given, path)
 		}
-		r.read(it.Value(), field, prefix(path, ".")+name)
 	}
 }
 
@@ -186,17 +188,6 @@ func shape(t reflect.Type) string {
 		return "true or false"
 	}
 	return "text"
-}
-
-var keyPattern = regexp.MustCompile(`^[a-z_]{1,40}$`)
-
-// plainKey is a key as it may be shown. What does not look like one may be a
-// value that slipped.
-func plainKey(name string) string {
-	if keyPattern.MatchString(name) {
-		return `"` + name + `"`
-	}
-	return "(not shown)"
 }
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)

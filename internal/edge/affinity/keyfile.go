@@ -15,15 +15,23 @@ import (
 // or makes it with mode 0600 when it does not exist. Losing it ends sessions and
 // nothing else. A file that others may read is refused.
 func OpenKeys(path string) ([][]byte, error) {
+	keys, err := ReadKeys(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if err := makeKeys(path); err != nil {
+		return nil, fmt.Errorf("make session keys: %w", err)
+	}
+	return ReadKeys(path)
+}
+
+// ReadKeys is OpenKeys without making anything: fs.ErrNotExist where there is no file.
+func ReadKeys(path string) ([][]byte, error) {
 	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := makeKeys(path); err != nil {
-			return nil, fmt.Errorf("make session keys: %w", err)
-		}
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("read session keys: %w", err)
-	case info.Mode().Perm()&0o077 != 0:
+	}
+	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("read session keys: %s can be read by others; run chmod 600 on it", path)
 	}
 	lines, err := os.ReadFile(path)

@@ -22,6 +22,14 @@ type Stack struct {
 	Pools []Pool `yaml:"pools"`
 }
 
+func (s *Stack) regions() []string {
+	var all []string
+	for _, p := range s.Pools {
+		all = append(all, p.Region)
+	}
+	return all
+}
+
 // Pool is a stack's instances in one region.
 type Pool struct {
 	Region    string     `yaml:"region"`

@@ -3,6 +3,7 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"reflect"
@@ -39,7 +40,17 @@ type Course struct {
 func New(plan Plan) (*Table, error) {
 	b := newBuilder(plan)
 	b.addStacks()
-	for _, org := range plan.Orgs {
+	seen := map[turnout.OrgID]bool{}
+	for i, org := range plan.Orgs {
+		if !org.ID.Valid() {
+			b.fault("orgs[%d].id: %s", i, nameRule)
+			continue
+		}
+		if seen[org.ID] {
+			b.fault("orgs[%d].id: %s is there twice", i, org.ID)
+			continue
+		}
+		seen[org.ID] = true
 		if err := b.add(org); err != nil {
 			b.faults = append(b.faults, err)
 			b.claim(&org)
@@ -115,10 +126,13 @@ type builder struct {
 	stacks map[string]*Stack
 	table  *Table
 	faults []error
+	// vague are stacks of which some region's name cannot be told, "" if that of
+	// some stack cannot: whoever names another one may mean that.
+	vague map[string]bool
 }
 
 func newBuilder(plan Plan) *builder {
-	return &builder{plan: plan, stacks: map[string]*Stack{}, table: &Table{plan: plan, hosts: map[string]*Route{}}}
+	return &builder{plan: plan, stacks: map[string]*Stack{}, vague: map[string]bool{}, table: &Table{plan: plan, hosts: map[string]*Route{}}}
 }
 
 func (b *builder) fault(format string, args ...any) {
@@ -132,46 +146,60 @@ const nameRule = "use 1 to 40 lower-case letters, digits and hyphens"
 func (b *builder) addStacks() {
 	if len(b.plan.Stacks) == 0 {
 		b.fault("stacks: name at least one, with a pool of instances")
+		b.vague[""] = true
 	}
 	names := map[string]bool{}
 	for i := range b.plan.Stacks {
 		s := &b.plan.Stacks[i]
+		label := "stack " + s.Name
 		switch {
 		case !namePattern.MatchString(s.Name):
-			b.fault("stacks[%d].name: %s", i, nameRule)
+			label = fmt.Sprintf("stacks[%d]", i)
+			b.fault("%s.name: %s", label, nameRule)
+			b.vague[""] = true
 		case b.stacks[s.Name] != nil:
-			b.fault("stack %s: it is there twice", s.Name)
+			b.fault("%s: it is there twice", label)
 		}
 		b.stacks[s.Name] = s
-		b.checkPools(s, names)
+		b.checkPools(s, label, names)
 	}
 }
 
 // checkPools checks a stack's pools. Names of upstreams are unique in a plan,
 // since sessions are bound to them.
-func (b *builder) checkPools(s *Stack, names map[string]bool) {
+func (b *builder) checkPools(s *Stack, label string, names map[string]bool) {
 	if len(s.Pools) == 0 {
-		b.fault("stack %s: give it a pool of instances", s.Name)
+		b.fault("%s: pools: give it a pool of instances", label)
+		b.vague[s.Name] = true
 	}
 	regions := map[string]bool{}
 	for i, p := range s.Pools {
 		if !namePattern.MatchString(p.Region) {
-			b.fault("stack %s: pools[%d].region: %s", s.Name, i, nameRule)
+			b.fault("%s: pools[%d].region: %s", label, i, nameRule)
+			b.vague[s.Name] = true
 		} else if regions[p.Region] {
-			b.fault("stack %s: region %s is there twice", s.Name, p.Region)
+			b.fault("%s: region %s is there twice", label, p.Region)
 		}
 		regions[p.Region] = true
-		for _, u := range p.Upstreams {
-			if !namePattern.MatchString(u.Name) {
-				b.fault("stack %s, region %s: an upstream's name: %s", s.Name, p.Region, nameRule)
-			} else if names[u.Name] {
-				b.fault("upstream %s: another one has this name", u.Name)
-			}
-			names[u.Name] = true
-			if !isOrigin(u.URL) {
-				b.fault("upstream %s: url: give scheme, host and port, such as http://10.0.0.7:8080", u.Name)
-			}
+		for j, u := range p.Upstreams {
+			b.checkUpstream(u, fmt.Sprintf("%s: pools[%d].upstreams[%d]", label, i, j), names)
 		}
+	}
+}
+
+// checkUpstream checks what stands at a place of the plan.
+func (b *builder) checkUpstream(u Upstream, at string, names map[string]bool) {
+	if !namePattern.MatchString(u.Name) {
+		b.fault("%s.name: %s", at, nameRule)
+	} else {
+		if names[u.Name] {
+			b.fault("upstream %s: another one has this name", u.Name)
+		}
+		names[u.Name] = true
+		at = "upstream " + u.Name
+	}
+	if !isOrigin(u.URL) {
+		b.fault("%s: url: give scheme, host and port, such as http://10.0.0.7:8080", at)
 	}
 }
 
@@ -219,8 +247,8 @@ func (b *builder) routes(org *Org) []*Route {
 			previous = c
 		}
 	}
-	if err := org.Placement.Check(); err != nil {
-		b.fault("org %s: placement: %w", org.ID, err)
+	for _, err := range org.Placement.Faults() {
+		b.fault("org %s: placement.%w", org.ID, err)
 	}
 	var all []*Route
 	own := string(org.ID) + ".localhost"
@@ -241,7 +269,7 @@ func (b *builder) routes(org *Org) []*Route {
 // previous is the name of the stack that was left, empty where there is none of
 // that name any more.
 func (b *builder) previous(name string) string {
-	if name == turnout.FirstStack {
+	if name == turnout.FirstStack && len(b.plan.Stacks) > 0 {
 		name = b.plan.Stacks[0].Name
 	}
 	if b.stacks[name] == nil {
@@ -258,8 +286,8 @@ func (b *builder) course(org *Org, name string, leaving bool) *Course {
 	}
 	stack := b.stacks[name]
 	if stack == nil {
-		if name != "" {
-			b.fault("org %s: there is no stack %s", org.ID, name)
+		if name != "" && !b.vague[""] {
+			b.fault("org %s: placement.stack: there is no stack %s: use one of %s", org.ID, name, strings.Join(slices.Sorted(maps.Keys(b.stacks)), ", "))
 		}
 		return nil
 	}
@@ -271,9 +299,9 @@ func (b *builder) course(org *Org, name string, leaving bool) *Course {
 	for _, region := range want {
 		at := slices.IndexFunc(stack.Pools, func(p Pool) bool { return p.Region == region })
 		switch {
-		case at < 0 && leaving:
+		case at < 0 && (leaving || b.vague[name]):
 		case at < 0:
-			b.fault("org %s: stack %s has no region %s", org.ID, name, region)
+			b.fault("org %s: placement: stack %s has no region %s: use one of %s", org.ID, name, region, strings.Join(stack.regions(), ", "))
 		case !slices.Contains(c.Pools, &stack.Pools[at]):
 			c.Pools = append(c.Pools, &stack.Pools[at])
 		}

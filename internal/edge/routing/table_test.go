@@ -76,24 +76,51 @@ func TestEveryFaultIsListed(t *testing.T) {
 	plan.Stacks[0].Pools[1].Region = "us-primary"
 	plan.Stacks[0].Pools[2].Upstreams[0].URL = "http://10.0.0.1:8080/path"
 	plan.Stacks[1].Pools[0].Upstreams[0].Name = "blue-apac-1"
-	plan.Stacks = append(plan.Stacks, Stack{Name: "Bad Name"})
+	plan.Stacks = append(plan.Stacks, Stack{Name: "blue", Pools: []Pool{{Region: "emea", Upstreams: []Upstream{{URL: "10.0.0.1"}}}}})
 	plan.Orgs[0].Placement.Stack = "purple"
 	plan.Orgs[1].Hosts = []string{"acme.example", ""}
 	plan.Orgs[1].Placement.Allowance = turnout.Allowance{PerSecond: -1, Share: 2}
 	plan.Orgs[2].Placement.Home = "moon"
-	plan.Orgs = append(plan.Orgs, Org{ID: "NO"})
+	plan.Orgs = append(plan.Orgs, Org{ID: "NO"}, Org{ID: "acme"})
 	_, err := New(plan)
 	if err == nil {
 		t.Fatal("it was taken")
 	}
 	for _, want := range []string{
 		"region us-primary is there twice", "upstream blue-emea-1: url", "upstream blue-apac-1: another one has this name",
-		"stacks[2].name", "stack Bad Name: give it a pool", "org acme: there is no stack purple", "host acme.example belongs to acme",
-		"org umbra: hosts:", "per_second", "share", "org far: stack blue has no region moon", `org "NO": id:`,
+		"stack blue: it is there twice", "stack blue: pools[0].upstreams[0].name: use", "stack blue: pools[0].upstreams[0]: url: give",
+		"org acme: placement.stack: there is no stack purple: use one of blue, green", "host acme.example belongs to acme",
+		"org umbra: hosts:", "org umbra: placement.allowance.per_second", "org umbra: placement.allowance.share",
+		"org far: placement: stack blue has no region moon: use one of emea", "orgs[3].id: use", "orgs[4].id: acme is there twice",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}
+	}
+}
+
+// What cannot be told of stacks is said once, and orgs that name them have no fault.
+func TestFaultsOfStacksAreNoneOfOrgs(t *testing.T) {
+	home := []Org{{ID: "acme", Placement: turnout.Placement{Stack: "blue", Previous: turnout.FirstStack, Home: "emea"}}, {ID: "umbra"}}
+	for name, c := range map[string]struct {
+		stacks []Stack
+		want   string
+	}{
+		"no stack":               {nil, "stacks: name at least one, with a pool of instances"},
+		"a stack without a name": {[]Stack{{Pools: pools("x", "emea")}}, "stacks[0].name: " + nameRule},
+		"one without pools":      {[]Stack{{Name: "blue"}}, "stack blue: pools: give it a pool of instances"},
+		"a pool without region":  {[]Stack{{Name: "blue", Pools: pools("blue", "")[:1]}}, "stack blue: pools[0].region: " + nameRule},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, s := range c.stacks {
+				for i := range s.Pools {
+					s.Pools[i].Upstreams[0].Name = "one"
+				}
+			}
+			if _, err := New(Plan{Stacks: c.stacks, Orgs: home}); err == nil || err.Error() != c.want {
+				t.Errorf("it says\n%v\nwant\n%s", err, c.want)
+			}
+		})
 	}
 }
 
