@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "expand": expand, "get": get, "seed": seed, "absent": absent, "backup": backup,
+			"ready": ready, "expand": expand, "get": get, "seed": seed, "absent": absent, "backup": backup, "terminate": terminate,
 		},
 	})
 }
@@ -106,6 +107,16 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: not within 20 seconds", args[0])
 		}
 	}
+}
+
+// terminate FILE sends SIGTERM to the process that wrote a ready file.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: terminate FILE")
+	}
+	var r app.Ready
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &r))
+	ts.Check(syscall.Kill(r.PID, syscall.SIGTERM))
 }
 
 // expand FILE puts the values of variables into a file.

@@ -54,6 +54,8 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready strin
 	if err != nil {
 		return err
 	}
+	served := false
+	defer func() { saysStopped(served, log) }()
 	defer func() { err = errors.Join(err, in.close()) }()
 	if err := in.catalog.Load(ctx); err != nil {
 		return fmt.Errorf("read published events: %w", err)
@@ -69,9 +71,18 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready strin
 		return err
 	}
 	log.Info("serving", "public", r.URL, "admin", r.Admin)
-	drained, ended := in.draining.first(ctx, cfg.Drain)
+	served = true
+	drained, ended := in.draining.first(ctx, cfg.Drain, log)
 	defer ended()
 	return run.Group{Services: services, Logger: log}.Run(drained)
+}
+
+// saysStopped logs the last line of a process that served: whoever reads the log
+// then knows that nothing of it is still at work.
+func saysStopped(served bool, log *slog.Logger) {
+	if served {
+		log.Info("stopped")
+	}
 }
 
 // open opens the engines and joins the parts. Nothing runs yet.

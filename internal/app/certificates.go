@@ -81,21 +81,44 @@ func (s edgeSealer) Open(name string, sealed []byte) ([]byte, error) {
 type doors struct {
 	guard    *edge.Guard
 	services []run.Service
-	urls     []string // the one to name first
+	// plain and secure are their URLs, empty for none.
+	plain, secure string
 }
 
-func (d *doors) open(name, scheme, address string, server *http.Server) (net.Addr, error) {
+// first is the URL that visitors end at.
+func (d *doors) first() string {
+	if d.secure != "" {
+		return d.secure
+	}
+	return d.plain
+}
+
+// addresses are the URLs as a line of the log names them.
+func (d *doors) addresses() []any {
+	var all []any
+	if d.secure != "" {
+		all = append(all, "https", d.secure)
+	}
+	if d.plain != "" {
+		all = append(all, "http", d.plain)
+	}
+	return all
+}
+
+func (d *doors) open(name, address string, server *http.Server) (net.Addr, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("edge.%s: %w", name, err)
 	}
 	l = d.guard.Listen(l)
 	serve := func() error { return server.Serve(l) }
-	if server.TLSConfig != nil {
+	if server.TLSConfig == nil {
+		d.plain = "http://" + l.Addr().String()
+	} else {
+		d.secure = "https://" + l.Addr().String()
 		serve = func() error { return server.ServeTLS(l, "", "") }
 	}
 	d.services = append(d.services, serving(name, serve, server))
-	d.urls = append([]string{scheme + "://" + l.Addr().String()}, d.urls...)
 	return l.Addr(), nil
 }
 
@@ -120,7 +143,7 @@ func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge,
 		secure.TLSConfig = certs.TLSConfig()
 		// The standard library's words about handshakes name the client's address (P8).
 		secure.ErrorLog = log.New(io.Discard, "", 0)
-		at, err := d.open("tls_listen", "https", cfg.Edge.TLSListen, secure)
+		at, err := d.open("tls_listen", cfg.Edge.TLSListen, secure)
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +158,7 @@ func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge,
 		}}}, d.services...)
 	}
 	if cfg.Edge.Listen != "" {
-		if _, err := d.open("listen", "http", cfg.Edge.Listen, plain); err != nil {
+		if _, err := d.open("listen", cfg.Edge.Listen, plain); err != nil {
 			return nil, err
 		}
 	}

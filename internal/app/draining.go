@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -38,23 +39,22 @@ func (d *draining) before(next http.Handler) http.Handler {
 	})
 }
 
-// first is a context that ends a while after ctx does. In between the instance
-// answers as ever, and the edge takes its sessions elsewhere.
-func (d *draining) first(ctx context.Context, long time.Duration) (context.Context, context.CancelFunc) {
-	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	if long == 0 {
-		stop := context.AfterFunc(ctx, cancel)
-		return later, func() { stop(); cancel() }
-	}
+// first is a context that ends a while after ctx does, for the same cause. In
+// between the instance answers as ever, and the edge takes its sessions elsewhere.
+func (d *draining) first(ctx context.Context, long time.Duration, log *slog.Logger) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		d.until.Store(time.Now().Add(long).Unix())
+		if long > 0 {
+			log.Info("draining: edges take its sessions elsewhere", "cause", context.Cause(ctx), "for", long)
+			d.until.Store(time.Now().Add(long).Unix())
+		}
 		timer := time.NewTimer(long)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			cancel()
+			cancel(context.Cause(ctx))
 		case <-later.Done():
 		}
 	})
-	return later, func() { stop(); cancel() }
+	return later, func() { stop(); cancel(nil) }
 }

@@ -1,11 +1,15 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,14 +28,18 @@ func TestP10Draining(t *testing.T) {
 			h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 			return w
 		}
-		told, tell := context.WithCancel(t.Context())
-		later, done := d.first(told, 30*time.Second)
+		told, tell := context.WithCancelCause(t.Context())
+		var log bytes.Buffer
+		later, done := d.first(told, 30*time.Second, slog.New(slog.NewTextHandler(&log, nil)))
 		defer done()
 		if w := ask(pool.Path); w.Code != http.StatusOK || w.Header().Get(pool.DrainHeader) != "" {
 			t.Errorf("before: %d %v", w.Code, w.Header())
 		}
-		tell()
+		tell(errTold)
 		synctest.Wait()
+		if !strings.Contains(log.String(), `msg="draining: edges take its sessions elsewhere" cause=terminated for=30s`) {
+			t.Errorf("it logs %s", &log)
+		}
 		until := time.Now().Add(30 * time.Second).Unix()
 		if w := ask(pool.Path); w.Code != http.StatusServiceUnavailable || w.Header().Get(pool.DrainHeader) != strconv.FormatInt(until, 10) {
 			t.Errorf("after: %d %v", w.Code, w.Header())
@@ -45,23 +53,26 @@ func TestP10Draining(t *testing.T) {
 		}
 		<-time.After(2 * time.Second)
 		synctest.Wait()
-		if later.Err() == nil {
-			t.Error("it does not end")
+		if context.Cause(later) != errTold {
+			t.Errorf("it ends for %v", context.Cause(later))
 		}
 	})
 }
+
+var errTold = errors.New("terminated")
 
 // Without a time to drain it ends at once.
 func TestNoDraining(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d draining
-		told, tell := context.WithCancel(t.Context())
-		later, done := d.first(told, 0)
+		told, tell := context.WithCancelCause(t.Context())
+		var log bytes.Buffer
+		later, done := d.first(told, 0, slog.New(slog.NewTextHandler(&log, nil)))
 		defer done()
-		tell()
+		tell(errTold)
 		synctest.Wait()
-		if later.Err() == nil {
-			t.Error("it does not end")
+		if context.Cause(later) != errTold || d.until.Load() != 0 || log.Len() > 0 {
+			t.Errorf("it ends for %v and logs %s", context.Cause(later), &log)
 		}
 	})
 }

@@ -35,6 +35,8 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
+	served := false
+	defer func() { saysStopped(served, log) }()
 	defer func() { err = errors.Join(err, courses.Close()) }()
 	e, closeLog, err := newEdge(ctx, cfg, courses, log)
 	if err != nil {
@@ -58,11 +60,12 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
 		admin,
 	}, public.services...)
-	r := Ready{PID: os.Getpid(), URL: public.urls[0], Admin: "http://" + adminAddr.String()}
+	r := Ready{PID: os.Getpid(), URL: public.first(), Admin: "http://" + adminAddr.String()}
 	if err := WriteReady(ready, r); err != nil {
 		return err
 	}
-	log.Info("serving", "public", r.URL, "admin", r.Admin)
+	log.Info("serving", append(public.addresses(), "admin", r.Admin)...)
+	served = true
 	return run.Group{Services: services, Logger: log}.Run(ctx)
 }
 

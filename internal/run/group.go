@@ -26,8 +26,8 @@ type Group struct {
 }
 
 // Run runs all services until ctx ends or one of them fails or ends by itself,
-// then stops them in reverse order, each before the next. A service that does
-// not stop in time is named in the error.
+// then logs which it was and stops them in reverse order, each before the next. A
+// service that does not stop in time is named in the error.
 func (g Group) Run(ctx context.Context) error {
 	if g.Patience == 0 {
 		g.Patience = 30 * time.Second
@@ -43,6 +43,7 @@ func (g Group) Run(ctx context.Context) error {
 	var errs []error
 	select {
 	case <-ctx.Done():
+		g.Logger.Info("stopping", "cause", context.Cause(ctx))
 	case s := <-ended:
 		if s.err == nil {
 			s.err = errors.New("ended by itself")

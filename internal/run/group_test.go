@@ -1,8 +1,10 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +28,20 @@ func TestStopsInReverse(t *testing.T) {
 		err := Group{Services: []Service{recorder(&order, "store"), recorder(&order, "delivery"), recorder(&order, "pages")}}.Run(ctx)
 		if err != nil || !slices.Equal(order, []string{"pages", "delivery", "store"}) {
 			t.Errorf("stopped %v, %v", order, err)
+		}
+	})
+}
+
+// Whoever reads the log afterwards sees that it was told to stop, and by what.
+func TestStoppingIsLoggedWithItsCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		var log bytes.Buffer
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("terminated"))
+		g := Group{Services: []Service{recorder(&order, "pages")}, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		if err := g.Run(ctx); err != nil || !strings.Contains(log.String(), "level=INFO msg=stopping cause=terminated\n") {
+			t.Errorf("%v; it logs %s", err, &log)
 		}
 	})
 }
