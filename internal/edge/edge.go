@@ -122,7 +122,7 @@ func New(o Options, table *routing.Table) *Edge {
 	}
 	e := &Edge{
 		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
-		prober: pool.NewProber(o.Logger), budget: limit.NewBudget(retryShare, retryReserve),
+		prober: pool.NewProber(pool.ProberOptions{Logger: o.Logger}), budget: limit.NewBudget(retryShare, retryReserve),
 		clients: limit.NewTable(mostClients), live: newLive(o), refusals: newRefusals(),
 		newcomers: limit.NewTable(mostClients), shared: shared,
 	}

@@ -43,14 +43,28 @@ type watch struct {
 	now    chan struct{} // asks for a probe at once
 }
 
+// ProberOptions of a Prober.
+type ProberOptions struct {
+	// Logger is told of upstreams that go and come back; required.
+	Logger *slog.Logger
+	// Transport sends probes; nil means connections of the prober's own.
+	Transport http.RoundTripper
+}
+
 // NewProber makes a prober.
-func NewProber(logger *slog.Logger) *Prober {
-	return &Prober{
-		logger: logger, running: map[*Upstream]*watch{},
-		client: &http.Client{Timeout: patience, Transport: &http.Transport{
+func NewProber(o ProberOptions) *Prober {
+	if o.Transport == nil {
+		o.Transport = &http.Transport{
 			DialContext: (&net.Dialer{Timeout: patience}).DialContext, MaxIdleConnsPerHost: 1, IdleConnTimeout: 10 * time.Second,
 			DisableCompression: true,
-		}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		}
+	}
+	return &Prober{
+		logger: o.Logger, running: map[*Upstream]*watch{},
+		client: &http.Client{
+			Timeout: patience, Transport: o.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -83,7 +85,7 @@ func TestWhatAProbeSays(t *testing.T) {
 			t.Parallel()
 			p := newProbed(t)
 			p.answers(c.answer)
-			NewProber(slog.New(slog.DiscardHandler)).step(t.Context(), p.Upstream)
+			NewProber(ProberOptions{Logger: slog.New(slog.DiscardHandler)}).step(t.Context(), p.Upstream)
 			s := p.State(time.Now())
 			if s.Condition != c.want || len(p.x.causes) != c.breaks {
 				t.Errorf("it is %+v, broken off %d times; want %s, %d", s, len(p.x.causes), c.want, c.breaks)
@@ -105,7 +107,7 @@ func TestP10BusyIsNotHanging(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		NewProber(slog.New(slog.DiscardHandler)).step(t.Context(), p.Upstream)
+		NewProber(ProberOptions{Logger: slog.New(slog.DiscardHandler)}).step(t.Context(), p.Upstream)
 	}()
 	<-p.asked
 	p.Answered(1, 400*time.Millisecond, false, time.Now())
@@ -115,21 +117,35 @@ func TestP10BusyIsNotHanging(t *testing.T) {
 	}
 }
 
+// wire answers probes without a network, and counts them.
+type wire struct{ probes atomic.Int64 }
+
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.probes.Add(1)
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+}
+
 // P10: a request that failed asks for a probe at once, not in a quarter second.
 func TestP10AFailureHurriesTheProbe(t *testing.T) {
-	p := newProbed(t)
-	prober := NewProber(slog.New(slog.DiscardHandler))
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	prober.Watch(ctx, map[*Upstream]bool{p.Upstream: true})
-	<-p.asked
-	for range 200 { // far more than the ticks of a loaded machine give
-		prober.Hurry(p.Upstream)
-		<-p.asked
-	}
-	prober.Watch(ctx, nil)
-	prober.Hurry(p.Upstream) // of one that is not watched any more it asks nothing
-	if len(prober.running) != 0 {
-		t.Error("it is still watched")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var w wire
+		u := NewUpstream("u", &url.URL{Scheme: "http", Host: "u"}, &broken{})
+		prober := NewProber(ProberOptions{Logger: slog.New(slog.DiscardHandler), Transport: &w})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began := time.Now()
+		prober.Watch(ctx, map[*Upstream]bool{u: true})
+		for n := range int64(200) {
+			synctest.Wait()
+			if got := w.probes.Load(); got != n+1 || !time.Now().Equal(began) {
+				t.Fatalf("%d probes after %d failures and %s", got, n, time.Since(began))
+			}
+			prober.Hurry(u)
+		}
+		prober.Watch(ctx, nil)
+		prober.Hurry(u) // of one that is not watched any more it asks nothing
+		if len(prober.running) != 0 {
+			t.Error("it is still watched")
+		}
+	})
 }
