@@ -122,17 +122,22 @@ func (d *doors) open(name, address string, server *http.Server) (net.Addr, error
 	return l.Addr(), nil
 }
 
-// openDoors opens the listeners that cfg names.
-func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, logger *slog.Logger) (*doors, error) {
+// newGuard bounds what a client has of an edge's connections.
+func newGuard(cfg config.Config) (*edge.Guard, error) {
 	trusted, err := cfg.Edge.TrustedProxies()
 	if err != nil {
 		return nil, err
 	}
 	client := cfg.Edge.Client
-	d := &doors{guard: &edge.Guard{
+	return &edge.Guard{
 		AtOnce: client.Connections, Trusted: trusted,
 		Opening: limit.Rate{PerSecond: client.Opening, Burst: max(2*client.Connections, int(10*client.Opening), 1)},
-	}}
+	}, nil
+}
+
+// openDoors opens the listeners that cfg names.
+func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, guard *edge.Guard, logger *slog.Logger) (*doors, error) {
+	d := &doors{guard: guard}
 	plain := edgeServer(e, logger)
 	if cfg.Edge.TLSListen != "" {
 		certs, err := certificates(ctx, cfg, c, e, logger)

@@ -43,7 +43,11 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
-	pages, err := edgeAdmin(cfg, e)
+	guard, err := newGuard(cfg)
+	if err != nil {
+		return err
+	}
+	pages, err := edgeAdmin(cfg, e, guard)
 	if err != nil {
 		return err
 	}
@@ -51,7 +55,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return fmt.Errorf("edge.admin_listen: %w", err)
 	}
-	public, err := openDoors(ctx, cfg, courses, e, log)
+	public, err := openDoors(ctx, cfg, courses, e, guard, log)
 	if err != nil {
 		return err
 	}
@@ -153,9 +157,9 @@ func accessLog(name string) (io.Writer, func() error, error) {
 }
 
 // edgeAdmin is what operators reach of an edge.
-func edgeAdmin(cfg config.Config, e *edge.Edge) (http.Handler, error) {
+func edgeAdmin(cfg config.Config, e *edge.Edge, guard *edge.Guard) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(e.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(e.Collector(), guard.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") } // whoever went away does not need it

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turnout-events/turnout/internal/edge/pool"
@@ -23,11 +25,11 @@ func orgMetrics() map[*prometheus.Desc]func(OrgStatus) (prometheus.ValueType, fl
 		desc("sessions_active", "Visitors' sessions that were seen within five minutes, at this edge.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
 			return prometheus.GaugeValue, float64(o.Active)
 		},
-		desc("edge_requests_total", "Requests for an org's hosts, refused ones too.", "org"):      func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Requests) },
-		desc("edge_refused_total", "Requests beyond an allowance (429).", "org"):                  func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Refused) },
-		desc("edge_lost_total", "Requests that no instance answered.", "org"):                     func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Lost) },
-		desc("edge_sessions_began_total", "Sessions that began.", "org"):                          func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Began) },
-		desc("edge_sessions_moved_total", "Sessions that were moved to another instance.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Moved) },
+		desc("edge_requests_total", "Requests for an org's hosts, refused ones too.", "org"):                                    func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Requests) },
+		desc("edge_refused_total", "Requests beyond the allowance or the share of an org or of one of its hosts (429).", "org"): func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Refused) },
+		desc("edge_lost_total", "Requests that no instance answered.", "org"):                                                   func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Lost) },
+		desc("edge_sessions_began_total", "Sessions that began.", "org"):                                                        func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Began) },
+		desc("edge_sessions_moved_total", "Sessions that were moved to another instance.", "org"):                               func(o OrgStatus) (prometheus.ValueType, float64) { return counter(o.Moved) },
 		desc("edge_org_in_flight", "Requests of an org that are under way.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
 			return prometheus.GaugeValue, float64(o.InFlight)
 		},
@@ -83,7 +85,12 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	s := c.e.Status()
-	out <- prometheus.MustNewConstMetric(desc("edge_log_dropped_total", "Lines of the access log that could not be written."), prometheus.CounterValue, float64(c.e.access.dropped.Load()))
+	for d, n := range map[*prometheus.Desc]*atomic.Int64{
+		desc("edge_log_dropped_total", "Lines of the access log that could not be written."):                       &c.e.access.dropped,
+		desc("edge_client_refused_total", "Requests beyond the allowance of one client address (429), any org's."): &c.e.throttled,
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()))
+	}
 	for d, of := range orgMetrics() {
 		for _, o := range s.Orgs {
 			kind, value := of(o)

@@ -69,7 +69,9 @@ type Edge struct {
 	prober  *pool.Prober
 	budget  *limit.Budget
 	clients *limit.Table
-	upgrade http.Handler
+	// throttled counts requests beyond a client's rate, whosever pages they were for.
+	throttled atomic.Int64
+	upgrade   http.Handler
 	// newcomers bounds who counts as let in for each address, counted who does so
 	// again, rooms how many waiting rooms there are; shared says that other edges
 	// know of the same lines.

@@ -4,7 +4,10 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -19,6 +22,8 @@ type Guard struct {
 	// Opening is how fast it opens them; zero means no limit.
 	Opening limit.Rate
 	Trusted []netip.Prefix
+
+	closed atomic.Int64
 
 	once  sync.Once
 	rates *limit.Table
@@ -54,8 +59,16 @@ func (l *guarded) Accept() (net.Conn, error) {
 		if l.guard.enter(client) {
 			return &counted{Conn: c, leave: func() { l.guard.leave(client) }}, nil
 		}
+		l.guard.closed.Add(1)
 		_ = c.Close()
 	}
+}
+
+// Collector shows what was closed as a metric.
+func (g *Guard) Collector() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "turnout_edge_connections_closed_total", Help: "Connections beyond what one client address may have or open, closed without an answer.",
+	}, func() float64 { return float64(g.closed.Load()) })
 }
 
 func (g *Guard) trusts(a netip.Addr) bool {
@@ -100,6 +113,8 @@ func (g *Guard) leave(client netip.Addr) {
 // counted is a connection that is counted until it is closed.
 type counted struct {
 	net.Conn
+	closed atomic.Int64
+
 	once  sync.Once
 	leave func()
 }

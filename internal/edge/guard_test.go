@@ -98,8 +98,8 @@ func TestP7FloodsOfConnections(t *testing.T) {
 			n++
 		}
 	}
-	if n != 5 {
-		t.Errorf("%d got through", n)
+	if n != 5 || g.closed.Load() != 15 {
+		t.Errorf("%d got through, %d were counted as closed", n, g.closed.Load())
 	}
 }
 

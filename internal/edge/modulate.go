@@ -33,6 +33,7 @@ func (e *Edge) clientMay(v *visit) bool {
 	}
 	verdict := e.clients.TakeAddr(v.client, e.o.Client, v.began)
 	if !verdict.OK {
+		e.throttled.Add(1)
 		e.throttle(v, "client", verdict)
 	}
 	return verdict.OK

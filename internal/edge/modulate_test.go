@@ -94,6 +94,14 @@ func TestP7Clients(t *testing.T) {
 			t.Errorf("%s at %s was served %d times, want %d", c.remote, c.host, n, c.want)
 		}
 	}
+	if n := s.throttled.Load(); n != 80-25 {
+		t.Errorf("%d refusals were counted, want 55", n)
+	}
+	for _, o := range s.Status().Orgs {
+		if o.Refused != 0 {
+			t.Errorf("%s is told of %d refusals, though none is its own", o.Org, o.Refused)
+		}
+	}
 }
 
 // A refusal says how long to wait, in the words of its face, and names the policy.
