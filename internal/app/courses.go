@@ -207,13 +207,17 @@ func (c *courses) step(ctx context.Context, e *edge.Edge) error {
 	return nil
 }
 
-// tell logs what is wrong once, until it changes.
+// tell logs what is wrong once, until it changes, and that it is right again.
 func (c *courses) tell(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text != c.refused && text != "" {
+	switch {
+	case text == c.refused:
+	case text == "":
+		c.log.Info("edge: routes are right again")
+	default:
 		c.log.Error("edge: routes are refused; the old ones stay", "error", text)
 	}
 	c.refused = text

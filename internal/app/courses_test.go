@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge"
@@ -149,6 +151,34 @@ func TestP7AnOrgsFaultIsItsOwn(t *testing.T) {
 		t.Errorf("a new edge does not start: %v", err)
 	}
 }
+
+// What is wrong with routes is told once, and so is that it is mended, though what
+// is in force has not changed.
+func TestRefusedRoutesAreToldOnce(t *testing.T) {
+	c, e := followed(t, &orgTable{}, nil)
+	var log bytes.Buffer
+	c.log = slog.New(slog.NewTextHandler(&log, nil))
+	right, err := os.ReadFile(c.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"stacks: []\n", "stacks: []\n", string(right), string(right)} {
+		if err := os.WriteFile(c.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := noon.Add(time.Duration(i) * time.Second) // another time, however coarse the disk's clock
+		if err := os.Chtimes(c.path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		c.tell(c.step(t.Context(), e))
+	}
+	refused, again := strings.Count(log.String(), "routes are refused; the old ones stay"), strings.Count(log.String(), "routes are right again")
+	if refused != 1 || again != 1 || strings.Count(log.String(), "\n") != 2 {
+		t.Errorf("it logs\n%s", &log)
+	}
+}
+
+var noon = time.Date(2031, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // An instance is reached by TLS where its origin says so, and at its scheme's
 // port where it names none.

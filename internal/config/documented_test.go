@@ -3,7 +3,6 @@ package config
 import (
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -176,31 +175,71 @@ func TestEveryOrgKeyIsDocumented(t *testing.T) {
 	}
 }
 
-// The routes that docs/edge.md shows are routes.
-func TestDocumentedRoutes(t *testing.T) {
+// samples are the files that docs/edge.md shows, by the name in their first line. A
+// part of a file of routes that begins with orgs belongs to the one before.
+func samples(t *testing.T) map[string][]string {
+	t.Helper()
 	text, err := os.ReadFile("../../docs/edge.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file strings.Builder
+	files := map[string][]string{}
 	for i, part := range strings.Split(string(text), "```") {
-		if yaml, ok := strings.CutPrefix(part, "yaml\n"); ok && i%2 == 1 {
-			file.WriteString(yaml)
+		block, ok := strings.CutPrefix(part, "yaml\n")
+		if !ok || i%2 == 0 {
+			continue
+		}
+		first, rest, _ := strings.Cut(block, "\n")
+		name := strings.TrimPrefix(first, "# ")
+		if name != "turnout.yaml" && name != "routes.yaml" {
+			t.Fatalf("a sample begins with %q, which names no file", first)
+		}
+		if n := len(files[name]); strings.HasPrefix(rest, "orgs:") && n > 0 {
+			files[name][n-1] += block
+		} else {
+			files[name] = append(files[name], block)
 		}
 	}
-	path := filepath.Join(t.TempDir(), "routes.yaml")
-	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
-		t.Fatal(err)
+	return files
+}
+
+// The settings that docs/edge.md shows are an edge's: nothing in them is unknown and
+// nothing is missing.
+func TestDocumentedEdges(t *testing.T) {
+	files := samples(t)
+	t.Chdir(t.TempDir())
+	if len(files["turnout.yaml"]) != 2 {
+		t.Fatalf("%d edges are shown, want one alone and one with a store", len(files["turnout.yaml"]))
 	}
-	plan, err := Routes(path, false)
-	if err != nil {
-		t.Fatal(err)
+	for i, text := range files["turnout.yaml"] {
+		if err := os.WriteFile("turnout.yaml", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := LoadEdge("turnout.yaml", nil)
+		if err != nil || cfg.Edge.Routes != "routes.yaml" || cfg.Edge.HasStore() != (i == 1) || (cfg.Edge.TLSListen != "") != (i == 1) {
+			t.Errorf("%v; it reads %+v", err, cfg.Edge)
+		}
 	}
-	table, err := routing.New(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r, ok := table.Lookup("events.acme.example"); !ok || len(r.Current.Pools) != 2 {
-		t.Errorf("it routes %+v", r)
+}
+
+// The routes that docs/edge.md shows are routes, of every org that it names.
+func TestDocumentedRoutes(t *testing.T) {
+	files := samples(t)
+	t.Chdir(t.TempDir())
+	for i, regions := range []int{1, 2} {
+		if err := os.WriteFile("routes.yaml", []byte(files["routes.yaml"][i]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := Routes("routes.yaml", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := routing.New(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, ok := table.Lookup("events.acme.example"); !ok || len(r.Current.Pools) != regions {
+			t.Errorf("it routes %+v", r)
+		}
 	}
 }
