@@ -25,8 +25,8 @@ func checkCommand() *cobra.Command {
 		Short: "Check configuration, keys, an edge's routes, and each org's Salesforce connection and field mapping",
 		Long: `Reads the configuration and, where an edge's settings are given, its routes and
 keys; opens the store's keys; signs in to each org's Salesforce and compares its
-fields with the mapping. Prints a line for each, every fault included, changes
-nothing, and ends with status 1 if there was any fault.`,
+fields with the mapping. Prints a line for each, every fault included, and ends
+with status 1 if there was any. What runs does not notice.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &s) },
 	}

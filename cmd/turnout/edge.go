@@ -13,10 +13,12 @@ func edgeCommand() *cobra.Command {
 		Use:   "edge",
 		Short: "Spread visitors over instances and regions",
 		Long: `Routes each host to its org's stack and region, keeps every session on one
-instance, tries another one when that fails, and holds orgs and clients to their
-allowances. Stacks and instances are named in a file (edge.routes), which is read
-again when it changes; orgs come from the store or from the same file
-(edge.orgs). See docs/edge.md.`,
+instance, tries another one when that fails, holds orgs and clients to their
+allowances, and lets visitors wait in line when there are too many. Stacks and
+instances are named in a file (edge.routes, or TURNOUT_EDGE_ROUTES), which is read
+again when it changes; orgs come from the store or from the same file (edge.orgs).
+How it goes is at /edge/status on edge.admin_listen. See docs/edge.md, which has
+settings to begin with.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := s.loadEdge()
@@ -28,6 +30,6 @@ again when it changes; orgs come from the store or from the same file
 		},
 	}
 	s.flags(cmd)
-	cmd.Flags().StringVar(&ready, "ready-file", "", "file that is written once it serves")
+	cmd.Flags().StringVar(&ready, "ready-file", "", "file that is written once it serves: pid, url and admin, as JSON")
 	return cmd
 }

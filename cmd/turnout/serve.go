@@ -23,6 +23,6 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd)
-	cmd.Flags().StringVar(&ready, "ready-file", "", "file that is written once it serves")
+	cmd.Flags().StringVar(&ready, "ready-file", "", "file that is written once it serves: pid, url and admin, as JSON")
 	return cmd
 }

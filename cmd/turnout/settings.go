@@ -16,7 +16,7 @@ import (
 type settings struct{ path string }
 
 func (s *settings) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.path, "config", os.Getenv("TURNOUT_CONFIG"), "configuration file (YAML); every key of it also as TURNOUT_… in the environment")
+	cmd.Flags().StringVar(&s.path, "config", os.Getenv("TURNOUT_CONFIG"), "configuration file (YAML), that of TURNOUT_CONFIG if unsaid; every key of it also as TURNOUT_… in the environment")
 }
 
 func (s *settings) load() (config.Config, error) { return config.Load(s.path, os.Environ()) }

@@ -213,9 +213,9 @@ func (c *courses) tell(err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	switch {
-	case text == c.refused:
-	case text == "":
+	switch text {
+	case c.refused:
+	case "":
 		c.log.Info("edge: routes are right again")
 	default:
 		c.log.Error("edge: routes are refused; the old ones stay", "error", text)

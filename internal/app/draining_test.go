@@ -53,7 +53,7 @@ func TestP10Draining(t *testing.T) {
 		}
 		<-time.After(2 * time.Second)
 		synctest.Wait()
-		if context.Cause(later) != errTold {
+		if !errors.Is(context.Cause(later), errTold) {
 			t.Errorf("it ends for %v", context.Cause(later))
 		}
 	})
@@ -71,7 +71,7 @@ func TestNoDraining(t *testing.T) {
 		defer done()
 		tell(errTold)
 		synctest.Wait()
-		if context.Cause(later) != errTold || d.until.Load() != 0 || log.Len() > 0 {
+		if !errors.Is(context.Cause(later), errTold) || d.until.Load() != 0 || log.Len() > 0 {
 			t.Errorf("it ends for %v and logs %s", context.Cause(later), &log)
 		}
 	})

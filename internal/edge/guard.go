@@ -23,7 +23,7 @@ type Guard struct {
 	Opening limit.Rate
 	Trusted []netip.Prefix
 
-	closed atomic.Int64
+	closed atomic.Int64 // connections, for being too much
 
 	once  sync.Once
 	rates *limit.Table
@@ -113,8 +113,6 @@ func (g *Guard) leave(client netip.Addr) {
 // counted is a connection that is counted until it is closed.
 type counted struct {
 	net.Conn
-	closed atomic.Int64
-
 	once  sync.Once
 	leave func()
 }
