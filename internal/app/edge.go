@@ -75,7 +75,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 
 // newEdge joins an edge to its keys, its routes and its log.
 func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog.Logger) (*edge.Edge, func() error, error) {
-	keys, err := sessionKeys(cfg)
+	keys, err := sessionKeys(cfg, affinity.OpenKeys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,8 +111,9 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 	}, table), closeLog, nil
 }
 
-// sessionKeys are the keys of sessions and places in line, the one that signs first.
-func sessionKeys(cfg config.Config) ([][]byte, error) {
+// sessionKeys are the keys of sessions and places in line, the one that signs first;
+// open reads those of a file.
+func sessionKeys(cfg config.Config, open func(path string) ([][]byte, error)) ([][]byte, error) {
 	if cfg.Edge.Key != "" {
 		keys, err := affinity.ParseKeys(cfg.Edge.Key)
 		if err != nil {
@@ -120,7 +121,7 @@ func sessionKeys(cfg config.Config) ([][]byte, error) {
 		}
 		return keys, nil
 	}
-	keys, err := affinity.OpenKeys(cfg.Edge.KeyFile)
+	keys, err := open(cfg.Edge.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("edge.key_file: %w", err)
 	}

@@ -17,8 +17,8 @@ import (
 func CheckEdge(ctx context.Context, cfg config.Config, log *slog.Logger) (summary string, err error) {
 	table, err := checkCourses(ctx, cfg, log)
 	faults := []error{err}
-	if _, err := affinity.ReadKeys(cfg.Edge.KeyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		faults = append(faults, fmt.Errorf("edge.key_file: %w", err))
+	if _, err := sessionKeys(cfg, affinity.ReadKeys); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults = append(faults, err)
 	}
 	if _, err := trustedRoots(cfg.Edge.Certificates.RootsFile); err != nil {
 		faults = append(faults, err)

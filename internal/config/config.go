@@ -7,6 +7,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -99,16 +100,16 @@ const envPrefix = "TURNOUT_"
 // Load reads the file at path (empty: none) and the environment, of which an
 // empty variable says nothing. Its error lists every fault of both.
 func Load(path string, environ []string) (Config, error) {
-	return gather(path, environ, func(*Config) []error { return nil })
+	return gather(path, environ, false)
 }
 
 // LoadEdge is Load for an edge, which does not run without some of what others do
 // not mind. Where there are faults, those of its routes are listed with them.
 func LoadEdge(path string, environ []string) (Config, error) {
-	return gather(path, environ, (*Config).edgeNeeds)
+	return gather(path, environ, true)
 }
 
-func gather(path string, environ []string, needs func(*Config) []error) (Config, error) {
+func gather(path string, environ []string, edge bool) (Config, error) {
 	c := Default()
 	var faults []error
 	if path != "" {
@@ -121,9 +122,15 @@ func gather(path string, environ []string, needs func(*Config) []error) (Config,
 		}
 	}
 	faults = append(faults, c.fromEnv(env.ToMap(environ))...)
-	faults = append(append(faults, c.faults()...), needs(&c)...)
+	faults = append(faults, c.faults()...)
+	if edge {
+		faults = append(faults, c.edgeNeeds()...)
+	}
 	if len(faults) > 0 {
-		return c, fmt.Errorf("configuration: %w", errors.Join(append(faults, c.Edge.CheckRoutes())...))
+		if err := c.Edge.CheckRoutes(); edge || !errors.Is(err, fs.ErrNotExist) { // who is no edge need not have them
+			faults = append(faults, err)
+		}
+		return c, fmt.Errorf("configuration: %w", errors.Join(faults...))
 	}
 	var err error
 	if c.Data, err = filepath.Abs(c.Data); err != nil { // what is made of it goes into URIs

@@ -178,6 +178,12 @@ func TestAllFaultsOfAnEdgeAtOnce(t *testing.T) {
 	}
 	_, err := LoadEdge("", []string{"TURNOUT_LOG_LEVEL=loud", "TURNOUT_EDGE_TLS_PORT=-1"})
 	says(t, err, "log.level", "edge.tls_port", "\nedge.routes: name the file")
+	elsewhere := []string{"TURNOUT_LOG_LEVEL=loud", "TURNOUT_EDGE_ROUTES=" + routes + ".gone"}
+	if _, err = Load("", elsewhere); err == nil || strings.Contains(err.Error(), "routes") {
+		t.Errorf("an instance that has no routes: %v", err)
+	}
+	_, err = LoadEdge("", elsewhere)
+	says(t, err, "log.level", "read routes")
 	if _, err = Load("", nil); err != nil {
 		t.Errorf("whoever has no edge: %v", err)
 	}

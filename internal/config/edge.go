@@ -105,6 +105,7 @@ func (e Edge) HasStore() bool { return e.Orgs == fromStore }
 // Given reports whether anything is said of an edge at all.
 func (e Edge) Given() bool {
 	e.KeyFile = "" // made of another setting
+	e.Key = ""     // a secret that a whole machine may be given
 	return !reflect.DeepEqual(e, defaultEdge())
 }
 
