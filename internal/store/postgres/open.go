@@ -98,6 +98,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := known.migrate(ctx, s.conn); err != nil {
 		return err
 	}
+	if err := usable(ctx, s.conn); err != nil {
+		return err
+	}
 	pool, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return err

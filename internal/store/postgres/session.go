@@ -130,7 +130,7 @@ func codeOfState(state string) turnout.Code {
 	switch state {
 	case diskFull:
 		return turnout.CodeNoSpace
-	case readOnlyTransaction, lockNotAvailable:
+	case readOnlyTransaction, lockNotAvailable, movedState:
 		return turnout.CodeUnavailable
 	}
 	// Lost connection, rolled back, too many connections, told to end.

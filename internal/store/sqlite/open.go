@@ -116,6 +116,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		err = known.migrate(ctx, s.writes)
 	}
 	s.turn.unlock()
+	if err == nil {
+		err = usable(ctx, s.writes)
+	}
 	if err != nil {
 		return err
 	}
@@ -329,6 +332,9 @@ func codeOf(err error) turnout.Code {
 	}
 	if !errors.As(err, &e) {
 		return turnout.CodeOf(err)
+	}
+	if e.Code() == sqlite3.SQLITE_CONSTRAINT_TRIGGER { // the fence of transfer
+		return turnout.CodeUnavailable
 	}
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
