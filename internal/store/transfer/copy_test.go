@@ -144,7 +144,7 @@ func furnish(t *testing.T, s storetest.Store) {
 		}
 	}
 	must(s.SetOrg(ctx, turnout.Org{ID: acme, Name: "Acme", Mapping: "turnout"}, []byte("sealed"), start))
-	must(s.SetLedger(ctx, turnout.Ledger{Org: acme, Event: gala, Open: true, Pools: []turnout.Claim{{Pool: turnout.PoolEvent, Seats: 5000}}}, start))
+	must(s.SetLedger(ctx, turnout.Ledger{Org: acme, Event: gala, Open: true, Pools: []turnout.Claim{{Pool: turnout.PoolEvent, Seats: 10_000_000}}}, start))
 	must(s.AddErrands(ctx, acme, []string{"003000000000001AAA", "003000000000002AAA"}))
 	for i := range 40 {
 		_, err := s.Accept(ctx, acceptance(i))
@@ -181,7 +181,7 @@ func TestP1CopyUnderWrites(t *testing.T) {
 		furnish(t, source)
 		var acknowledged sync.Map
 		var accepted, refused atomic.Int64
-		done := make(chan struct{})
+		done, failed := make(chan struct{}), make(chan error, 4)
 		var writers sync.WaitGroup
 		for w := range 4 {
 			writers.Go(func() {
@@ -189,7 +189,7 @@ func TestP1CopyUnderWrites(t *testing.T) {
 					select {
 					case <-done:
 						return
-					default:
+					case <-time.After(time.Millisecond): // or there would be more than a test wants to copy
 					}
 					a, err := source.Accept(context.Background(), acceptance(n))
 					switch {
@@ -199,13 +199,13 @@ func TestP1CopyUnderWrites(t *testing.T) {
 					case turnout.CodeOf(err) == turnout.CodeUnavailable:
 						refused.Add(1)
 					default:
-						t.Errorf("accept: %v", err)
+						failed <- err
 						return
 					}
 				}
 			})
 		}
-		passes(t, from, to, &accepted, &refused)
+		passes(t, from, to, failed, &accepted, &refused)
 		close(done)
 		writers.Wait()
 		if refused.Load() == 0 {
@@ -234,13 +234,22 @@ func TestP1CopyUnderWrites(t *testing.T) {
 }
 
 // passes copies while writers write, three times, and then for good.
-func passes(t *testing.T, from, to spot, accepted, refused *atomic.Int64) {
+func passes(t *testing.T, from, to spot, failed <-chan error, accepted, refused *atomic.Int64) {
 	t.Helper()
+	until := func(enough func() bool) {
+		t.Helper()
+		for !enough() {
+			select {
+			case err := <-failed:
+				t.Fatalf("accept: %v", err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
 	a, b := from.side(t, false), to.side(t, true)
 	for i := range 3 {
-		for before := accepted.Load(); accepted.Load() < before+50; {
-			<-time.After(time.Millisecond)
-		}
+		before := accepted.Load()
+		until(func() bool { return accepted.Load() >= before+50 })
 		if _, err := transfer.Copy(t.Context(), a, b, transfer.Options{}); err != nil {
 			t.Fatalf("copy %d: %v", i, err)
 		}
@@ -249,9 +258,7 @@ func passes(t *testing.T, from, to spot, accepted, refused *atomic.Int64) {
 	if err != nil || !r.Finished {
 		t.Fatalf("finish: %v", err)
 	}
-	for refused.Load() == 0 {
-		<-time.After(time.Millisecond)
-	}
+	until(func() bool { return refused.Load() > 0 })
 }
 
 // Copying again writes only what differs, whatever broke off before, and brings
