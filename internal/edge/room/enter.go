@@ -24,13 +24,16 @@ func (r *Room) Enter(ctx context.Context, now time.Time, ticket string, identity
 	}
 	if held && r.good(t.Number, now) {
 		defer r.mu.Unlock()
-		return r.place(t, identity, now)
+		p := r.place(t, identity, now)
+		p.Near = !p.Admitted && r.near(p)
+		return p
 	}
 	if len(identity) > 0 {
 		r.identities.drop(identity)
 	}
 	if r.open() {
 		r.passed++
+		r.o.Admit(now)
 		r.mu.Unlock()
 		return Place{Admitted: true}
 	}
@@ -68,8 +71,11 @@ func (r *Room) good(number uint64, now time.Time) bool {
 		}
 		return b == nil || b.used&bit == 0 // nil: far back in line
 	}
-	return b != nil && b.used&bit == 0 && b.passed > 0 && now.Sub(time.Unix(b.passed, 0)) <= r.o.Grace
+	return b != nil && b.used&bit == 0 && b.passed > 0 && r.seconds(now)-b.passed <= int64(r.o.Grace/time.Second)
 }
+
+// seconds is the room's own time, from 1, which no setting of a clock changes.
+func (r *Room) seconds(now time.Time) int64 { return 1 + int64(now.Sub(r.started)/time.Second) }
 
 // newcomer gives a number, if the client may have one.
 func (r *Room) newcomer(ctx context.Context, identity []byte, client netip.Addr, now time.Time) Place {
@@ -91,47 +97,13 @@ func (r *Room) newcomer(ctx context.Context, identity []byte, client netip.Addr,
 	return r.place(Ticket{Number: number, Issued: now}, identity, now)
 }
 
-// number takes the next of the lease, or fetches one.
-func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
-	if n, ok := r.next(); ok {
-		return n, nil
-	}
-	r.leasing.Lock()
-	defer r.leasing.Unlock()
-	if n, ok := r.next(); ok { // somebody else fetched it meanwhile
-		return n, nil
-	}
-	r.mu.Lock()
-	size := min(max(1, r.lease.pace/4/perBlock), 64) * perBlock
-	r.mu.Unlock()
-	first, err := r.o.Ledger.Lease(ctx, r.o.Name, size)
-	if err != nil {
-		return 0, err
-	}
-	r.mu.Lock()
-	r.lease.next, r.lease.last, r.lease.at = first, first+uint64(size)-1, now
-	r.mu.Unlock()
-	n, _ := r.next()
-	return n, nil
-}
-
-func (r *Room) next() (uint64, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.lease.left() {
-		return 0, false
-	}
-	r.lease.next++
-	r.lease.given++
-	return r.lease.next - 1, true
-}
-
 // place lets the holder of a number in, or says where it stands.
 func (r *Room) place(t Ticket, identity []byte, now time.Time) Place {
 	b, bit := r.ring.of(t.Number, r.mark.Served)
 	called := t.Number <= r.mark.Served
 	if called && b != nil && r.free(0) {
 		b.used |= bit
+		r.o.Admit(now)
 		r.coming = max(0, r.coming-1)
 		r.recent.add(t.Number, now)
 		r.admitted++
@@ -160,14 +132,22 @@ func (r *Room) place(t Ticket, identity []byte, now time.Time) Place {
 }
 
 // refresh is when somebody at a place is to look in again: in a heartbeat, or
-// a little before their turn is expected.
+// well before their turn is expected.
 func (r *Room) refresh(p Place) time.Duration {
-	expected := p.Wait
-	if expected == 0 { // a guess to begin with: twenty a second
-		expected = time.Duration(p.Position) * time.Second / 20
-	}
-	return min(max(expected*3/4, r.soon()), r.o.Heartbeat)
+	return min(max(expected(p)/2, r.soon()), r.o.Heartbeat)
 }
+
+// expected is the estimate, or a guess to begin with: twenty a second.
+func expected(p Place) time.Duration {
+	if p.Wait == 0 {
+		return time.Duration(p.Position) * time.Second / 20
+	}
+	return p.Wait
+}
+
+// near reports whether somebody is called, or likely to be within half a
+// heartbeat.
+func (r *Room) near(p Place) bool { return expected(p) <= r.o.Heartbeat/2 }
 
 // spread shortens a time by up to a quarter.
 func (r *Room) spread(d time.Duration) time.Duration {

@@ -6,14 +6,15 @@ import (
 )
 
 // identities keeps the number of an AttendeeLink, so that a closed tab or
-// another device finds its place again. It is a table of fixed size: hashes fall
-// into sets of eight. When a set is full, a newcomer takes the place of whoever
-// looked in least recently. That one's browser still has the ticket and loses
-// nothing; only coming back without the cookie would start at the end. How often
-// it happened is counted. It is known to this edge only.
+// another device finds its place again. Hashes fall into sets of eight. When a set
+// is full, the table becomes as large as it may be, and then a newcomer takes the
+// place of whoever looked in least recently. That one's browser still has the
+// ticket and loses nothing; only coming back without the cookie would start at
+// the end. How often it happened is counted. It is known to this edge only.
 type identities struct {
 	seed      maphash.Seed
 	sets      [][ways]identity
+	most      int // sets
 	displaced int64
 }
 
@@ -26,12 +27,30 @@ type identity struct {
 	looked uint32
 }
 
+// newIdentities makes a small table that may hold as many as capacity.
 func newIdentities(capacity int) identities {
-	sets := 1
-	for sets*ways < capacity {
-		sets *= 2
+	most := 1
+	for most*ways < capacity {
+		most *= 2
 	}
-	return identities{seed: maphash.MakeSeed(), sets: make([][ways]identity, sets)}
+	return identities{seed: maphash.MakeSeed(), sets: make([][ways]identity, min(most, small/ways)), most: most}
+}
+
+// grow makes the table as large as it may be: what was in one set is in several,
+// so it fits.
+func (t *identities) grow() {
+	old := t.sets
+	if len(old) == t.most {
+		return
+	}
+	t.sets = make([][ways]identity, t.most)
+	for i := range old {
+		for j, e := range old[i] {
+			if e.hash != 0 {
+				t.sets[(e.hash>>1)%uint64(len(t.sets))][j] = e
+			}
+		}
+	}
 }
 
 func (t *identities) set(id []byte) (*[ways]identity, uint64) {
@@ -66,6 +85,11 @@ func (t *identities) put(id []byte, ticket Ticket, now, stale time.Time) {
 		}
 	}
 	if victim.hash != 0 && victim.hash != hash && int64(victim.looked) > stale.Unix() {
+		if len(t.sets) < t.most {
+			t.grow()
+			t.put(id, ticket, now, stale)
+			return
+		}
 		t.displaced++
 	}
 	*victim = identity{hash, ticket.Number, uint32(ticket.Issued.Unix()), uint32(now.Unix())}

@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Ledger is what the edges of one pool share of a room: a counter of numbers
-// and the watermark.
+// Ledger is what the edges of one pool share of their rooms: counters of numbers,
+// and where each line stands.
 type Ledger interface {
-	// Lease gives n numbers to the caller alone and returns the first, from 1.
-	Lease(ctx context.Context, room string, n int) (first uint64, err error)
-	// Watermark takes an edge's report in place of its last one, moves the
-	// watermark by Decide, and says where it is.
-	Watermark(ctx context.Context, room string, report Report) (Mark, error)
+	// Lease gives n numbers to the caller alone and returns the first: above any
+	// that were given before, and above one that the caller knows of.
+	Lease(ctx context.Context, room string, n int, above uint64) (first uint64, err error)
+	// Watermarks takes an edge's report of each room in place of its last one,
+	// moves the rooms' watermarks by Decide, and says where they are: all in one
+	// step, however many rooms there are.
+	Watermarks(ctx context.Context, reports map[string]Report) (map[string]Mark, error)
 }
 
 // Report is what one edge sees of a room. It holds nothing of anybody: numbers
@@ -22,7 +24,8 @@ type Report struct {
 	Edge string
 	// At is when; a ledger between processes sets it by its own clock.
 	At time.Time
-	// Base is the watermark that the rest is about.
+	// Base is the watermark that the rest is about, 0 before this edge has heard
+	// of one.
 	Base uint64
 	// Issued is the highest number that this edge knew of when it looked: what it
 	// was leased since is not in Ahead yet.
@@ -30,81 +33,77 @@ type Report struct {
 	// Capacity is the pool's, Active this edge's sessions, Coming those expected
 	// on this edge of the numbers called, Waiting those beyond.
 	Capacity, Active, Coming, Waiting int
+	// Inside is Active by when it was seen, for whoever counts these sessions once
+	// this edge is gone.
+	Inside []Minute
 	// Ahead is the blocks from the watermark's on: numbers that are here, or may
-	// be given here any moment.
+	// be given here any moment. What is missing at its end is nobody.
 	Ahead []uint16
 	// Used is the numbers that were let in here in the last few seconds.
 	Used []uint64
 }
 
+// Minute is how many sessions were last seen in a minute.
+type Minute struct {
+	At int64 // minutes since 1970
+	N  int
+}
+
 // Mark is where a room stands.
 type Mark struct {
 	Served uint64 // the watermark: numbers up to it have been called
-	Issued uint64 // numbers up to it have been leased
+	Issued uint64 // numbers up to it are known to be leased
 	// Free is places that nobody was called to; Active sessions and Waiting people
 	// on all edges; Edges those that are alive.
 	Free, Active, Waiting, Edges int
 	// Used is the numbers that any edge has let in lately.
 	Used []uint64
+	// Left is the sessions of edges that are gone: told once, and counted by whom
+	// it was told from then on.
+	Left []Minute
 }
 
-const (
-	// window is how many blocks a report covers: 2,048 numbers.
-	window = 128
-	// silence is after how long without a report an edge is not counted.
-	silence = 5 * time.Second
-)
+// silence is after how long without a report an edge is gone.
+const silence = 5 * time.Second
 
-// Decide moves the watermark: a pure function of the reports of all edges that
-// are alive, for every Ledger to use. It moves only when all speak about where
-// the watermark is, so that whom it called last is among those they expect.
-// The capacity is the lowest that is reported, sessions are added up. Numbers
-// that not every edge knows of may have been leased since its report, so they
-// are not passed.
-func Decide(at Mark, reports []Report) Mark {
-	m := Mark{Served: at.Served, Issued: at.Issued, Edges: len(reports)}
-	known, agreed := at.Issued, true
-	var seen [window]uint16
-	for i, r := range reports {
-		if i == 0 || r.Capacity < m.Free {
-			m.Free = r.Capacity
-		}
-		known, agreed = min(known, r.Issued), agreed && r.Base == at.Served
-		m.Active += r.Active
-		m.Waiting += r.Waiting
-		m.Used = append(m.Used, r.Used...)
-		for block := range min(window, len(r.Ahead)) {
-			seen[block] |= r.Ahead[block]
-		}
-	}
-	if !agreed {
-		m.Free, m.Waiting = 0, max(1, m.Waiting)
-		return m
-	}
-	for _, r := range reports {
-		m.Free -= r.Active + r.Coming
-	}
-	m.move(known, &seen)
-	m.Free = max(0, m.Free)
-	return m
+// account is where a room stands and what each edge said of it last.
+type account struct {
+	mark    Mark
+	reports map[string]Report
+	heard   time.Time // when an edge last spoke of it
 }
 
-// move calls numbers up to the last known until the free places are taken.
-func (m *Mark) move(known uint64, seen *[window]uint16) {
-	front := m.Served / perBlock
-	for id := front; id < front+window && m.Served < known; id++ {
-		last := min(known, (id+1)*perBlock)
-		for ; m.Served < last; m.Served++ {
-			here := seen[id-front]&(1<<(m.Served%perBlock)) != 0
-			if here && m.Free <= 0 {
-				return
-			}
-			if here {
-				m.Free--
-				m.Waiting = max(0, m.Waiting-1)
-			}
+// hear takes an edge's report and moves the watermark by those of all edges.
+// Which edge is gone shows while others speak: when nobody did, such as when the
+// store was away, nobody was silent.
+func (a *account) hear(report Report) Mark {
+	late := report.At.Sub(a.heard)
+	if late > silence || late < 0 { // an outage, or a clock that was set
+		for edge, r := range a.reports {
+			r.At = r.At.Add(late)
+			a.reports[edge] = r
 		}
 	}
+	a.heard = report.At
+	delete(a.reports, report.Edge)
+	var alive []Report
+	var left []Minute
+	for edge, r := range a.reports {
+		if report.At.Sub(r.At) > silence {
+			delete(a.reports, edge)
+			left = append(left, r.Inside...)
+			continue
+		}
+		alive = append(alive, r)
+	}
+	for _, m := range left {
+		report.Active += m.N
+	}
+	a.reports[report.Edge] = report
+	a.mark = Decide(a.mark, append(alive, report))
+	told := a.mark
+	told.Left = left
+	return told
 }
 
 // MemoryLedger is the Ledger of a single process. Safe for concurrent use. When
@@ -115,11 +114,6 @@ type MemoryLedger struct {
 	first uint64
 	mu    sync.Mutex
 	rooms map[string]*account
-}
-
-type account struct {
-	mark    Mark
-	reports map[string]Report
 }
 
 // NewMemoryLedger makes an empty one.
@@ -142,29 +136,22 @@ func (l *MemoryLedger) account(room string) *account {
 }
 
 // Lease implements Ledger.
-func (l *MemoryLedger) Lease(_ context.Context, room string, n int) (uint64, error) {
+func (l *MemoryLedger) Lease(_ context.Context, room string, n int, above uint64) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.account(room)
-	first := a.mark.Issued + 1
-	a.mark.Issued += uint64(n)
+	first := max(a.mark.Issued, above) + 1
+	a.mark.Issued = first + uint64(n) - 1
 	return first, nil
 }
 
-// Watermark implements Ledger.
-func (l *MemoryLedger) Watermark(_ context.Context, room string, report Report) (Mark, error) {
+// Watermarks implements Ledger.
+func (l *MemoryLedger) Watermarks(_ context.Context, reports map[string]Report) (map[string]Mark, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.account(room)
-	a.reports[report.Edge] = report
-	var alive []Report
-	for edge, r := range a.reports {
-		if report.At.Sub(r.At) > silence {
-			delete(a.reports, edge)
-			continue
-		}
-		alive = append(alive, r)
+	marks := make(map[string]Mark, len(reports))
+	for room, report := range reports {
+		marks[room] = l.account(room).hear(report)
 	}
-	a.mark = Decide(a.mark, alive)
-	return a.mark, nil
+	return marks, nil
 }

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -28,7 +29,10 @@ func TestDecide(t *testing.T) {
 		"edges see different people":    {0, []Report{report(0, 10, 2, 1, 0x00ff), report(0, 10, 1, 2, 0xff00, 0xffff)}, 4, 0},
 		"one person at two edges":       {0, []Report{report(0, 2, 0, 0, 1), report(0, 2, 0, 0, 1, 0b11)}, 17, 0},
 		"the lowest capacity counts":    {0, []Report{report(0, 10, 0, 0, all...), report(0, 4, 0, 0)}, 4, 0},
-		"an edge has not heard yet":     {5, []Report{report(5, 10, 0, 0, all...), report(4, 10, 0, 0)}, 5, 0},
+		"an edge has not heard yet":     {5, []Report{report(5, 10, 0, 0, all...), report(4, 10, 0, 0)}, 15, 0},
+		"and some of its are called":    {5, []Report{report(5, 10, 0, 0, all...), report(2, 10, 0, 0, all...)}, 12, 0},
+		"the ledger was set back":       {5, []Report{report(9, 10, 0, 0, all...), report(5, 10, 0, 0)}, 19, 0},
+		"an edge that has just come":    {5, []Report{report(5, 10, 0, 0, all...), {Capacity: 10}}, 5, 10},
 		"numbers an edge didn't see":    {0, []Report{report(0, 100, 0, 0), unknown}, 20, 80},
 		"a foreign report without bits": {0, []Report{report(0, 5, 0, 0)}, 48, 5},
 	} {
@@ -39,18 +43,24 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// watermark is Watermarks for one room.
+func watermark(ctx context.Context, l Ledger, room string, report Report) (Mark, error) {
+	marks, err := l.Watermarks(ctx, map[string]Report{room: report})
+	return marks[room], err
+}
+
 func TestMemoryLedger(t *testing.T) {
 	l, ctx := NewMemoryLedger(), t.Context()
-	a, _ := l.Lease(ctx, "x", 16)
-	b, _ := l.Lease(ctx, "x", 32)
-	c, _ := l.Lease(ctx, "x", 16)
-	other, _ := l.Lease(ctx, "y", 16)
+	a, _ := l.Lease(ctx, "x", 16, 0)
+	b, _ := l.Lease(ctx, "x", 32, 0)
+	c, _ := l.Lease(ctx, "x", 16, 0)
+	other, _ := l.Lease(ctx, "y", 16, 0)
 	if b != a+16 || c != b+32 || other != a || a%perBlock != 1 {
 		t.Errorf("leases from %d, %d, %d; another room's from %d", a, b, c, other)
 	}
 	base := a - 1
 	report := func(edge string, at time.Duration, used ...uint64) Mark {
-		m, err := l.Watermark(ctx, "x", Report{Edge: edge, At: start.Add(at), Base: base, Issued: base, Capacity: 9, Active: 2, Used: used})
+		m, err := watermark(ctx, l, "x", Report{Edge: edge, At: start.Add(at), Base: base, Issued: base, Capacity: 9, Active: 2, Used: used})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,19 +15,25 @@ type line struct {
 	leaving average // share of those who wait that leaves, a second
 }
 
-func newLine() line { return line{counts: make([]int32, ahead+1), scale: 1} }
+func newLine() line { return line{counts: make([]int32, few+1), scale: 1} }
+
+// ahead is how many blocks were counted.
+func (l *line) ahead() uint64 { return uint64(len(l.counts) - 1) }
 
 // count takes stock after the watermark has moved.
 func (l *line) count(g *ring, served uint64, everywhere int) {
+	if l.ahead() != g.reach() {
+		l.counts = make([]int32, g.reach()+1)
+	}
 	front, sum := served/perBlock, 0
-	for i := range uint64(ahead) {
+	for i := range l.ahead() {
 		l.counts[i] = int32(sum)
 		b := &g.blocks[(front+i)%uint64(len(g.blocks))]
 		if b.id == front+i+1 {
 			sum += bits.OnesCount16(b.present() &^ upTo(front+i, served))
 		}
 	}
-	l.counts[ahead] = int32(sum)
+	l.counts[l.ahead()] = int32(sum)
 	l.waiting = sum
 	l.scale = 1
 	if sum > 0 && everywhere > sum {
@@ -39,24 +45,24 @@ func (l *line) count(g *ring, served uint64, everywhere int) {
 func (l *line) position(g *ring, number, served uint64) int {
 	id, bit := split(number)
 	i := id - served/perBlock
-	if i < ahead {
+	if i < l.ahead() {
 		n := float64(l.counts[i])
 		if b := g.block(id, served); b != nil {
 			n += float64(bits.OnesCount16(b.present() &^ upTo(id, served) & (bit - 1)))
 		}
 		return 1 + int(n*l.scale)
 	}
-	return 1 + int(float64(l.counts[ahead])*l.scale+l.beyond(number, served))
+	return 1 + int(float64(l.counts[l.ahead()])*l.scale+l.beyond(number, served))
 }
 
 // beyond guesses how many people have numbers out of the ring's reach, before
 // number, on all edges: as large a share as within it.
 func (l *line) beyond(number, served uint64) float64 {
-	reach := (served/perBlock + ahead) * perBlock
+	reach := (served/perBlock + l.ahead()) * perBlock
 	if number <= reach {
 		return 0
 	}
-	density := float64(l.counts[ahead]) * l.scale / (ahead * perBlock)
+	density := float64(l.counts[l.ahead()]) * l.scale / float64(l.ahead()*perBlock)
 	return float64(number-reach) * max(0.1, density)
 }
 

@@ -5,11 +5,12 @@ import "math/bits"
 // perBlock is how many numbers share a block.
 const perBlock = 16
 
-// The ring reaches so many blocks behind the watermark and ahead of it: 32,768
-// numbers each way. Who is further back is not counted until it is nearer.
+// The ring reaches as many blocks behind the watermark as ahead of it: few while
+// nobody waits, since rooms are many, and most, 32,768 numbers each way, once
+// there is a line. Who is further back is not counted until it is nearer.
 const (
-	behind = 2048
-	ahead  = 2048
+	few  = 32
+	most = 2048
 )
 
 // block is all that is kept of sixteen numbers, a bit each.
@@ -18,7 +19,7 @@ type block struct {
 	seen, before uint16 // looked in during this heartbeat, and the one before
 	called       uint16 // was there when the watermark passed
 	used         uint16 // was let in
-	passed       int64  // when the watermark last moved in it, Unix seconds
+	passed       int64  // when the watermark last moved in it, seconds of the room's; 0 for not yet
 	since        int64  // earliest issue of a ticket seen in it, Unix seconds
 }
 
@@ -27,7 +28,25 @@ func (b *block) present() uint16 { return b.seen | b.before }
 // ring is the blocks around the watermark.
 type ring struct{ blocks []block }
 
-func newRing() ring { return ring{blocks: make([]block, behind+ahead)} }
+func newRing() ring { return ring{blocks: make([]block, 2*few)} }
+
+// reach is how many blocks the ring has each way.
+func (g *ring) reach() uint64 { return uint64(len(g.blocks) / 2) }
+
+// resize makes the ring reach so many blocks each way from a watermark, and
+// forgets what it does not reach.
+func (g *ring) resize(reach, served uint64) {
+	old := g.blocks
+	g.blocks = make([]block, 2*reach)
+	for i := range old {
+		if old[i].id == 0 {
+			continue
+		}
+		if b := g.block(old[i].id-1, served); b != nil {
+			*b = old[i]
+		}
+	}
+}
 
 // split gives the block of a number and its bit.
 func split(number uint64) (id uint64, bit uint16) {
@@ -36,7 +55,7 @@ func split(number uint64) (id uint64, bit uint16) {
 
 // block finds a block by its id, nil for one out of the ring's reach.
 func (g *ring) block(id, served uint64) *block {
-	if front := served / perBlock; id+behind <= front || id >= front+ahead {
+	if front := served / perBlock; id+g.reach() <= front || id >= front+g.reach() {
 		return nil
 	}
 	b := &g.blocks[id%uint64(len(g.blocks))]
@@ -66,10 +85,10 @@ func upTo(id, number uint64) uint16 {
 
 // pass marks the numbers from one watermark to the next as called.
 func (g *ring) pass(from, to uint64, now int64) {
-	from = max(from, to-min(to, behind*perBlock))
+	from = max(from, to-min(to, g.reach()*perBlock))
 	for id := from / perBlock; id*perBlock < to; id++ {
-		if b := g.block(id, to); b != nil {
-			mask := upTo(id, to) &^ upTo(id, from)
+		mask := upTo(id, to) &^ upTo(id, from)
+		if b := g.block(id, to); b != nil && mask != 0 {
 			b.called |= b.present() & mask
 			b.passed = now
 		}
@@ -111,7 +130,7 @@ func (g *ring) settle(before int64) (called, came int) {
 
 // oldest is the earliest issue among the first in line, 0 for nobody.
 func (g *ring) oldest(served uint64) int64 {
-	for id := served / perBlock; id < served/perBlock+ahead; id++ {
+	for id := served / perBlock; id < served/perBlock+g.reach(); id++ {
 		b := &g.blocks[id%uint64(len(g.blocks))]
 		if b.id == id+1 && b.present()&^upTo(id, served) != 0 {
 			return b.since

@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
-// Shelf is where a line rests that several edges share. It holds numbers and
-// bits, nothing of anybody.
+// Shelf is where lines rest that several edges share. It holds numbers and bits,
+// nothing of anybody.
 type Shelf interface {
 	// ChangeFile replaces a file by what change makes of it, in one step that no
 	// other comes between; old is nil for none, now is one clock's for all edges.
@@ -23,61 +24,145 @@ type SharedLedger struct{ shelf Shelf }
 // NewSharedLedger makes one on a shelf. It does no I/O.
 func NewSharedLedger(shelf Shelf) *SharedLedger { return &SharedLedger{shelf} }
 
-// shared is a room's file.
-type shared struct {
-	Mark    Mark              `json:"mark"`
-	Reports map[string]Report `json:"reports"`
-}
+// All lines are in one file, so that an edge moves them all in one change. What
+// numbers were leased is in a file for each room: that is written in the middle
+// of a request, and has nothing to do with other rooms.
+const (
+	linesFile = "waiting/lines"
+	leaseFile = "waiting/leased/"
+)
 
-// change works on a room's line and writes it back.
-func (l *SharedLedger) change(ctx context.Context, room string, work func(s *shared, now time.Time)) error {
-	err := l.shelf.ChangeFile(ctx, "rooms/"+room, func(old []byte, now time.Time) ([]byte, error) {
-		s := &shared{}
+// forgotten is after how long without a word a room is dropped: no ticket of it
+// is good any more, and numbers begin above those that were given.
+const forgotten = 12 * time.Hour
+
+// Lease implements Ledger.
+func (l *SharedLedger) Lease(ctx context.Context, room string, n int, above uint64) (first uint64, err error) {
+	err = l.shelf.ChangeFile(ctx, leaseFile+room, func(old []byte, now time.Time) ([]byte, error) {
+		last := origin(now)
 		if old != nil {
-			if err := json.Unmarshal(old, s); err != nil {
+			var err error
+			if last, err = strconv.ParseUint(string(old), 10, 64); err != nil {
 				return nil, err
 			}
 		}
-		if s.Mark.Issued == 0 { // above any line that was lost with its store
-			first := uint64(now.Unix()) << secondBits
-			s.Mark = Mark{Served: first, Issued: first}
-		}
-		if s.Reports == nil {
-			s.Reports = map[string]Report{}
-		}
-		work(s, now)
-		return json.Marshal(s)
+		first = max(last, above) + 1
+		return strconv.AppendUint(nil, first+uint64(n)-1, 10), nil
 	})
 	if err != nil {
-		return fmt.Errorf("change the line of %s: %w", room, err)
+		return 0, fmt.Errorf("lease numbers of %s: %w", room, err)
 	}
-	return nil
+	return first, nil
 }
 
-// Lease implements Ledger.
-func (l *SharedLedger) Lease(ctx context.Context, room string, n int) (first uint64, err error) {
-	err = l.change(ctx, room, func(s *shared, _ time.Time) {
-		first = s.Mark.Issued + 1
-		s.Mark.Issued += uint64(n)
-	})
-	return first, err
-}
+// origin is a number above those of any line that was lost with its store.
+func origin(now time.Time) uint64 { return uint64(now.Unix()) << secondBits }
 
-// Watermark implements Ledger.
-func (l *SharedLedger) Watermark(ctx context.Context, room string, report Report) (mark Mark, err error) {
-	err = l.change(ctx, room, func(s *shared, now time.Time) {
-		report.At = now
-		s.Reports[report.Edge] = report
-		var alive []Report
-		for edge, r := range s.Reports {
-			if now.Sub(r.At) > silence {
-				delete(s.Reports, edge)
-				continue
-			}
-			alive = append(alive, r)
+// Watermarks implements Ledger.
+func (l *SharedLedger) Watermarks(ctx context.Context, reports map[string]Report) (marks map[string]Mark, err error) {
+	err = l.shelf.ChangeFile(ctx, linesFile, func(old []byte, now time.Time) ([]byte, error) {
+		rooms, err := readLines(old, now)
+		if err != nil {
+			return nil, err
 		}
-		s.Mark = Decide(s.Mark, alive)
-		mark = s.Mark
+		marks = make(map[string]Mark, len(reports))
+		for name, report := range reports {
+			a := rooms[name]
+			if a == nil {
+				a = &account{mark: Mark{Served: origin(now), Issued: origin(now)}, reports: map[string]Report{}}
+				rooms[name] = a
+			}
+			report.At = now
+			marks[name] = a.hear(report)
+		}
+		return writeLines(rooms)
 	})
-	return mark, err
+	if err != nil {
+		return nil, fmt.Errorf("change the lines of waiting rooms: %w", err)
+	}
+	return marks, nil
+}
+
+// A line as it rests. Names are short and what is nothing is left out, since a
+// change writes all lines. Times are milliseconds since 1970.
+type (
+	restingLine struct {
+		Served  uint64                   `json:"s"`
+		Issued  uint64                   `json:"i"`
+		Heard   int64                    `json:"h"`
+		Reports map[string]restingReport `json:"r"`
+	}
+	restingReport struct {
+		At       int64    `json:"t"`
+		Base     uint64   `json:"b"`
+		Issued   uint64   `json:"i"`
+		Capacity int      `json:"c"`
+		Active   int      `json:"a,omitempty"`
+		Coming   int      `json:"o,omitempty"`
+		Waiting  int      `json:"w,omitempty"`
+		Inside   []Minute `json:"m,omitempty"`
+		Ahead    []byte   `json:"n,omitempty"` // two bytes a block
+		Used     []int64  `json:"u,omitempty"` // from Base
+	}
+)
+
+func readLines(text []byte, now time.Time) (map[string]*account, error) {
+	resting := map[string]restingLine{}
+	if text != nil {
+		if err := json.Unmarshal(text, &resting); err != nil {
+			return nil, err
+		}
+	}
+	rooms := make(map[string]*account, len(resting))
+	for name, l := range resting {
+		a := &account{mark: Mark{Served: l.Served, Issued: l.Issued}, heard: time.UnixMilli(l.Heard), reports: make(map[string]Report, len(l.Reports))}
+		if now.Sub(a.heard) > forgotten {
+			continue
+		}
+		for edge, r := range l.Reports {
+			a.reports[edge] = r.read(edge)
+		}
+		rooms[name] = a
+	}
+	return rooms, nil
+}
+
+func writeLines(rooms map[string]*account) ([]byte, error) {
+	resting := make(map[string]restingLine, len(rooms))
+	for name, a := range rooms {
+		l := restingLine{Served: a.mark.Served, Issued: a.mark.Issued, Heard: a.heard.UnixMilli(), Reports: make(map[string]restingReport, len(a.reports))}
+		for edge, r := range a.reports {
+			l.Reports[edge] = rest(r)
+		}
+		resting[name] = l
+	}
+	return json.Marshal(resting)
+}
+
+func rest(r Report) restingReport {
+	w := restingReport{
+		At: r.At.UnixMilli(), Base: r.Base, Issued: r.Issued, Capacity: r.Capacity,
+		Active: r.Active, Coming: r.Coming, Waiting: r.Waiting, Inside: r.Inside,
+	}
+	for _, block := range r.Ahead {
+		w.Ahead = append(w.Ahead, byte(block>>8), byte(block))
+	}
+	for _, number := range r.Used {
+		w.Used = append(w.Used, int64(number-r.Base))
+	}
+	return w
+}
+
+func (w *restingReport) read(edge string) Report {
+	r := Report{
+		Edge: edge, At: time.UnixMilli(w.At), Base: w.Base, Issued: w.Issued, Capacity: w.Capacity,
+		Active: w.Active, Coming: w.Coming, Waiting: w.Waiting, Inside: w.Inside,
+	}
+	for i := 0; i+1 < len(w.Ahead); i += 2 {
+		r.Ahead = append(r.Ahead, uint16(w.Ahead[i])<<8|uint16(w.Ahead[i+1]))
+	}
+	for _, from := range w.Used {
+		r.Used = append(r.Used, w.Base+uint64(from))
+	}
+	return r
 }
