@@ -2,20 +2,113 @@ package edge
 
 import (
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/room"
 )
 
 // active counts sessions that were seen lately without remembering any: a
 // session's cookie says when it was last counted, so that the count can follow
 // it. Safe for concurrent use; the zero value counts none.
 type active struct {
-	slots [8]struct{ minute, n atomic.Int64 }
+	mu    sync.Mutex
+	slots [8]struct{ minute, n int64 }
 }
 
 // lately is how many minutes a session counts after it was last seen: about as
 // long as somebody takes over a form.
 const lately = 5
+
+func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
+
+// add counts a new session.
+func (a *active) add(now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(minuteOf(now), 1)
+}
+
+func (a *active) put(minute, n int64) {
+	s := &a.slots[minute%int64(len(a.slots))]
+	if s.minute != minute {
+		s.minute, s.n = minute, 0
+	}
+	s.n += n
+}
+
+// enter counts a new session if there are fewer than a limit.
+func (a *active) enter(limit int, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m := minuteOf(now)
+	if a.sum(m) >= limit {
+		return false
+	}
+	a.put(m, 1)
+	return true
+}
+
+// remove takes back a session that was last counted at a time.
+func (a *active) remove(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.take(minuteOf(at))
+}
+
+func (a *active) take(minute int64) {
+	if s := &a.slots[minute%int64(len(a.slots))]; s.minute == minute && s.n > 0 {
+		s.n--
+	}
+}
+
+// move counts a session that was last counted at from. One that another edge
+// counts is new here.
+func (a *active) move(from, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.take(minuteOf(from))
+	a.put(minuteOf(now), 1)
+}
+
+// count is how many there are.
+func (a *active) count(now time.Time) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sum(minuteOf(now))
+}
+
+func (a *active) sum(minute int64) (n int) {
+	for i := range a.slots {
+		if s := &a.slots[i]; minute-s.minute < lately {
+			n += int(s.n)
+		}
+	}
+	return n
+}
+
+// Minutes implements room.Sessions.
+func (a *active) Minutes(now time.Time) (all []room.Minute) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.slots {
+		if s := &a.slots[i]; s.n > 0 && minuteOf(now)-s.minute < lately {
+			all = append(all, room.Minute{At: s.minute, N: int(s.n)})
+		}
+	}
+	return all
+}
+
+// Adopt implements room.Sessions: the sessions of an edge that is gone come here
+// by and by, and are counted here before.
+func (a *active) Adopt(left []room.Minute, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range left {
+		if age := minuteOf(now) - m.At; age >= 0 && age < lately {
+			a.put(m.At, int64(max(0, m.N)))
+		}
+	}
+}
 
 // once tells who was counted in a minute already, as far as a table of fixed size
 // can: whoever is displaced counts once more. Safe for concurrent use.
@@ -32,42 +125,10 @@ func (o *once) first(id uint64, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := &o.slots[id%uint64(len(o.slots))]
-	minute := now.Unix() / 60
+	minute := minuteOf(now)
 	if s.id == id && s.minute == minute {
 		return false
 	}
 	s.id, s.minute = id, minute
 	return true
-}
-
-// add counts a new session.
-func (a *active) add(now time.Time) {
-	m := now.Unix() / 60
-	s := &a.slots[m%int64(len(a.slots))]
-	if old := s.minute.Load(); old != m && s.minute.CompareAndSwap(old, m) {
-		s.n.Store(0)
-	}
-	s.n.Add(1)
-}
-
-// move counts a session that was last counted at from. One that another edge
-// counted, or this one before it was started again, is new here.
-func (a *active) move(from, now time.Time) {
-	m := from.Unix() / 60
-	if s := &a.slots[m%int64(len(a.slots))]; s.minute.Load() == m && s.n.Load() > 0 {
-		s.n.Add(-1)
-	}
-	a.add(now)
-}
-
-// count is how many there are.
-func (a *active) count(now time.Time) int {
-	m := now.Unix() / 60
-	var all int64
-	for i := range a.slots {
-		if s := &a.slots[i]; m-s.minute.Load() < lately {
-			all += s.n.Load()
-		}
-	}
-	return int(max(0, all))
 }

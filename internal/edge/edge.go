@@ -52,6 +52,9 @@ type Options struct {
 	// Patience is how long a request that may be sent again waits for an
 	// upstream; 0 means 2 s.
 	Patience time.Duration
+	// Stay is how long a visitor whose turn is near is kept waiting for it before
+	// they are shown their place again; 0 means 10 s, less than nothing not at all.
+	Stay time.Duration
 	// AccessLog gets a line for each request, nil for none. Lines hold nothing of
 	// a person: tokens are masked, addresses left out.
 	AccessLog io.Writer
@@ -72,13 +75,7 @@ type Edge struct {
 	// throttled counts requests beyond a client's rate, whosever pages they were for.
 	throttled atomic.Int64
 	upgrade   http.Handler
-	// newcomers bounds who counts as let in for each address, counted who does so
-	// again, rooms how many waiting rooms there are; shared says that other edges
-	// know of the same lines.
-	newcomers *limit.Table
-	counted   once
-	rooms     atomic.Int64
-	shared    bool
+	lines     *lines
 	// refusals are what the edge says by itself.
 	refusals refusals
 
@@ -109,9 +106,8 @@ func New(o Options, table *routing.Table) *Edge {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	shared := o.Ledger != nil
-	if o.Ledger == nil {
-		o.Ledger = room.NewMemoryLedger()
+	if o.Stay == 0 {
+		o.Stay = 10 * time.Second
 	}
 	if o.Meter == nil {
 		o.Meter = func(string) Meter { return &limit.Meter{} }
@@ -126,7 +122,7 @@ func New(o Options, table *routing.Table) *Edge {
 		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
 		prober: pool.NewProber(pool.ProberOptions{Logger: o.Logger}), budget: limit.NewBudget(retryShare, retryReserve),
 		clients: limit.NewTable(mostClients), live: newLive(o), refusals: newRefusals(),
-		newcomers: limit.NewTable(mostClients), shared: shared,
+		lines: newLines(o),
 	}
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))
@@ -153,17 +149,25 @@ func (e *Edge) Run(ctx context.Context) error {
 	}
 }
 
+// stepsASecond is how often the lines move in which somebody waits.
+const stepsASecond = 4
+
 // moveLines steps the waiting rooms, which may wait for the store and are not to
 // hold up anything else.
 func (e *Edge) moveLines(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	defer close(e.lines.ended)
+	tick := time.NewTicker(time.Second / stepsASecond)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if n%stepsASecond == 0 {
 			e.stepRooms(ctx, e.now())
+		} else {
+			e.stepBusy(ctx, e.now())
 		}
 	}
 }

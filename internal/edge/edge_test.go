@@ -88,7 +88,7 @@ func onStage(t *testing.T, plan routing.Plan, change func(*Options)) *stage {
 		t.Fatal(err)
 	}
 	o := Options{
-		Signer: signer, Tickets: tickets, AccessLog: s.log, Now: s.now, Default: turnout.Allowance{Share: 1},
+		Signer: signer, Tickets: tickets, AccessLog: s.log, Now: s.now, Default: turnout.Allowance{Share: 1}, Stay: -1,
 		Connect: func(origin *url.URL) pool.Exchange { return exchange.New(exchange.Options{Addr: origin.Host}) },
 	}
 	if change != nil {

@@ -203,6 +203,10 @@ func (e *Edge) answer(v *visit, resp *http.Response) {
 	if ok {
 		v.leave() // who reads slowly takes nobody's place
 	}
+	if !e.belongs(v, resp) {
+		return
+	}
+	e.found(v, resp.StatusCode)
 	e.tell(v, resp.Header)
 	if v.https {
 		resp.Header.Set("Strict-Transport-Security", strictTransport)

@@ -74,7 +74,7 @@ func (l *live) tenant(org turnout.OrgID) *tenant {
 func (t *tenant) lobby(slug string, sessions int) *lobby {
 	l := t.lobbies[slug]
 	if l == nil {
-		l = &lobby{name: string(t.org)}
+		l = &lobby{name: string(t.org), event: slug}
 		if slug != "" {
 			l.name += "/" + slug
 		}
@@ -99,6 +99,7 @@ func (l *live) keep(views ...*view) {
 	used := map[*pool.Upstream]bool{}
 	tenants := map[*tenant]bool{}
 	meters := map[Meter]bool{}
+	lobbies := map[*lobby]bool{}
 	for _, v := range views {
 		if v == nil {
 			continue
@@ -108,6 +109,9 @@ func (l *live) keep(views ...*view) {
 		}
 		for _, s := range v.sites {
 			tenants[s.tenant], meters[s.meter] = true, true
+			for _, l := range s.lobbies {
+				lobbies[l] = true
+			}
 		}
 	}
 	for key, u := range l.upstreams {
@@ -119,6 +123,11 @@ func (l *live) keep(views ...*view) {
 	for id, t := range l.tenants {
 		if !tenants[t] {
 			delete(l.tenants, id)
+		}
+		for slug, lobby := range t.lobbies {
+			if !lobbies[lobby] {
+				delete(t.lobbies, slug)
+			}
 		}
 	}
 	for host, m := range l.meters {

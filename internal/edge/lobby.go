@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,8 @@ import (
 // knows how many visitors are in, how many may be, and keeps the waiting room for
 // those who may not yet (P11). Safe for concurrent use.
 type lobby struct {
-	// name is the org's, or the org's and the event's.
-	name string
+	// name is the org's, or the org's and the event's; event is that one's slug.
+	name, event string
 	// in counts who was let in and was seen lately.
 	in active
 	// sessions is how many may be in; 0 means as many as the pool turns out to hold.
@@ -50,7 +51,11 @@ func (l *lobby) holds() int {
 
 // learn notes that the pool has no more places for those who are in.
 func (l *lobby) learn(now time.Time) {
-	if in := int64(l.in.count(now)); l.sessions.Load() == 0 && (l.learnt.Load() == 0 || l.learnt.Load() > in) {
+	in := int64(l.in.count(now))
+	if r := l.room.Load(); r != nil {
+		in = max(in, int64(r.Inside())) // at other edges, too
+	}
+	if l.sessions.Load() == 0 && (l.learnt.Load() == 0 || l.learnt.Load() > in) {
 		l.learnt.Store(max(1, in))
 	}
 }
@@ -61,7 +66,8 @@ const (
 	mostOf      = 3
 )
 
-// calm is for how long a room stays that nobody needs, in seconds.
+// calm is for how long a room stays that nobody needs, in seconds. One whose
+// visitors others may have to count stays until they have gone.
 const calm = 600
 
 // relax lets more in again, little by little, once a second while the pool has
@@ -81,7 +87,7 @@ func (l *lobby) relax(saturated bool, now time.Time) {
 	if r == nil {
 		return
 	}
-	if !r.Open() {
+	if !r.Open() || l.in.count(now) > 0 {
 		l.idle = 0
 		return
 	}
@@ -90,6 +96,40 @@ func (l *lobby) relax(saturated bool, now time.Time) {
 		l.learnt.Store(0)
 		l.idle = 0
 	}
+}
+
+// lines is what the edge keeps for all of its lobbies.
+type lines struct {
+	ledger room.Ledger
+	// shared says that other edges know of the same lines, name tells this process
+	// from all others that do, those that had its name before included.
+	shared bool
+	name   string
+	// newcomers bounds who counts as let in for each address, counted who does so
+	// again; places and linked who gets a place in line, without a personal link
+	// and with one; stays who is kept waiting for their turn.
+	newcomers, places, linked, stays *limit.Table
+	counted                          once
+	links                            links
+	// rooms is how many there are, staying how many visitors are kept, until ended.
+	rooms, staying atomic.Int64
+	ended          chan struct{}
+	// all are the rooms of the last second, stuck says that the last step failed.
+	// Only the stepping goroutine has them.
+	all   []*room.Room
+	stuck bool
+}
+
+func newLines(o Options) *lines {
+	l := &lines{
+		ledger: o.Ledger, shared: o.Ledger != nil, name: o.Name + "-" + strconv.FormatInt(o.Now().UnixNano(), 36),
+		newcomers: limit.NewTable(mostClients), places: limit.NewTable(mostClients), linked: limit.NewTable(mostClients),
+		stays: limit.NewTable(mostStaying), ended: make(chan struct{}),
+	}
+	if !l.shared {
+		l.ledger = room.NewMemoryLedger()
+	}
+	return l
 }
 
 // open is the lobby's waiting room, made at first need: it takes some memory,
@@ -103,35 +143,40 @@ func (e *Edge) open(ctx context.Context, l *lobby, now time.Time) (*room.Room, e
 	if r := l.room.Load(); r != nil {
 		return r, nil
 	}
-	if e.rooms.Load() >= mostRooms {
+	if e.lines.rooms.Load() >= mostRooms {
 		return nil, errRooms
 	}
 	r, err := room.New(room.Options{
-		Identified: limit.Rate{PerSecond: 1, Burst: 100}, // anybody may make up a link
-		Name:       l.name, Edge: e.o.Name, Ledger: e.o.Ledger, Keys: e.o.Tickets,
-		Capacity: l.holds, Active: func() int { return l.in.count(e.now()) },
+		Name: l.name, Edge: e.lines.name, Ledger: e.lines.ledger, Keys: e.o.Tickets, Clients: e.lines.places, Linked: e.lines.linked,
+		Capacity: l.holds, Active: func() int { return l.in.count(e.now()) }, Admit: l.in.add, Sessions: &l.in,
 	})
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepWithin) // others enter it, too
+	defer cancel()
 	if err := r.Step(ctx, now); err != nil {
 		e.log.Error("edge: a waiting room cannot see the line; visitors are asked to come back", "room", l.name, "error", err)
 	}
 	l.room.Store(r)
-	e.rooms.Add(1)
+	e.lines.rooms.Add(1)
 	e.log.Info("edge: a waiting room opens", "room", l.name)
 	return r, nil
 }
 
-// mostRooms bounds what rooms take of memory, some 6 MB each.
-const mostRooms = 256
+// mostRooms bounds what rooms take: 14 KB each while nobody waits, 1.8 MB with a
+// line of any length, and 250 bytes for each edge in what edges write at a step.
+const mostRooms = 1024
 
 var errRooms = errors.New("there are as many waiting rooms as may be")
 
-// stepRooms moves every line once a second.
+// stepWithin is how long a step waits for the ledger.
+const stepWithin = 2 * time.Second
+
+// stepRooms moves every line, once a second.
 func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
 	done := map[*lobby]bool{}
-	rooms := int64(0)
+	var rooms []*room.Room
 	for _, s := range e.view.Load().sites {
 		full := s.crowded(now)
 		for _, l := range s.lobbies {
@@ -141,14 +186,41 @@ func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
 			done[l] = true
 			l.relax(full, now)
 			if r := l.room.Load(); r != nil {
-				rooms++
-				if err := r.Step(ctx, now); err != nil && ctx.Err() == nil {
-					e.log.Error("edge: a waiting room does not move", "room", l.name, "error", err)
-				}
+				rooms = append(rooms, r)
 			}
 		}
 	}
-	e.rooms.Store(rooms)
+	e.lines.all = rooms
+	e.lines.rooms.Store(int64(len(rooms)))
+	e.step(ctx, rooms, now)
+}
+
+// stepBusy moves the lines in which somebody waits, more often than that: the
+// order holds up to what is called in one step.
+func (e *Edge) stepBusy(ctx context.Context, now time.Time) {
+	var rooms []*room.Room
+	for _, r := range e.lines.all {
+		if r.Busy() {
+			rooms = append(rooms, r)
+		}
+	}
+	e.step(ctx, rooms, now)
+}
+
+func (e *Edge) step(ctx context.Context, rooms []*room.Room, now time.Time) {
+	if len(rooms) == 0 {
+		return
+	}
+	within, cancel := context.WithTimeout(ctx, stepWithin)
+	defer cancel()
+	err := room.StepAll(within, now, e.lines.ledger, rooms)
+	if err != nil && ctx.Err() == nil && !e.lines.stuck {
+		e.log.Error("edge: waiting rooms do not move", "rooms", len(rooms), "error", err)
+	}
+	if err == nil && e.lines.stuck {
+		e.log.Info("edge: waiting rooms move again")
+	}
+	e.lines.stuck = err != nil
 }
 
 // crowded reports whether nobody else is to be let in to the org's forms: its

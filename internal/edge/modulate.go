@@ -63,7 +63,7 @@ func (e *Edge) takePlace(v *visit) bool {
 		return true
 	}
 	s.courses[0].press()
-	if l, identity := v.gate(); l != nil { // a form is waited for, and its visitor comes again by themselves
+	if l, identity := e.gate(v); l != nil { // a form is waited for, and its visitor comes again by themselves
 		e.showLine(v, l, room.Place{Refresh: comeAgain}, identity != nil)
 		return false
 	}

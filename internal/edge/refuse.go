@@ -117,6 +117,7 @@ func (e *Edge) refuse(v *visit, status int) {
 	if v.https {
 		v.w.Header().Set("Strict-Transport-Security", strictTransport)
 	}
+	e.found(v, status)
 	if v.pass != "" { // whoever was let in stays in, though nobody answered
 		v.setCookie(v.w.Header(), v.passName, v.pass)
 	}

@@ -35,6 +35,8 @@ type visit struct {
 	// pass is what the visitor is given on being let in, empty for nothing, as the
 	// cookie passName.
 	pass, passName string
+	// entry is set if they were let in by this request.
+	entry *entry
 
 	// What is told of it afterwards.
 	status int

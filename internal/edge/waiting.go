@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/limit"
@@ -26,37 +25,49 @@ const (
 // gate is the lobby that a request goes through, nil for one that goes through
 // none: event pages stay readable, and whoever submits something is not held up.
 // identity is what keeps the place of whoever came with a personal link.
-func (v *visit) gate() (l *lobby, identity []byte) {
+func (e *Edge) gate(v *visit) (l *lobby, identity []byte) {
 	if v.kind != page || v.r.Method != http.MethodGet {
 		return nil, nil
 	}
-	path := v.r.URL.Path
+	path, slug := v.r.URL.Path, ""
 	if rest, ok := strings.CutPrefix(path, "/events/"); ok {
-		slug, form := strings.CutSuffix(rest, "/register")
-		if !form {
+		if slug, ok = strings.CutSuffix(rest, "/register"); !ok {
 			return nil, nil
 		}
-		if l := v.site.lobbies[slug]; l != nil {
-			return l, nil
-		}
-		return v.site.lobbies[""], nil
-	}
-	if token, ok := strings.CutPrefix(path, "/l/"); ok && token != "" {
+	} else if token := tokenOf(path); token != "" {
 		sum := sha256.Sum256([]byte(token))
-		return v.site.lobbies[""], sum[:]
+		slug, identity = e.lines.links.event(v.site.tenant.org, token), sum[:]
+	} else {
+		return nil, nil
 	}
-	return nil, nil
+	if l := v.site.lobbies[slug]; l != nil {
+		return l, identity
+	}
+	return v.site.lobbies[""], identity
+}
+
+// tokenOf is the token of a personal link's path, empty for another path.
+func tokenOf(path string) string {
+	token, _ := strings.CutPrefix(path, "/l/")
+	if len(token) == len(path) {
+		return ""
+	}
+	return strings.TrimSuffix(token, "/")
 }
 
 // mayEnter reports whether a visitor goes on to a form. If not they have been
 // given their place in line.
 func (e *Edge) mayEnter(v *visit) bool {
-	l, identity := v.gate()
-	if l == nil {
+	l, identity := e.gate(v)
+	if l == nil || (identity != nil && l.event == "" && e.inSomeEvent(v)) {
 		return true
 	}
-	pass := affinity.Binding{Org: string(v.site.tenant.org), Host: v.site.host, Stack: "in " + l.name}
-	if e.passed(v, l, pass) {
+	return e.enter(v, l, identity)
+}
+
+// enter is mayEnter for a lobby.
+func (e *Edge) enter(v *visit, l *lobby, identity []byte) bool {
+	if e.passed(v, l) {
 		return true
 	}
 	if in := v.site.tenant.share.InUse(); in >= v.site.part() || (l.busy.Load() && v.site.crowded(v.began)) {
@@ -64,8 +75,8 @@ func (e *Edge) mayEnter(v *visit) bool {
 	}
 	// As long as nobody had to wait, nobody needs a line; where edges share one,
 	// only all of them know.
-	if l.room.Load() == nil && l.in.count(v.began) < l.holds() && (!e.shared || l.sessions.Load() == 0) {
-		e.letIn(v, l, pass)
+	if l.room.Load() == nil && (!e.lines.shared || l.sessions.Load() == 0) && l.in.enter(l.holds(), v.began) {
+		e.letIn(v, l, v.began)
 		return true
 	}
 	r, err := e.open(v.r.Context(), l, v.began)
@@ -73,10 +84,10 @@ func (e *Edge) mayEnter(v *visit) bool {
 		e.log.Error("edge: a waiting room cannot be made", "room", l.name, "error", err)
 		return true
 	}
-	place := r.Enter(v.r.Context(), v.began, cookie(v, l.cookie(ticketCookie)), identity, v.client)
+	place, at := e.ask(v, r, cookie(v, l.cookie(ticketCookie)), identity)
 	switch {
 	case place.Admitted:
-		e.letIn(v, l, pass)
+		e.letIn(v, l, at)
 		return true
 	case place.Refused:
 		v.w.Header().Set("Retry-After", strconv.Itoa(max(1, int(place.RetryAfter/time.Second))))
@@ -87,55 +98,48 @@ func (e *Edge) mayEnter(v *visit) bool {
 	return false
 }
 
-// Whether a pass was counted when it was given.
-const (
-	countedPass   = 0
-	uncountedPass = 1
-)
-
-// passed reports whether the visitor was let in before: everybody who sees a form
-// is given a pass, whether or not there is a line.
-func (e *Edge) passed(v *visit, l *lobby, pass affinity.Binding) bool {
-	s, ok := e.o.Signer.Read(cookie(v, l.cookie(passCookie)), pass, v.began)
-	if !ok {
-		return false
+// ask asks a room for the visitor's place, and says when. Whoever has been shown
+// theirs and whose turn is near stays until it comes: then it is taken at once,
+// and by the first in line.
+func (e *Edge) ask(v *visit, r *room.Room, ticket string, identity []byte) (room.Place, time.Time) {
+	now := v.began
+	place := r.Enter(v.r.Context(), now, ticket, identity, v.client)
+	if !place.Near || e.o.Stay < 0 {
+		return place, now
 	}
-	if s.Upstream == countedPass && v.began.Sub(s.Seen) < countEvery {
-		return true
+	defer e.lines.staying.Add(-1)
+	if e.lines.staying.Add(1) > mostStaying || !e.lines.stays.TakeAddr(v.client, staysOf(), now).OK {
+		return place, now
 	}
-	if e.counted.first(s.ID, v.began) { // a pass that is old or copied counts once a minute
-		if s.Upstream == countedPass {
-			l.in.move(s.Seen, v.began)
-		} else {
-			l.in.add(v.began)
+	over := time.NewTimer(e.o.Stay)
+	defer over.Stop()
+	for place.Near {
+		select {
+		case <-r.Moved():
+		case <-over.C:
+			return place, now
+		case <-e.lines.ended:
+			return place, now
+		case <-v.r.Context().Done():
+			return place, now
 		}
+		now = e.now()
+		place = r.Enter(v.r.Context(), now, place.Ticket, identity, v.client)
 	}
-	s.Seen, s.Upstream = v.began.UTC().Truncate(time.Minute), countedPass
-	v.given(l, e.o.Signer.Sign(s, pass))
-	return true
+	return place, now
 }
 
-// letIn gives a pass. Of those who never come back with one, such as scanners,
-// only as many count for each address as it would get places in line.
-func (e *Edge) letIn(v *visit, l *lobby, pass affinity.Binding) {
-	s := affinity.Fresh(uncountedPass, v.began)
-	if e.newcomers.TakeAddr(v.client, newcomersOf(), v.began).OK {
-		s.Upstream = countedPass
-		l.in.add(v.began)
-	}
-	v.given(l, e.o.Signer.Sign(s, pass))
-}
+// mostStaying bounds the requests that wait for their turn, a connection each,
+// and staysOf those of an address. Beyond it they look again every few seconds.
+const mostStaying = 2048
 
-// newcomersOf is how many of an address count before they have come back.
-func newcomersOf() limit.Rate { return limit.Rate{PerSecond: 0.5, Burst: 40} }
-
-func (v *visit) given(l *lobby, pass string) { v.pass, v.passName = pass, l.cookie(passCookie) }
+func staysOf() limit.Rate { return limit.Rate{PerSecond: 2, Burst: 100} }
 
 // cookie is the name of one of the lobby's cookies: an event's own are not to
 // disturb those of its org.
 func (l *lobby) cookie(name string) string {
-	if _, event, ok := strings.Cut(l.name, "/"); ok {
-		return fmt.Sprintf("%s_%08x", name, uint32(pool.Key(event)))
+	if l.event != "" {
+		return fmt.Sprintf("%s_%08x", name, uint32(pool.Key(l.event)))
 	}
 	return name
 }
@@ -167,9 +171,7 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 	if place.Ticket != "" {
 		v.setCookie(v.w.Header(), l.cookie(ticketCookie), place.Ticket)
 	}
-	if v.pass != "" { // they were let in, and found no place free
-		v.setCookie(v.w.Header(), v.passName, v.pass)
-	}
+	e.tell(v, v.w.Header()) // some were let in, and found no place free
 	seconds := max(2, int(math.Ceil(place.Refresh.Seconds())))
 	h := v.w.Header()
 	h.Set("Refresh", strconv.Itoa(seconds))

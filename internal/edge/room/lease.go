@@ -66,7 +66,8 @@ func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
 	r.mu.Lock()
 	size, above := r.lease.fit(now), r.mark.Issued
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, leaseWithin)
+	// Others get of this lease, too, so who asks for it may not break it off.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseWithin)
 	defer cancel()
 	first, err := r.o.Ledger.Lease(ctx, r.o.Name, size, above)
 	r.mu.Lock()

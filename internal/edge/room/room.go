@@ -77,9 +77,9 @@ type Options struct {
 // Sessions are counted by the minute in which they were last seen.
 type Sessions interface {
 	// Minutes lists them.
-	Minutes() []Minute
+	Minutes(now time.Time) []Minute
 	// Adopt counts those of an edge that is gone.
-	Adopt(left []Minute)
+	Adopt(left []Minute, now time.Time)
 }
 
 func (o *Options) defaults() {

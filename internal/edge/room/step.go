@@ -90,7 +90,7 @@ func (r *Room) report(now time.Time) Report {
 	defer r.mu.Unlock()
 	rep := Report{Edge: r.o.Edge, At: now, Base: r.mark.Served, Issued: r.mark.Issued, Capacity: r.o.Capacity(), Active: r.o.Active()}
 	if r.o.Sessions != nil {
-		rep.Inside = r.o.Sessions.Minutes()
+		rep.Inside = r.o.Sessions.Minutes(now)
 	}
 	if r.started.IsZero() {
 		return rep
@@ -158,7 +158,7 @@ func (r *Room) follow(m Mark, active int, now time.Time) {
 	}
 	r.others = max(0, m.Active-active)
 	if r.o.Sessions != nil && len(m.Left) > 0 {
-		r.o.Sessions.Adopt(m.Left)
+		r.o.Sessions.Adopt(m.Left, now)
 	}
 	m.Left = nil
 	m.Issued = max(m.Issued, r.mark.Issued) // leased meanwhile
@@ -184,7 +184,7 @@ func (r *Room) follow(m Mark, active int, now time.Time) {
 	}
 	r.ring.pass(from, m.Served, r.seconds(now))
 	r.count()
-	r.settle(now)
+	r.shrink(now)
 }
 
 // wake tells those who wait for their turn that a step was made.
@@ -205,9 +205,9 @@ func (r *Room) fit() {
 	}
 }
 
-// settle makes a large room small when nobody has waited for a while. Who comes
+// shrink makes a large room small when nobody has waited for a while. Who comes
 // late to their turn then starts anew, before nobody.
-func (r *Room) settle(now time.Time) {
+func (r *Room) shrink(now time.Time) {
 	if r.busy() || r.ring.due(r.mark.Served) > 0 {
 		r.quiet = now
 	}
@@ -215,7 +215,7 @@ func (r *Room) settle(now time.Time) {
 		return
 	}
 	r.first = r.mark.Issued
-	if r.ring.reach() > few {
+	if r.ring.reach() > few || len(r.identities.sets) > small/ways {
 		r.ring.resize(few, r.mark.Served)
 		r.recent.resize(small)
 		r.identities = newIdentities(r.o.Identities)
