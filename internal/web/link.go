@@ -84,6 +84,7 @@ func (web *Web) showLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 		}
 		web.notice(w, r, org, http.StatusOK, n)
 	default:
+		w.Header().Set("Turnout-Event", d.entry.Event.Slug) // for the edge, whose line for the event it is (P11)
 		web.writeForm(w, r, d)
 	}
 }

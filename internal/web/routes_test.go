@@ -88,10 +88,16 @@ func TestUnknownHostNamesNobody(t *testing.T) {
 func TestLinkStates(t *testing.T) {
 	s := newSite(t)
 	path := "/l/" + graceToken
+	if got := s.get(path).Header().Get("Turnout-Event"); got != gala().Slug { // P11: the edge counts its visitor there
+		t.Errorf("the form says that it is for %q", got)
+	}
 	form := filledForm()
 	form.Set("action", "decline")
 	if w := s.post(path, form); w.Code != http.StatusSeeOther || w.Header().Get("Location") != path {
 		t.Fatalf("decline: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if s.get(path).Header().Get("Turnout-Event") != "" {
+		t.Error("what is no form is said to be one")
 	}
 	declined := s.get(path).Body.String()
 	if !strings.Contains(declined, "You’re not coming") || !strings.Contains(declined, path+"?again") {

@@ -14,6 +14,7 @@ import (
 // which one newcomer in many makes.
 func (r *Room) Enter(ctx context.Context, now time.Time, ticket string, identity []byte, client netip.Addr) Place {
 	t, held := r.seal.open(ticket, now)
+	shown := held // their place, before
 	r.mu.Lock()
 	if r.started.IsZero() {
 		defer r.mu.Unlock()
@@ -25,7 +26,7 @@ func (r *Room) Enter(ctx context.Context, now time.Time, ticket string, identity
 	if held && r.good(t.Number, now) {
 		defer r.mu.Unlock()
 		p := r.place(t, identity, now)
-		p.Near = !p.Admitted && r.near(p)
+		p.Near = shown && !p.Admitted && r.near(p)
 		return p
 	}
 	if len(identity) > 0 {

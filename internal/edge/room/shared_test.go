@@ -14,13 +14,17 @@ type memory struct {
 	files map[string][]byte
 	now   time.Time
 	err   error
-	// changes counts them.
-	changes int
+	// tried counts calls, changes those that were made.
+	tried, changes int
 }
 
-func (m *memory) ChangeFile(_ context.Context, name string, change func(old []byte, now time.Time) ([]byte, error)) error {
+func (m *memory) ChangeFile(ctx context.Context, name string, change func(old []byte, now time.Time) ([]byte, error)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.tried++
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if m.err != nil {
 		return m.err
 	}
