@@ -135,7 +135,7 @@ func (r *Room) place(t Ticket, identity []byte, now time.Time) Place {
 // refresh is when somebody at a place is to look in again: in a heartbeat, or
 // well before their turn is expected.
 func (r *Room) refresh(p Place) time.Duration {
-	return min(max(expected(p)/2, r.soon()), r.o.Heartbeat)
+	return min(max(expected(p)/3, r.soon()), r.o.Heartbeat)
 }
 
 // expected is the estimate, or a guess to begin with: twenty a second.

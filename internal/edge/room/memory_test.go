@@ -52,22 +52,20 @@ func TestP11MemoryIsTheSameForAnyCrowd(t *testing.T) {
 	t.Logf("%d bytes with a line", sizes[1000])
 }
 
-// Many rooms in which nobody waits are cheap, in memory and in what edges write
-// of them each second.
-func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
-	const many = 1024
+// idle is two edges with as many rooms in which nobody waits, and the shelf that
+// they share.
+func idle(t testing.TB, rooms int) (edges [2][]*Room, shelf *memory) {
 	keys, err := NewKeys(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
-	shelf := &memory{files: map[string][]byte{}, now: start}
-	edges := [2][]*Room{}
-	all := 0
+	shelf = &memory{files: map[string][]byte{}, now: start}
+	inside := &counter{minutes: []Minute{{31556520, 4}, {31556521, 6}}}
 	for e := range edges {
-		for i := range many {
+		for i := range rooms {
 			r, err := New(Options{
-				Name: fmt.Sprint("org-", i, "/summit"), Edge: fmt.Sprint("edge-", e), Ledger: NewSharedLedger(shelf), Keys: keys,
-				Capacity: func() int { return 1000 }, Active: func() int { return 10 },
+				Name: fmt.Sprint("org-", i, "/summit"), Edge: fmt.Sprint("edge-of-some-name-", e), Ledger: NewSharedLedger(shelf), Keys: keys,
+				Capacity: func() int { return 1000 }, Active: inside.total, Sessions: inside,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -75,6 +73,14 @@ func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
 			edges[e] = append(edges[e], r)
 		}
 	}
+	return edges, shelf
+}
+
+// Many rooms in which nobody waits are cheap, in memory and in what edges write
+// of them each second: one change, however many there are.
+func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
+	const many = 1024
+	edges, shelf := idle(t, many)
 	for second := range 3 {
 		for _, rooms := range edges {
 			before := shelf.changes
@@ -86,16 +92,36 @@ func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
 			}
 		}
 	}
+	all, file := 0, len(shelf.files[linesFile])
 	for _, r := range edges[0] {
 		if !r.Open() || r.Busy() {
 			t.Fatalf("%+v", r.Status(start))
 		}
 		all += reach(reflect.ValueOf(r))
 	}
-	file := len(shelf.files[linesFile])
 	t.Logf("%d bytes a room in which nobody waits, %d bytes of its line at rest", all/many, file/many)
 	if all > many*20<<10 || file > many*512 {
 		t.Errorf("%d rooms take %d bytes, and %d at rest", many, all, file)
+	}
+}
+
+// A step of as many rooms as an edge may have, and one of a single one among
+// them, both without the store, where each change is worked out twice.
+func BenchmarkStepOfManyRooms(b *testing.B) {
+	edges, shelf := idle(b, 1024)
+	ledger := NewSharedLedger(shelf)
+	for e := range edges {
+		_ = StepAll(b.Context(), start, ledger, edges[e])
+	}
+	for name, of := range map[string]int{"all": 1024, "one": 1} {
+		b.Run(name, func(b *testing.B) {
+			for second := 0; b.Loop(); second++ {
+				if err := StepAll(b.Context(), start.Add(time.Duration(second)*time.Second), ledger, edges[second%2][:of]); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(shelf.files[linesFile])), "bytes/file")
+		})
 	}
 }
 

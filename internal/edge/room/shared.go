@@ -61,21 +61,23 @@ func origin(now time.Time) uint64 { return uint64(now.Unix()) << secondBits }
 // Watermarks implements Ledger.
 func (l *SharedLedger) Watermarks(ctx context.Context, reports map[string]Report) (marks map[string]Mark, err error) {
 	err = l.shelf.ChangeFile(ctx, linesFile, func(old []byte, now time.Time) ([]byte, error) {
-		rooms, err := readLines(old, now)
+		all, err := readLines(old, now)
 		if err != nil {
 			return nil, err
 		}
 		marks = make(map[string]Mark, len(reports))
 		for name, report := range reports {
-			a := rooms[name]
-			if a == nil {
-				a = &account{mark: Mark{Served: origin(now), Issued: origin(now)}, reports: map[string]Report{}}
-				rooms[name] = a
+			a, err := all.account(name, now)
+			if err != nil {
+				return nil, err
 			}
 			report.At = now
 			marks[name] = a.hear(report)
+			if err := all.rest(name, a); err != nil {
+				return nil, err
+			}
 		}
-		return writeLines(rooms)
+		return json.Marshal(all)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("change the lines of waiting rooms: %w", err)
@@ -83,13 +85,18 @@ func (l *SharedLedger) Watermarks(ctx context.Context, reports map[string]Report
 	return marks, nil
 }
 
-// A line as it rests. Names are short and what is nothing is left out, since a
-// change writes all lines. Times are milliseconds since 1970.
+// Lines as they rest, by room. Names are short and what is nothing is left out,
+// since a change writes all of them; those that it is not about stay text. Times
+// are milliseconds since 1970.
 type (
-	restingLine struct {
+	restingLines map[string]restingLine
+	restingLine  struct {
+		Heard int64           `json:"h"`
+		Line  json.RawMessage `json:"l"`
+	}
+	restingAccount struct {
 		Served  uint64                   `json:"s"`
 		Issued  uint64                   `json:"i"`
-		Heard   int64                    `json:"h"`
 		Reports map[string]restingReport `json:"r"`
 	}
 	restingReport struct {
@@ -106,37 +113,54 @@ type (
 	}
 )
 
-func readLines(text []byte, now time.Time) (map[string]*account, error) {
-	resting := map[string]restingLine{}
+// readLines reads all lines but those that are forgotten.
+func readLines(text []byte, now time.Time) (restingLines, error) {
+	var all restingLines
 	if text != nil {
-		if err := json.Unmarshal(text, &resting); err != nil {
+		if err := json.Unmarshal(text, &all); err != nil {
 			return nil, err
 		}
 	}
-	rooms := make(map[string]*account, len(resting))
-	for name, l := range resting {
-		a := &account{mark: Mark{Served: l.Served, Issued: l.Issued}, heard: time.UnixMilli(l.Heard), reports: make(map[string]Report, len(l.Reports))}
-		if now.Sub(a.heard) > forgotten {
-			continue
-		}
-		for edge, r := range l.Reports {
-			a.reports[edge] = r.read(edge)
-		}
-		rooms[name] = a
+	if all == nil {
+		all = restingLines{}
 	}
-	return rooms, nil
+	for name, l := range all {
+		if now.Sub(time.UnixMilli(l.Heard)) > forgotten {
+			delete(all, name)
+		}
+	}
+	return all, nil
 }
 
-func writeLines(rooms map[string]*account) ([]byte, error) {
-	resting := make(map[string]restingLine, len(rooms))
-	for name, a := range rooms {
-		l := restingLine{Served: a.mark.Served, Issued: a.mark.Issued, Heard: a.heard.UnixMilli(), Reports: make(map[string]restingReport, len(a.reports))}
-		for edge, r := range a.reports {
-			l.Reports[edge] = rest(r)
-		}
-		resting[name] = l
+// account is a room's, made at first sight.
+func (all restingLines) account(name string, now time.Time) (*account, error) {
+	l, ok := all[name]
+	if !ok {
+		return &account{mark: Mark{Served: origin(now), Issued: origin(now)}, reports: map[string]Report{}}, nil
 	}
-	return json.Marshal(resting)
+	var resting restingAccount
+	if err := json.Unmarshal(l.Line, &resting); err != nil {
+		return nil, err
+	}
+	a := &account{
+		mark:  Mark{Served: resting.Served, Issued: resting.Issued},
+		heard: time.UnixMilli(l.Heard), reports: make(map[string]Report, len(resting.Reports)),
+	}
+	for edge, r := range resting.Reports {
+		a.reports[edge] = r.read(edge)
+	}
+	return a, nil
+}
+
+// rest puts a room's back.
+func (all restingLines) rest(name string, a *account) error {
+	resting := restingAccount{Served: a.mark.Served, Issued: a.mark.Issued, Reports: make(map[string]restingReport, len(a.reports))}
+	for edge, r := range a.reports {
+		resting.Reports[edge] = rest(r)
+	}
+	text, err := json.Marshal(resting)
+	all[name] = restingLine{a.heard.UnixMilli(), text}
+	return err
 }
 
 func rest(r Report) restingReport {

@@ -52,6 +52,7 @@ type crowd struct {
 	arrivals                                []float64 // of those let in, in order
 	highest                                 uint64
 	held                                    map[*person]float64 // whose turn is near, and since when
+	most                                    int                 // of them at once
 }
 
 func (c *crowd) at(s float64, do func()) { heap.Push(&c.queue, event{s, do}) }
@@ -147,6 +148,7 @@ func (c *crowd) look(p *person) {
 	switch {
 	case place.Near && !held:
 		c.held[p] = c.now
+		c.most = max(c.most, len(c.held))
 	case place.Near && c.now-since < 10:
 	default: // a page, which asks again after whole seconds, and a second's way at most
 		delete(c.held, p)
@@ -254,8 +256,8 @@ func TestP11TwentyThousandInLine(t *testing.T) {
 			overtaken := c.overtaken[len(c.overtaken)*99/100]
 			disorder := c.disorder[len(c.disorder)*99/100]
 			idle := c.idle / c.waited / float64(c.capacity)
-			t.Logf("%d let in, %d left; overshoot %d of %d, idle %.2f %%, median error of the estimate %.1f %%, 99 of 100 overtaken by at most %d numbers (worst %d) and %d who came later (worst %d), %d used or forged tickets tried",
-				c.admitted, c.left, c.overshoot, c.capacity, 100*idle, 100*median, disorder, c.disorder[len(c.disorder)-1], overtaken, c.overtaken[len(c.overtaken)-1], c.tried)
+			t.Logf("%d let in, %d left; overshoot %d of %d, idle %.2f %%, median error of the estimate %.1f %%, 99 of 100 overtaken by at most %d numbers (worst %d) and %d who came later (worst %d), at most %d stay at once, %d used or forged tickets tried",
+				c.admitted, c.left, c.overshoot, c.capacity, 100*idle, 100*median, disorder, c.disorder[len(c.disorder)-1], overtaken, c.overtaken[len(c.overtaken)-1], c.most, c.tried)
 			if c.waiting != 0 || c.admitted+c.left != people {
 				t.Errorf("%d let in, %d left, %d still wait", c.admitted, c.left, c.waiting)
 			}
