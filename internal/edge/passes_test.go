@@ -196,7 +196,7 @@ func TestP11ALinkGoesByItsEvent(t *testing.T) {
 	if w := s.browser("acme.example").ask("GET", "/l/gala-2/", ""); !strings.Contains(w.Body.String(), "<b>1</b>") {
 		t.Errorf("with a slash at its end it is another link: %s", w.Body)
 	}
-	s.Edge.lines.links = links{} // forgotten
+	s.lines.links = links{} // forgotten
 	s.lobby("").sessions.Store(1)
 	for range 2 {
 		if in.inLine("/l/gala-1") {
@@ -236,7 +236,6 @@ func TestLinksAreForgotten(t *testing.T) {
 func TestP11TheNextStaysForTheirTurn(t *testing.T) {
 	s := crowded(t, nil)
 	s.o.Stay = time.Minute
-	s.Edge.o.Stay = time.Minute
 	s.fill()
 	next := s.browser("acme.example")
 	if !next.inLine(form) {
@@ -244,7 +243,7 @@ func TestP11TheNextStaysForTheirTurn(t *testing.T) {
 	}
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() { answered <- next.ask("GET", form, "") }()
-	for s.Edge.lines.staying.Load() == 0 {
+	for s.lines.staying.Load() == 0 {
 		select {
 		case w := <-answered:
 			t.Fatalf("they did not stay: %s", w.Body)
@@ -258,7 +257,7 @@ func TestP11TheNextStaysForTheirTurn(t *testing.T) {
 			if !strings.HasPrefix(w.Body.String(), "blue") {
 				t.Errorf("they get %s", w.Body)
 			}
-			if n := s.Edge.lines.staying.Load(); n != 0 {
+			if n := s.lines.staying.Load(); n != 0 {
 				t.Errorf("%d stay", n)
 			}
 			return
@@ -271,11 +270,11 @@ func TestP11TheNextStaysForTheirTurn(t *testing.T) {
 // Nobody stays for an edge that ends, and none stays who has gone.
 func TestWhoStaysIsLetGo(t *testing.T) {
 	for name, end := range map[string]func(s *stage, gone context.CancelFunc){
-		"the edge ends":    func(s *stage, _ context.CancelFunc) { close(s.Edge.lines.ended) },
+		"the edge ends":    func(s *stage, _ context.CancelFunc) { close(s.lines.ended) },
 		"the visitor goes": func(_ *stage, gone context.CancelFunc) { gone() },
 	} {
 		s := crowded(t, nil)
-		s.Edge.o.Stay = time.Minute
+		s.o.Stay = time.Minute
 		s.fill()
 		b := s.browser("acme.example")
 		b.inLine(form)
@@ -286,7 +285,7 @@ func TestWhoStaysIsLetGo(t *testing.T) {
 		}
 		w, done := httptest.NewRecorder(), make(chan bool)
 		go func() { s.ServeHTTP(w, r); close(done) }()
-		for s.Edge.lines.staying.Load() == 0 {
+		for s.lines.staying.Load() == 0 {
 			select {
 			case <-done:
 				t.Fatalf("%s: they did not stay", name)

@@ -19,7 +19,7 @@
 // Several edges share a Ledger. They lease numbers, a quarter of a second's
 // newcomers at a time, and report what they see; a step moves the watermark by
 // the reports of all. So the order holds up to what is leased and called within
-// one step: fewer than sixteen numbers at ten a second. A ticket that is used at
+// one step: a block at 500 people a minute. A ticket that is used at
 // two edges within a step lets in twice; a step later it is used at both.
 package room
 
