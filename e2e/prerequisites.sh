@@ -1,8 +1,8 @@
 #!/bin/sh
 # What the tests need besides Go, make and git: a C compiler (race detector),
-# Chromium (pages), PostgreSQL (the store's tests), systemd (its units), Node.js with
-# npm (jsforce), curl (docs). Installed where this may be done, named in one line
-# where not.
+# Chromium (pages), PostgreSQL (the store's tests), Redis (sessions and limits), systemd
+# (its units), Node.js with npm (jsforce), curl (docs). Installed where this may be
+# done, named in one line where not.
 set -eu
 missing=""
 command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
@@ -10,6 +10,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-c
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 [ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing="$missing postgresql"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 [ -n "$missing" ] || exit 0
