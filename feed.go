@@ -22,4 +22,6 @@ const (
 	ChangeLinks  ChangeKind = "links"  // links of an event, or one link by its LinkID
 	ChangePerson ChangeKind = "person" // forgotten
 	ChangeOrg    ChangeKind = "org"    // settings or keys
+	// ChangeSessions ends the org's sessions that began before it.
+	ChangeSessions ChangeKind = "sessions"
 )

@@ -17,7 +17,7 @@ import (
 
 func orgCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "org", Short: "Orgs: the customers, each of them one Salesforce org"}
-	return group(cmd, orgApplyCommand(), orgListCommand())
+	return group(cmd, orgApplyCommand(), orgListCommand(), orgEndSessionsCommand())
 }
 
 func orgApplyCommand() *cobra.Command {
@@ -86,6 +86,35 @@ func orgListCommand() *cobra.Command {
 		},
 	}
 	s.flags(cmd)
+	return cmd
+}
+
+func orgEndSessionsCommand() *cobra.Command {
+	var s settings
+	var org string
+	cmd := &cobra.Command{
+		Use:   "end-sessions --org ORG",
+		Short: "End all sessions of an org's visitors",
+		Long: `End-sessions makes every browser forget the personal link that it opened. The
+links themselves go on working. It works with instances running, which notice
+within a second, or not, and may be repeated.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := s.desk(cmd)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			if err := d.EndSessions(cmd.Context(), turnout.OrgID(org)); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "sessions of %s ended\n", org)
+			return nil
+		},
+	}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&org, "org", "", "the org")
+	_ = cmd.MarkFlagRequired("org")
 	return cmd
 }
 

@@ -44,10 +44,16 @@ type Forgetter interface {
 	Forget(ctx context.Context, org turnout.OrgID, email string) (erasure.Receipt, error)
 }
 
-// AdminOptions of an Admin. Desk and Forget are needed.
+// Sessions ends those of an org.
+type Sessions interface {
+	RevokeOrg(ctx context.Context, org turnout.OrgID) error
+}
+
+// AdminOptions of an Admin. The first three are needed.
 type AdminOptions struct {
-	Desk   Desk
-	Forget Forgetter
+	Desk     Desk
+	Forget   Forgetter
+	Sessions Sessions
 	// Console serves /console/; nil means that there is none.
 	Console http.Handler
 	// Hosts are the names that the admin listener answers to besides loopback's,
@@ -64,20 +70,21 @@ type AdminOptions struct {
 // Admin serves what operators and their machines ask. Any number of goroutines
 // may use it.
 type Admin struct {
-	desk    Desk
-	forget  Forgetter
-	handler http.Handler
+	desk     Desk
+	forget   Forgetter
+	sessions Sessions
+	handler  http.Handler
 }
 
 // NewAdmin makes an Admin. It does no I/O.
 func NewAdmin(o AdminOptions) (*Admin, error) {
-	if o.Desk == nil || o.Forget == nil {
-		return nil, errors.New("make admin api: desk and forget are required")
+	if o.Desk == nil || o.Forget == nil || o.Sessions == nil {
+		return nil, errors.New("make admin api: desk, forget and sessions are required")
 	}
 	if o.Metrics == nil {
 		o.Metrics = prometheus.NewRegistry()
 	}
-	a := &Admin{desk: o.Desk, forget: o.Forget}
+	a := &Admin{desk: o.Desk, forget: o.Forget, sessions: o.Sessions}
 	served, err := endpoint.New(endpoint.Options{
 		Title: "Turnout for operators", Document: "/admin/v1/openapi.json", Routes: a.routes(), Logger: o.Logger,
 		About: "Orgs, parked registrations, forgetting and exports. Answers may hold personal data: keep this listener to operators.",

@@ -91,12 +91,17 @@ func (o *operator) Forget(_ context.Context, org turnout.OrgID, email string) (e
 	return erasure.Receipt{ID: "abc", Org: org, At: noon, Forgotten: turnout.Forgotten{Keys: 1, Registrations: 2}}, errors.Join(known(org), o.fails)
 }
 
+func (o *operator) RevokeOrg(_ context.Context, org turnout.OrgID) error {
+	o.calls = append(o.calls, "revoke")
+	return errors.Join(known(org), o.fails)
+}
+
 func (o *operator) handler(t testing.TB, checks map[string]func(context.Context) error) http.Handler {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "turnout_probe_total"}))
 	a, err := api.NewAdmin(api.AdminOptions{
-		Desk: o, Forget: o, Metrics: registry, Checks: checks, Hosts: []string{"turnout.internal.example.com"}, Logger: slog.New(slog.NewTextHandler(&o.log, nil)),
+		Desk: o, Forget: o, Sessions: o, Metrics: registry, Checks: checks, Hosts: []string{"turnout.internal.example.com"}, Logger: slog.New(slog.NewTextHandler(&o.log, nil)),
 		Console: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("console")) }),
 	})
 	if err != nil {
@@ -129,6 +134,8 @@ func TestAdminRoutes(t *testing.T) {
 		{"PUT", acme + "/parked/k-1", `{"first_name":"Ada","last_name":"Example","title":"Dr","answers":{"age":36}}`, 200, `{"retried":1}`, []string{"amend k-1"}},
 		{"PUT", acme + "/parked/k-1", `{"name":"Ada"}`, 422, "Known are", nil},
 		{"POST", acme + "/forget", `{"email":"ada@example.com"}`, 200, `"keys":1`, []string{"forget ada@example.com"}},
+		{"POST", acme + "/sessions/revoke", "", 200, `{"org":"acme"}`, []string{"revoke"}},
+		{"POST", "/admin/v1/orgs/nobody/sessions/revoke", "", 404, "not_found", []string{"revoke"}},
 		{"POST", acme + "/forget", `{"email":"ada"}`, 422, "email", nil},
 		{"POST", "/admin/v1/orgs/nobody/forget", `{"email":"ada@example.com"}`, 404, "", []string{"forget ada@example.com"}},
 		{"GET", "/admin/v1/nothing", "", 404, "not_found", nil},
@@ -322,7 +329,7 @@ func FuzzHarmless(f *testing.F) {
 func TestAdminOpenAPI(t *testing.T) {
 	doc := read(t, send((&operator{}).handler(t, nil), "GET", "/admin/v1/openapi.json", "", local))
 	paths := doc["paths"].(map[string]any)
-	for _, path := range []string{"", "/{org}/events", "/{org}/parked", "/{org}/parked/retry", "/{org}/parked/{key}/retry", "/{org}/parked/{key}", "/{org}/forget", "/{org}/registrations.csv"} {
+	for _, path := range []string{"", "/{org}/events", "/{org}/parked", "/{org}/parked/retry", "/{org}/parked/{key}/retry", "/{org}/parked/{key}", "/{org}/forget", "/{org}/sessions/revoke", "/{org}/registrations.csv"} {
 		if paths["/admin/v1/orgs"+path] == nil {
 			t.Errorf("%s is missing", path)
 		}

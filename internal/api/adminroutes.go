@@ -50,6 +50,11 @@ func (a *Admin) routes() []endpoint.Route {
 			Do:    endpoint.Taking(a.forgetPerson), Answers: []endpoint.Answer{{Status: 200, About: "A receipt that names nobody.", Body: erasure.Receipt{}}}, Refusals: unknown,
 		},
 		{
+			Method: "POST", Path: "/admin/v1/orgs/{org}/sessions/revoke", ID: "revoke-sessions", Summary: "End all sessions of an org's visitors",
+			About: "Browsers that opened a personal link are no longer led to it; the links themselves go on working. May be repeated.",
+			Do:    endpoint.Plain(a.revokeSessions), Answers: []endpoint.Answer{{Status: 200, About: "They are over, on every instance within a second.", Body: Revoked{}}}, Refusals: unknown,
+		},
+		{
 			Method: "GET", Path: "/admin/v1/orgs/{org}/registrations.csv", ID: "export", Summary: "Registrations as CSV",
 			About:  "Streamed; a transfer that breaks off is not whole. Cells that a spreadsheet would take for a formula begin with an apostrophe.",
 			Params: []endpoint.Param{{In: "query", Name: "event", About: "An event's id; all events if left out."}},
@@ -110,6 +115,17 @@ type Retried struct {
 // Forgettable names whom to forget.
 type Forgettable struct {
 	Email string `json:"email"`
+}
+
+// Revoked tells whose sessions were ended.
+type Revoked struct {
+	Org turnout.OrgID `json:"org"`
+}
+
+func (a *Admin) revokeSessions(c *endpoint.Call) (endpoint.Reply, error) {
+	org := orgOf(c)
+	err := a.sessions.RevokeOrg(context.WithoutCancel(c.Context()), org)
+	return endpoint.Reply{Status: http.StatusOK, Body: Revoked{org}}, err
 }
 
 func orgOf(c *endpoint.Call) turnout.OrgID { return turnout.OrgID(c.PathValue("org")) }

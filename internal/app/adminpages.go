@@ -20,7 +20,7 @@ func (in *instance) admin() (http.Handler, error) {
 		return nil, err
 	}
 	admin, err := api.NewAdmin(api.AdminOptions{
-		Desk: desk, Forget: in.erasure, Console: pages.Handler(), Hosts: in.cfg.AdminHosts,
+		Desk: desk, Forget: in.erasure, Sessions: in.sessions, Console: pages.Handler(), Hosts: in.cfg.AdminHosts,
 		Checks: map[string]func(context.Context) error{"store": in.storeAnswers}, Metrics: in.metrics.registry, Logger: in.log,
 	})
 	if err != nil {
@@ -48,7 +48,8 @@ func (in *instance) desk() *oversight.Desk {
 			return err
 		},
 		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of,
-		Changed: func(turnout.OrgID) { in.delivery.Nudge() },
+		Sessions: in.sessions.active,
+		Changed:  func(turnout.OrgID) { in.delivery.Nudge() },
 	})
 }
 

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +46,7 @@ type instance struct {
 	mirror   *mirror.Mirror
 	erasure  *erasure.Erasure
 	pages    *page.Pages
+	sessions *sessions
 	draining draining
 }
 
@@ -60,7 +63,7 @@ func Serve(ctx context.Context, cfg config.Config, log *slog.Logger, ready strin
 	if err := in.catalog.Load(ctx); err != nil {
 		return fmt.Errorf("read published events: %w", err)
 	}
-	if err := in.knowOrgs(ctx); err != nil {
+	if err := errors.Join(in.knowOrgs(ctx), in.sessions.recall(ctx)); err != nil {
 		return err
 	}
 	services, r, err := in.services()
@@ -95,6 +98,9 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, 
 	if in.cache, err = cachedb.Open(ctx, cachedb.Options{Path: CachePath(cfg), Logger: log}); err != nil {
 		return nil, errors.Join(err, engines.Close())
 	}
+	if in.sessions, err = openSessions(ctx, cfg, engines, in.knownOrgs, log); err != nil {
+		return nil, errors.Join(err, in.cache.Close(), engines.Close())
+	}
 	in.features()
 	if err := in.reading(); err != nil {
 		return nil, errors.Join(err, in.close())
@@ -115,8 +121,9 @@ func (in *instance) features() {
 			in.metrics.outcomes.WithLabelValues(string(org), string(result)).Add(float64(n))
 		},
 	})
-	in.erasure = erasure.New(erasure.Options{Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Logger: in.log})
+	in.erasure = erasure.New(erasure.Options{Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Sessions: in.sessions, Logger: in.log})
 	in.metrics = newMetrics(orgGauges{oldest: in.delivery.Oldest, usage: in.targets.usage, reads: in.lastReads, now: time.Now})
+	in.sessions.show(in.metrics.registry)
 	in.targets.observe = in.metrics.observeCall
 }
 
@@ -131,6 +138,7 @@ func (in *instance) reading() (err error) {
 	in.links = catalog.NewLinks(catalog.LinksOptions{Cache: in.cache, Keys: in.Store, Keyring: in.Keyring})
 	in.catalog.Follow(in.links.Hear)
 	in.catalog.Follow(in.orgsChanged)
+	in.catalog.Follow(in.sessions.hear)
 	return in.newMirror()
 }
 
@@ -156,6 +164,11 @@ func (in *instance) knowOrgs(ctx context.Context) error {
 		in.metrics.know(o.ID)
 	}
 	return err
+}
+
+// knownOrgs are those that are set up, as far as was heard.
+func (in *instance) knownOrgs() []turnout.OrgID {
+	return slices.Collect(maps.Keys(in.metrics.known.all()))
 }
 
 // orgsChanged drops what was made from an org's old settings.
@@ -195,18 +208,20 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 	if err != nil {
 		return nil, Ready{}, fmt.Errorf("listen: %w", err)
 	}
-	return []run.Service{
+	return append(in.sessions.services(), []run.Service{
 		{Name: "erasure", Run: in.erasure.Run},
 		{Name: "catalog", Run: in.catalog.Run},
 		{Name: "mirror", Run: in.mirror.Run},
 		{Name: "delivery", Run: in.delivery.Run},
 		adminService, publicService,
-	}, Ready{PID: os.Getpid(), URL: "http://" + publicAddr.String(), Admin: "http://" + adminAddr.String()}, nil
+	}...), Ready{PID: os.Getpid(), URL: "http://" + publicAddr.String(), Admin: "http://" + adminAddr.String()}, nil
 }
 
 // public is what registrants, API clients and Salesforce's hooks reach.
 func (in *instance) public() (http.Handler, error) {
-	pages, err := web.New(web.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Pages: in.pages, Logger: in.log})
+	pages, err := web.New(web.Options{
+		Catalog: in.catalog, Links: in.links, Intake: in.intake, Sessions: in.sessions, Stack: in.cfg.Stack, Pages: in.pages, Logger: in.log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -231,5 +246,5 @@ func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string
 }
 
 func (in *instance) close() error {
-	return errors.Join(in.cache.Close(), in.Store.Close())
+	return errors.Join(in.sessions.Close(), in.cache.Close(), in.Store.Close())
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,7 +24,8 @@ type Desk struct {
 	cache  *sqlite.Cache
 	Intake *intake.Intake
 	// Erasure forgets people.
-	Erasure *erasure.Erasure
+	Erasure  *erasure.Erasure
+	sessions *sessions
 }
 
 // OpenDesk opens store, keys and cache of a store that is there; NothingSetUp
@@ -38,20 +40,25 @@ func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, 
 		_ = e.Close()
 		return nil, err
 	}
+	visitors, err := openSessions(ctx, cfg, e, nil, log)
+	if err != nil {
+		return nil, errors.Join(err, cache.Close(), e.Close())
+	}
 	return &Desk{
-		Engines: e, cache: cache,
+		Engines: e, cache: cache, sessions: visitors,
 		Intake:  intake.New(intake.Options{Store: e.Store, Keys: e.Store, Keyring: e.Keyring}),
-		Erasure: erasure.New(erasure.Options{Store: e.Store, Cache: cache, Orgs: e.Store, Keyring: e.Keyring, Logger: log}),
+		Erasure: erasure.New(erasure.Options{Store: e.Store, Cache: cache, Orgs: e.Store, Keyring: e.Keyring, Sessions: visitors, Logger: log}),
 	}, nil
 }
 
 // Close closes everything.
 func (d *Desk) Close() error {
-	err := d.cache.Close()
-	if closeErr := d.Engines.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(d.sessions.Close(), d.cache.Close(), d.Engines.Close())
+}
+
+// EndSessions ends all sessions of an org's visitors.
+func (d *Desk) EndSessions(ctx context.Context, org turnout.OrgID) error {
+	return d.sessions.RevokeOrg(ctx, org)
 }
 
 // Event reads a published event from the cache.

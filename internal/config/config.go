@@ -18,6 +18,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/turnout-events/turnout/internal/kms"
+	"github.com/turnout-events/turnout/internal/redis"
 	"github.com/turnout-events/turnout/internal/store/postgres"
 )
 
@@ -36,6 +37,13 @@ type Config struct {
 	// Store is the URL of a PostgreSQL database in place of the embedded store;
 	// empty for the file in Data. It may hold a password, so it is never printed.
 	Store string `yaml:"store" env:"STORE"`
+	// Sessions is the URL of a Redis server that keeps visitors' sessions besides
+	// their cookies; empty for cookies alone. It may hold a password, so it is never
+	// printed.
+	Sessions string `yaml:"sessions" env:"SESSIONS"`
+	// Stack is the one that this instance belongs to, as the edge's routes name it:
+	// sessions are worthless on another.
+	Stack string `yaml:"stack" env:"STACK"`
 	// MasterKeyFile is made on first use. MasterKey is the same text by value,
 	// for environments that hand out secrets so; it wins.
 	MasterKeyFile string `yaml:"master_key_file" env:"MASTER_KEY_FILE"`
@@ -187,6 +195,12 @@ func (c *Config) faults() []error {
 			faults = append(faults, fmt.Errorf("store: %w", err))
 		}
 	}
+	if c.Sessions != "" {
+		if err := redis.Check(c.Sessions); err != nil {
+			faults = append(faults, fmt.Errorf("sessions: %w", err))
+		}
+	}
+	check(len(c.Stack) <= 64, "stack: use a name as in the edge's routes, of at most 64 characters")
 	faults = append(faults, c.masterKeyFaults()...)
 	check(oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level: use debug, info, warn or error")
 	check(oneOf(c.Log.Format, "text", "json"), "log.format: use text or json")

@@ -21,6 +21,9 @@ type overview struct {
 	Troubled    int
 	Parked      int
 	MoreParked  bool
+	// Counted says that sessions are, Sessions how many there are.
+	Counted  bool
+	Sessions int
 }
 
 // shownOrg is an org with what is worth a look.
@@ -53,6 +56,9 @@ func (c *Console) showOverview(w http.ResponseWriter, r *http.Request) {
 		s := c.shown(o)
 		page.Orgs = append(page.Orgs, s)
 		page.Parked, page.MoreParked = page.Parked+o.Parked, page.MoreParked || o.MoreParked
+		if o.Sessions != nil {
+			page.Counted, page.Sessions = true, page.Sessions+*o.Sessions
+		}
 		if s.Trouble {
 			page.Troubled++
 		}

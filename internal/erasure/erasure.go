@@ -32,6 +32,11 @@ type Cache interface {
 	DeletePerson(ctx context.Context, org turnout.OrgID, person turnout.PersonID) error
 }
 
+// Sessions ends those of a person.
+type Sessions interface {
+	RevokePerson(ctx context.Context, org turnout.OrgID, person turnout.PersonID) error
+}
+
 // Orgs lists all orgs.
 type Orgs interface {
 	Orgs(ctx context.Context) ([]turnout.Org, error)
@@ -43,8 +48,10 @@ type Options struct {
 	Cache   Cache
 	Orgs    Orgs
 	Keyring *seal.Keyring
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Sessions may be nil, for none that know a person.
+	Sessions Sessions
+	Logger   *slog.Logger
+	Now      func() time.Time
 }
 
 // Erasure forgets people. Safe for concurrent use.
@@ -97,6 +104,11 @@ func (e *Erasure) Forget(ctx context.Context, org turnout.OrgID, email string) (
 	}
 	if err := e.o.Cache.DeletePerson(ctx, org, person); err != nil {
 		return r, fmt.Errorf("forget person: drop links: %w", err)
+	}
+	if e.o.Sessions != nil {
+		if err := e.o.Sessions.RevokePerson(ctx, org, person); err != nil {
+			return r, fmt.Errorf("forget person: %w", err)
+		}
 	}
 	e.o.Logger.Info("erasure: person forgotten", "org", org, "receipt", r.ID, "registrations", r.Registrations)
 	return r, nil

@@ -371,3 +371,30 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("receipt %+v, %v", r, err)
 	}
 }
+
+// ended are people whose sessions were.
+type ended struct {
+	people []turnout.PersonID
+	fail   error
+}
+
+func (e *ended) RevokePerson(_ context.Context, _ turnout.OrgID, person turnout.PersonID) error {
+	if e.fail == nil {
+		e.people = append(e.people, person)
+	}
+	return e.fail
+}
+
+// P8: a person's sessions are over with them; while those cannot be reached there
+// is no receipt that says so.
+func TestP8SessionsAreForgottenToo(t *testing.T) {
+	b, sessions := newBench(t), &ended{fail: turnout.Errorf(turnout.CodeUnavailable, "end sessions", "away")}
+	b.o.Sessions = sessions
+	if _, err := b.Forget(ctx, "acme", address); turnout.CodeOf(err) != turnout.CodeUnavailable || strings.Contains(b.log.String(), "person forgotten") {
+		t.Errorf("with sessions out of reach: %v\n%s", err, b.log)
+	}
+	sessions.fail = nil
+	if _, err := b.Forget(ctx, "acme", address); err != nil || !slices.Equal(sessions.people, []turnout.PersonID{b.person(t, address)}) {
+		t.Errorf("asked again: %v, %v", err, sessions.people)
+	}
+}

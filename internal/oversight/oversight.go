@@ -63,6 +63,8 @@ type Options struct {
 	Mirror func(ctx context.Context, org turnout.OrgID) (Mirror, error)
 	// Funnel counts people by how far they came, by event.
 	Funnel func(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]Funnel, error)
+	// Sessions counts an org's sessions, false where nobody does.
+	Sessions func(org turnout.OrgID) (int, bool)
 	// Registrations are for the export.
 	Registrations Registrations
 	// Changed is told of an org that has something to deliver again.
@@ -86,6 +88,9 @@ func New(o Options) *Desk {
 	}
 	if o.Funnel == nil {
 		o.Funnel = func(context.Context, turnout.OrgID) (map[turnout.EventID]Funnel, error) { return nil, nil }
+	}
+	if o.Sessions == nil {
+		o.Sessions = func(turnout.OrgID) (int, bool) { return 0, false }
 	}
 	if o.Changed == nil {
 		o.Changed = func(turnout.OrgID) {}
@@ -146,6 +151,9 @@ func (d *Desk) org(ctx context.Context, o turnout.Org, oldest time.Time) (Org, e
 	}
 	if c, ok := d.o.Connection(o.ID); ok {
 		out.Connection = c
+	}
+	if n, ok := d.o.Sessions(o.ID); ok {
+		out.Sessions = &n
 	}
 	out.Connection.Budget = budget(out.Connection, o.APIShare)
 	if !oldest.IsZero() {

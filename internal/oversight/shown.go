@@ -19,6 +19,9 @@ type Org struct {
 	MoreParked bool   `json:"more_parked,omitempty"`
 	Events     Counts `json:"events"`
 	Mirror     Mirror `json:"mirror"`
+	// Sessions are those that were seen lately, on all instances; nil where nobody
+	// counts them.
+	Sessions *int `json:"sessions,omitempty"`
 }
 
 // Counts are an org's events.

@@ -95,12 +95,14 @@ func (l fakeLinks) Open(_ context.Context, _ turnout.OrgID, token string) (catal
 // fakeIntake keeps registrations in memory and applies the domain's rules. An
 // error in fail is what its writers answer; writes counts them.
 type fakeIntake struct {
-	mu     sync.Mutex
-	now    func() time.Time
-	views  map[string]intake.View
-	fail   error
-	writes int
-	last   turnout.Submission
+	mu    sync.Mutex
+	now   func() time.Time
+	views map[string]intake.View
+	fail  error
+	// failRead is what ByLink answers.
+	failRead error
+	writes   int
+	last     turnout.Submission
 }
 
 func (f *fakeIntake) put(v intake.View) intake.View {
@@ -153,6 +155,9 @@ func (f *fakeIntake) Decline(_ context.Context, org turnout.OrgID, e *turnout.Ev
 func (f *fakeIntake) ByLink(_ context.Context, _ turnout.OrgID, link turnout.AttendeeLink) (intake.View, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.failRead != nil {
+		return intake.View{}, false, f.failRead
+	}
 	var latest intake.View
 	found := false
 	for _, v := range f.views {

@@ -69,6 +69,7 @@ func (web *Web) showLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 		web.fail(w, r, org, err)
 		return
 	}
+	web.remember(w, r, d)
 	n, shut := web.shut(d.entry)
 	again := r.URL.Query().Has("again") && !shut
 	switch {

@@ -39,6 +39,10 @@ func (web *Web) showEvent(w http.ResponseWriter, r *http.Request, org *turnout.O
 	if entry.Event.Private {
 		w.Header().Set("X-Robots-Tag", "noindex")
 	}
+	if in, ok := web.invitation(r, org, entry); ok {
+		web.showInvited(w, r, in)
+		return
+	}
 	writePage(w, r, entry.Page)
 }
 

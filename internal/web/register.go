@@ -26,6 +26,10 @@ func (web *Web) showForm(w http.ResponseWriter, r *http.Request, org *turnout.Or
 		return
 	}
 	d := desk{org: org, entry: entry}
+	if in, ok := web.invitation(r, org, entry); ok && !r.URL.Query().Has(somebodyElse) {
+		web.offer(w, r, in)
+		return
+	}
 	if n, shut := web.shut(entry); shut {
 		web.notice(w, r, org, http.StatusOK, n)
 		return

@@ -25,6 +25,8 @@ func (web *Web) routes() http.Handler {
 	on("GET /events/{slug}/register", framable(web.showForm))
 	on("POST /events/{slug}/register", framable(web.register))
 
+	on("POST /events/{slug}/leave", web.leave)
+
 	on("GET /l/{token}", web.showLink)
 	on("POST /l/{token}", web.answerLink)
 	on("GET /l/{token}/{$}", web.showPersonalWithoutSlash)

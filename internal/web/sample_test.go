@@ -128,6 +128,12 @@ type site struct {
 
 func newSite(t testing.TB) *site {
 	t.Helper()
+	return newSiteWith(t, web.Options{})
+}
+
+// newSiteWith adds what o says of sessions.
+func newSiteWith(t testing.TB, o web.Options) *site {
+	t.Helper()
 	s := &site{now: noon, log: &bytes.Buffer{}}
 	clock := func() time.Time { return s.now }
 	pages, err := web.NewRenderer(page.Options{Now: clock})
@@ -152,7 +158,7 @@ func newSite(t testing.TB) *site {
 		fullToken:   link(5, "a01000000000003AAA"),
 	}
 	w, err := web.New(web.Options{
-		Catalog: s.catalog, Links: s.links, Intake: s.intake, Pages: pages, Now: clock,
+		Sessions: o.Sessions, Stack: o.Stack, Catalog: s.catalog, Links: s.links, Intake: s.intake, Pages: pages, Now: clock,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -164,7 +170,7 @@ func newSite(t testing.TB) *site {
 
 func link(n byte, event turnout.EventID) catalog.Link {
 	return catalog.Link{
-		AttendeeLink: turnout.AttendeeLink{ID: turnout.LinkID{n}, Org: "acme", Event: event},
+		AttendeeLink: turnout.AttendeeLink{ID: turnout.LinkID{n}, Org: "acme", Event: event, Person: turnout.PersonID{n}},
 		Invite:       turnout.Invite{Person: grace, Record: "a02000000000001AAA"},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/session"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -55,11 +56,26 @@ type Intake interface {
 	Writer
 }
 
+// Sessions knows browsers again that opened a personal link. It keeps no request
+// waiting for more than a moment, and writes nothing before the request is answered.
+type Sessions interface {
+	// Open is the session that a cookie's value stands for.
+	Open(ctx context.Context, b session.Binding, value string) (session.Session, bool)
+	// Seal is a session as a cookie's value.
+	Seal(ctx context.Context, b session.Binding, s session.Session) (string, error)
+	// End makes copies of a session's cookie worthless, as far as that can be done.
+	End(ctx context.Context, b session.Binding, s session.Session) error
+}
+
 // Options of Web. Catalog, Links and Intake are required.
 type Options struct {
 	Catalog Catalog
 	Links   Links
 	Intake  Intake
+	// Sessions may be nil, for none. Stack is the one that this instance belongs to,
+	// and that its sessions are worthless without (P6).
+	Sessions Sessions
+	Stack    string
 	// Pages draws; nil means NewRenderer's. Give the one that the catalog has,
 	// so that both say the same.
 	Pages *page.Pages
@@ -77,16 +93,18 @@ const DefaultMaxBody = 64 << 10
 
 // Web serves registrants' pages. Any number of goroutines may use it.
 type Web struct {
-	catalog Catalog
-	links   Links
-	reader  Reader
-	writer  Writer
-	pages   *page.Pages
-	log     *slog.Logger
-	now     func() time.Time
-	maxBody int64
-	buffers sync.Pool
-	handler http.Handler
+	catalog  Catalog
+	links    Links
+	reader   Reader
+	writer   Writer
+	sessions Sessions
+	stack    string
+	pages    *page.Pages
+	log      *slog.Logger
+	now      func() time.Time
+	maxBody  int64
+	buffers  sync.Pool
+	handler  http.Handler
 }
 
 // NewRenderer makes the catalog's renderer, which is also what Web draws with.
@@ -101,6 +119,7 @@ func New(o Options) (*Web, error) {
 	}
 	w := &Web{
 		catalog: o.Catalog, links: o.Links, reader: o.Intake, writer: o.Intake,
+		sessions: o.Sessions, stack: o.Stack,
 		pages: o.Pages, log: o.Logger, now: o.Now, maxBody: o.MaxBody,
 	}
 	w.buffers.New = func() any { return new([]byte) }

@@ -18,6 +18,8 @@ type Notice struct {
 	// At is said in place of the %s of the first line, in the event's zone; zero
 	// for a line that has none.
 	At time.Time
+	// Leave is the path of a button that ends the visitor's session, or empty for none.
+	Leave string
 	// Decline is the key of a form that says "not coming", or empty for none.
 	Decline turnout.Key
 }
@@ -37,11 +39,12 @@ type noticeView struct {
 	Event   *head
 	Key     string
 	Decline template.HTML
+	Leave   string
 }
 
 // NoticePage draws a notice. Org is nil where nobody's org is known.
 func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
-	v := noticeView{frame: p.frame(org, n.Event, n.Title), Heading: n.Title, Links: n.Links, Key: string(n.Decline)}
+	v := noticeView{frame: p.frame(org, n.Event, n.Title), Heading: n.Title, Links: n.Links, Key: string(n.Decline), Leave: n.Leave}
 	for _, line := range n.Lines {
 		v.Lines = append(v.Lines, fillHTML(line))
 	}
