@@ -95,6 +95,10 @@ func passing(said string) bool {
 	return false
 }
 
+// probe does a little of all that is asked of the server, so that a user who may
+// not is noticed at once.
+const probe = `return redis.call('SET', KEYS[1], redis.call('TIME')[1], 'PX', 1000)`
+
 // connect makes a client, unless there is one, and sees that the server takes
 // writes: after a failover the old primary may still answer.
 func (s *Server) connect(ctx context.Context) error {
@@ -106,7 +110,7 @@ func (s *Server) connect(ctx context.Context) error {
 		c, err := rueidis.NewClient(once(s.client))
 		if err == nil {
 			client = c
-			err = c.Do(ctx, c.B().Set().Key("turnout:probe").Value("1").Px(time.Second).Build()).Error()
+			err = c.Do(ctx, c.B().Eval().Script(probe).Numkeys(1).Key("turnout:probe").Build()).Error()
 		}
 		if err != nil && c != nil {
 			c.Close()

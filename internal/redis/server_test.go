@@ -159,6 +159,14 @@ func TestOpening(t *testing.T) {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
+	user := "--user guest on >pw ~turnout:* "
+	for rights, may := range map[string]bool{"+@read +@write +@connection": false, "+@read +@write +@scripting +@connection +multi +exec +time": true} { // docs/operations.md
+		guarded := redistest.New(t, strings.Fields(user+rights)...)
+		_, err := Open(t.Context(), Options{URL: strings.Replace(guarded.URL(), "redis://", "redis://guest:pw@", 1)})
+		if (err == nil) != may {
+			t.Errorf("with %s: %v", rights, err)
+		}
+	}
 	locked.Kill()
 	if s := open(t, Options{URL: secret}); !s.Away() {
 		t.Error("it is there")
