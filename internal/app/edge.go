@@ -38,7 +38,12 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	served := false
 	defer func() { saysStopped(served, log) }()
 	defer func() { err = errors.Join(err, courses.Close()) }()
-	e, closeLog, err := newEdge(ctx, cfg, courses, log)
+	shared, err := openLimits(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shared.Close()) }()
+	e, closeLog, err := newEdge(ctx, cfg, courses, shared, log)
 	if err != nil {
 		return err
 	}
@@ -47,7 +52,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
-	pages, err := edgeAdmin(cfg, e, guard)
+	pages, err := edgeAdmin(cfg, e, append(shared.collectors(), guard.Collector())...)
 	if err != nil {
 		return err
 	}
@@ -59,11 +64,11 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
-	services := append([]run.Service{
+	services := append(append(shared.services(), []run.Service{
 		{Name: "edge", Run: e.Run},
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
 		admin,
-	}, public.services...)
+	}...), public.services...)
 	r := Ready{PID: os.Getpid(), URL: public.first(), Admin: "http://" + adminAddr.String()}
 	if err := WriteReady(ready, r); err != nil {
 		return err
@@ -74,7 +79,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 }
 
 // newEdge joins an edge to its keys, its routes and its log.
-func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog.Logger) (*edge.Edge, func() error, error) {
+func newEdge(ctx context.Context, cfg config.Config, courses *courses, shared *limits, log *slog.Logger) (*edge.Edge, func() error, error) {
 	keys, err := sessionKeys(cfg, affinity.OpenKeys)
 	if err != nil {
 		return nil, nil, err
@@ -106,8 +111,8 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, log *slog
 	return edge.New(edge.Options{
 		Ledger: line,
 		Signer: signer, Tickets: tickets, Name: cfg.Instance, Connect: connect, Default: cfg.Edge.Org.Allowance(),
-		Client:  limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
-		Trusted: trusted, AccessLog: access, Logger: log,
+		Client: limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
+		Meter:  shared.meters(), Share: shared.shares(), Trusted: trusted, AccessLog: access, Logger: log,
 	}, table), closeLog, nil
 }
 
@@ -158,9 +163,10 @@ func accessLog(name string) (io.Writer, func() error, error) {
 }
 
 // edgeAdmin is what operators reach of an edge.
-func edgeAdmin(cfg config.Config, e *edge.Edge, guard *edge.Guard) (http.Handler, error) {
+func edgeAdmin(cfg config.Config, e *edge.Edge, more ...prometheus.Collector) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(e.Collector(), guard.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(e.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(more...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") } // whoever went away does not need it

@@ -11,6 +11,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/redis"
 )
 
 // Edge is the settings of `turnout edge`.
@@ -37,6 +38,10 @@ type Edge struct {
 	Trusted []string `yaml:"trusted_proxies" env:"TRUSTED_PROXIES"`
 	// Org is what an org may ask for that has no allowance of its own.
 	Org EdgeAllowance `yaml:"org" envPrefix:"ORG_"`
+	// Limits is the URL of a Redis server through which edges share the orgs'
+	// allowances; empty for an edge that limits by itself. It may hold a password, so
+	// it is never printed.
+	Limits string `yaml:"limits" env:"LIMITS"`
 	// Client is what one client address may ask for.
 	Client EdgeClient `yaml:"client" envPrefix:"CLIENT_"`
 	// AccessLog is a file that gets a line for each request; "-" is standard
@@ -139,6 +144,11 @@ func (e Edge) faults() []error {
 	check(e.Client.Burst >= 0, "edge.client.burst: use a number of requests")
 	check(e.Client.Connections >= 0, "edge.client.connections: use a number of connections, or 0 for no limit")
 	check(e.Client.Opening >= 0, "edge.client.opening: use a number of connections, or 0 for no limit")
+	if e.Limits != "" {
+		if err := redis.Check(e.Limits); err != nil {
+			faults = append(faults, fmt.Errorf("edge.limits: %w", err))
+		}
+	}
 	for _, err := range e.Org.Allowance().Faults() {
 		faults = append(faults, fmt.Errorf("edge.org.%w", err))
 	}

@@ -64,7 +64,7 @@ func (l *live) upstream(u routing.Upstream) (up *pool.Upstream, made bool) {
 func (l *live) tenant(org turnout.OrgID) *tenant {
 	t := l.tenants[org]
 	if t == nil {
-		t = &tenant{org: org, key: pool.Key(string(org)), meter: l.newMeter(string(org)), share: l.newShare(string(org)), lobbies: map[string]*lobby{}}
+		t = &tenant{org: org, key: pool.Key(string(org)), meter: l.newMeter("org " + string(org)), share: l.newShare("org " + string(org)), lobbies: map[string]*lobby{}}
 		l.tenants[org] = t
 	}
 	return t
@@ -87,7 +87,7 @@ func (t *tenant) lobby(slug string, sessions int) *lobby {
 func (l *live) meter(host string) Meter {
 	m := l.meters[host]
 	if m == nil {
-		m = l.newMeter(host)
+		m = l.newMeter("host " + host)
 		l.meters[host] = m
 	}
 	return m
