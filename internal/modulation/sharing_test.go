@@ -132,6 +132,24 @@ func TestP7EdgesShareAnAllowance(t *testing.T) {
 	}
 }
 
+// P7: what may be asked at once is shared, too.
+func TestP7EdgesShareABurst(t *testing.T) {
+	rate := limit.Rate{PerSecond: 500, Burst: 100}
+	e := newEdges(t, 2)
+	e.pass(3*time.Second, rate, 1, 1)
+	got := 0
+	for range 500 {
+		for _, one := range e.all {
+			if one.meter.Take(rate, e.now).OK {
+				got++
+			}
+		}
+	}
+	if got < 95 || got > 105 {
+		t.Errorf("P7: two edges give %d at once, want 100", got)
+	}
+}
+
 // P7: traffic moves from one edge to the other and back, as DNS does it.
 func TestP7TrafficMoves(t *testing.T) {
 	rate := limit.Rate{PerSecond: 500, Burst: 100}

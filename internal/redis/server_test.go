@@ -105,6 +105,22 @@ func TestAwayAndBack(t *testing.T) {
 	}
 }
 
+// Only Run connects: a request that finds the connection gone does not wait for a
+// new one, whether the server is there or not.
+func TestNoRequestConnects(t *testing.T) {
+	r := redistest.New(t)
+	s := open(t, Options{URL: r.URL()})
+	r.Kill()
+	if err := r.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, err := get(s); !errors.Is(err, ErrAway) {
+			t.Fatalf("it was connected to: %v", err)
+		}
+	}
+}
+
 // A server that hangs is waited for once, by those who asked before it was known.
 func TestHanging(t *testing.T) {
 	r := redistest.New(t)

@@ -208,6 +208,45 @@ func TestP6MovedValues(t *testing.T) {
 	}
 }
 
+// P6: one session sealed for two hosts is two sessions: what rests of one is not
+// believed under the other's name.
+func TestP6MovedBetweenHosts(t *testing.T) {
+	b := newBench(t)
+	s := begun(1, "token-0001")
+	s.Seen = s.Seen.Add(-30 * time.Second)
+	value := b.kept(s)
+	ring, err := b.keys.Ring(t.Context(), string(home.Org))
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := namesOf(ring, session.Binding{Org: home.Org, Host: "www.acme.example", Stack: home.Stack}, s)
+	moved := elsewhere.seal(ring, s.With(session.Link{Event: "a0B000000000001AAA", Token: "token-elsewhere"}).Touched(time.Now()))
+	b.ask(func(ctx context.Context, c rueidis.Client) error {
+		return c.Do(ctx, c.B().Set().Key(b.names(s).session).Value(moved).Build()).Error()
+	})
+	got, ok := b.instance().Open(t.Context(), home, value)
+	if l, _ := got.Link("a0B000000000001AAA"); !ok || l.Token != "token-0001" {
+		t.Errorf("P6: it has %+v, %v", got, ok)
+	}
+}
+
+// P6: what was ended while it waited to be written stays ended.
+func TestP6EndedBeforeItWasWritten(t *testing.T) {
+	b := newBench(t)
+	s := begun(1, "token-0001")
+	value, _ := b.Seal(t.Context(), home, s)
+	if _, ok := b.Open(t.Context(), home, value); !ok {
+		t.Fatal("it does not open")
+	}
+	if err := b.End(t.Context(), home, s); err != nil {
+		t.Fatal(err)
+	}
+	b.settle()
+	if _, ok := b.instance().Open(t.Context(), home, value); ok {
+		t.Error("P6: it opens")
+	}
+}
+
 // What a browser's other window added is there in this one too.
 func TestWindowsOfOneBrowser(t *testing.T) {
 	b := newBench(t)
@@ -229,7 +268,14 @@ func TestRedisAway(t *testing.T) {
 	if err := b.RevokePerson(t.Context(), home.Org, turnout.PersonID{0xad}); err != nil {
 		t.Fatal(err)
 	}
+	other := b.instance()
+	if _, ok := other.Open(t.Context(), home, hers); ok {
+		t.Fatal("P6: it opens elsewhere")
+	}
 	b.r.Kill()
+	if _, ok := other.Open(t.Context(), home, hers); ok {
+		t.Error("P6: who was told by Redis forgot it with Redis")
+	}
 	for range 200 {
 		if _, ok := b.Open(t.Context(), home, his); !ok {
 			t.Fatal("he is logged out")

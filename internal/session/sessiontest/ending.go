@@ -1,6 +1,7 @@
 package sessiontest
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -119,11 +120,12 @@ func (e *env) samePerson() {
 	m := e.instance(e.keyring(), 0)
 	s := begun(ada, e.now())
 	value := e.cookie(m, home, s)
-	mixed := s
+	e.pass(2 * time.Minute)
+	mixed := s.With(session.Link{Event: "a0B000000000001AAA", Token: "token-of-another"}).Touched(e.now())
 	mixed.Person = bob // the same id under another person: never made by us
 	e.cookie(m, home, mixed)
-	if got := e.opens(m, home, value); got.Person != ada {
-		e.Errorf("P6: it became %v's", got.Person)
+	if got := e.opens(m, home, value); !reflect.DeepEqual(got, s) {
+		e.Errorf("P6: it became %+v", got)
 	}
 }
 
