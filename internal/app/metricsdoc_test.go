@@ -19,6 +19,8 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/modulation"
+	"github.com/turnout-events/turnout/internal/redis"
 )
 
 // exposed lists what a metrics page shows, "name kind label,label" by name, without
@@ -100,6 +102,7 @@ func TestServesMetricsAreDocumented(t *testing.T) {
 	now := time.Now()
 	m := newMetrics(gauges(nil, map[turnout.OrgID]turnout.Usage{"acme": {Used: 1, Limit: 2}}, map[turnout.OrgID]time.Time{"acme": now}, now))
 	m.know("acme")
+	m.registry.MustRegister(redisUp("sessions", away(t)), sessionGauges{func() map[turnout.OrgID]int { return map[turnout.OrgID]int{"acme": 1} }})
 	agree(t, documentedMetrics(t, "turnout serve"), exposed(t, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})))
 }
 
@@ -126,7 +129,9 @@ func crowdedEdge(t *testing.T) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, closeLog, err := newEdge(t.Context(), cfg, courses, log)
+	server := away(t)
+	shared := &limits{server: server, sharing: modulation.New(modulation.Options{Server: server})}
+	e, closeLog, err := newEdge(t.Context(), cfg, courses, shared, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +139,21 @@ func crowdedEdge(t *testing.T) http.Handler {
 	for range 2 {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://acme.localhost/events/gala/register", nil))
 	}
-	admin, err := edgeAdmin(cfg, e, &edge.Guard{})
+	admin, err := edgeAdmin(cfg, e, append(shared.collectors(), (&edge.Guard{}).Collector())...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return admin
+}
+
+// away is a Redis server that does not answer.
+func away(t *testing.T) *redis.Server {
+	t.Helper()
+	s, err := redis.Open(t.Context(), redis.Options{URL: "redis://127.0.0.1:9"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // No page names a metric that there is not.
@@ -151,7 +166,7 @@ func TestMetricsThatPagesNameAreThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`\bturnout_(?:edge|sessions|registrations|deliver|mirror|salesforce)[a-z_]*`)
+	named := regexp.MustCompile(`\bturnout_(?:edge|redis|sessions|registrations|deliver|mirror|salesforce)[a-z_]*`)
 	for _, page := range append(pages, "../../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {

@@ -135,7 +135,7 @@ func (s *sessions) active(org turnout.OrgID) (int, bool) {
 // show adds what Redis tells to the metrics.
 func (s *sessions) show(registry prometheus.Registerer) {
 	if s.server != nil {
-		registry.MustRegister(redisUp("sessions", s.server), sessionGauges{s})
+		registry.MustRegister(redisUp("sessions", s.server), sessionGauges{s.kept.Active})
 	}
 }
 
@@ -151,18 +151,21 @@ func redisUp(use string, server *redis.Server) prometheus.Collector {
 	})
 }
 
-type sessionGauges struct{ s *sessions }
+// sessionGauges shows how many sessions there are, by org.
+type sessionGauges struct {
+	active func() map[turnout.OrgID]int
+}
 
-func activeDescription() *prometheus.Desc {
-	return prometheus.NewDesc("turnout_sessions_active", "Visitors' sessions that were seen within five minutes, on all instances together.", []string{"org"}, nil)
+func keptDescription() *prometheus.Desc {
+	return prometheus.NewDesc("turnout_sessions_kept", "Sessions that a personal link began and that were seen within five minutes, on all instances together.", []string{"org"}, nil)
 }
 
 // Describe implements prometheus.Collector.
-func (sessionGauges) Describe(ch chan<- *prometheus.Desc) { ch <- activeDescription() }
+func (sessionGauges) Describe(ch chan<- *prometheus.Desc) { ch <- keptDescription() }
 
 // Collect implements prometheus.Collector. No org has a value while Redis is away.
 func (g sessionGauges) Collect(ch chan<- prometheus.Metric) {
-	for org, n := range g.s.kept.Active() {
-		ch <- prometheus.MustNewConstMetric(activeDescription(), prometheus.GaugeValue, float64(n), string(org))
+	for org, n := range g.active() {
+		ch <- prometheus.MustNewConstMetric(keptDescription(), prometheus.GaugeValue, float64(n), string(org))
 	}
 }

@@ -117,7 +117,7 @@ func TestSessionMetrics(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	wantLines(t, registry, `turnout_sessions_active{org="acme"} 1`, `turnout_redis_up{use="sessions"} 1`)
+	wantLines(t, registry, `turnout_sessions_kept{org="acme"} 1`, `turnout_redis_up{use="sessions"} 1`)
 	r.Kill()
 	s.Open(t.Context(), ofAcme, value)
 	for !s.server.Away() { // its answer was in memory

@@ -71,6 +71,8 @@ securityContext:
 {{- if .Values.redis }}
 - name: TURNOUT_SESSIONS
   valueFrom: {secretKeyRef: {name: {{ .Values.secret }}, key: sessions}}
+- name: TURNOUT_EDGE_LIMITS
+  valueFrom: {secretKeyRef: {name: {{ .Values.secret }}, key: sessions}}
 {{- end }}
 - name: TURNOUT_MASTER_KEY
   valueFrom: {secretKeyRef: {name: {{ .Values.secret }}, key: master-key, optional: {{ hasKey .Values.settings "master_key_uri" }}}}
