@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/turnout-events/turnout/internal/store/transfer"
@@ -79,6 +80,10 @@ func dialect() transfer.Dialect {
 		},
 		Unfence: func(table string) []string { return []string{"DROP TRIGGER IF EXISTS moved ON " + table} },
 		Write:   func(do func() error) error { return do() },
+		Again: func(err error) bool {
+			var e *pgconn.PgError
+			return errors.As(err, &e) && (e.Code == deadlock || e.Code == lockNotAvailable)
+		},
 		Written: func(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, "ANALYZE")
 			return err

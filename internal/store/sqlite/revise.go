@@ -60,7 +60,9 @@ func (t *tx) revise(v turnout.Revision) (turnout.Registration, error) {
 	if err := t.writeRevision(org, &r, v); err != nil {
 		return r, err
 	}
-	if !waited && !l.anybodyWaits() {
+	// While the event is closed, whoever would find seats waits all the same, and is
+	// counted nowhere until somebody else takes them.
+	if !waited && l.open && !l.anybodyWaits() {
 		return r, nil
 	}
 	l.promoteAt(v.At)

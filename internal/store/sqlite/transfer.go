@@ -84,6 +84,7 @@ func dialect(turn *turnLock) transfer.Dialect {
 			defer turn.unlock()
 			return do()
 		},
+		Again: func(error) bool { return false }, // there is one writer at a time
 		// What was overwritten, such as keys of who was forgotten, is gone (P8).
 		Written: func(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")

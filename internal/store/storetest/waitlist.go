@@ -14,6 +14,7 @@ func waitlistTests() map[string]func(*env) {
 		"MoreSeatsPromote":                     testWaitlistMoreSeats,
 		"AnEditMayMakeItFit":                   testWaitlistEdit,
 		"ClosedEventsPromoteNobody":            testWaitlistClosed,
+		"AClosedEventStillCountsItsLine":       testWaitlistClosedLine,
 		"ARemovedPoolIsNotWaitedFor":           testWaitlistRemovedPool,
 	}
 }
@@ -142,4 +143,22 @@ func testWaitlistRemovedPool(e *env) {
 	e.status(waiting.Key, turnout.StatusRegistered)
 	e.publish(pools(5, agenda("talk", 0))...)
 	e.stands(turnout.PoolAgenda("talk"), 1, 0)
+}
+
+// While an event is closed, whoever waits gets no seats though they are free, and
+// nobody is to take more than those: who grew once leaves the line nothing to lose.
+func testWaitlistClosedLine(e *env) {
+	e.publish(pools(4)...)
+	one := e.accept(e.submission(pools(2)...), turnout.StatusRegistered)
+	two := e.accept(e.submission(pools(2)...), turnout.StatusRegistered)
+	e.accept(e.waits(pools(3)...), turnout.StatusWaitlisted)
+	e.ok(e.SetLedger(e.ctx, turnout.Ledger{Org: acme, Event: summit, Pools: pools(8)}, e.tick()))
+	e.stands(turnout.PoolEvent, 4, 0) // closed, and there are seats for all
+	grow := func(key turnout.Key) error {
+		_, err := e.revise(key, func(v *turnout.Revision) { v.Claims = pools(4) })
+		return err
+	}
+	e.ok(grow(one.Key))
+	e.stands(turnout.PoolEvent, 6, 3)
+	e.code(grow(two.Key), turnout.CodeFull)
 }

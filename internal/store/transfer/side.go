@@ -24,6 +24,9 @@ type Dialect struct {
 	Fence, Unfence func(table string) []string
 	// Write runs do while nobody else writes, where that is for us to see to.
 	Write func(do func() error) error
+	// Again reports whether what failed is to be tried again: two writers waited for
+	// each other.
+	Again func(err error) bool
 	// Written is called when all was written.
 	Written func(ctx context.Context, db *sql.DB) error
 }
@@ -118,8 +121,21 @@ func (s *Side) change(ctx context.Context, do func(t *sql.Tx) error) error {
 	})
 }
 
+// attempts are enough for a fence to find a moment at which no writer and it wait
+// for each other.
+const attempts = 50
+
 // set puts mark in place of the one that is there, and the fence up or down with it.
-func (s *Side) set(ctx context.Context, mark string, fenced bool) error {
+func (s *Side) set(ctx context.Context, mark string, fenced bool) (err error) {
+	for range attempts {
+		if err = s.setOnce(ctx, mark, fenced); err == nil || !s.Again(err) {
+			break
+		}
+	}
+	return err
+}
+
+func (s *Side) setOnce(ctx context.Context, mark string, fenced bool) error {
 	return s.change(ctx, func(t *sql.Tx) error {
 		statements := []string{"DELETE FROM meta WHERE name = '" + markName + "'"}
 		if mark != "" {
