@@ -1,0 +1,74 @@
+package mongo
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout/internal/cache/cachetest"
+	"github.com/turnout-events/turnout/internal/cache/mongotest"
+)
+
+func TestMain(m *testing.M) { os.Exit(withServer(m)) }
+
+// withServer starts one server for all tests and for the processes that they
+// start, unless there is one already.
+func withServer(m *testing.M) int {
+	s, err := mongotest.Start(context.Background())
+	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+		fmt.Fprintln(os.Stderr, err)
+		return m.Run() // which skips
+	}
+	if err == nil {
+		err = os.Setenv(mongotest.Variable, s.URL())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return code
+}
+
+func TestConformance(t *testing.T) {
+	cachetest.Run(t, func(t testing.TB, place string) cachetest.Cache { return openCache(t, database(t, place)) })
+}
+
+// database is the URL of a database of its own for a place, which is dropped
+// when the test ends that asked for it.
+func database(t testing.TB, place string) string {
+	t.Helper()
+	server := os.Getenv(mongotest.Variable)
+	if server == "" {
+		t.Skip(mongotest.ErrMissing)
+	}
+	return mongotest.WithDatabase(server, fmt.Sprintf("turnout_test_%x", sha256.Sum256([]byte(place)))[:40])
+}
+
+func openCache(t testing.TB, url string, change ...func(*Options)) *Cache {
+	t.Helper()
+	o := Options{URL: url, Deployment: "tests", Patience: time.Minute}
+	for _, f := range change {
+		f(&o)
+	}
+	c, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.Background()
+		if again, err := Open(ctx, o); err == nil {
+			_ = again.db.Drop(ctx)
+			_ = again.Close()
+		}
+		_ = c.Close()
+	})
+	return c
+}
