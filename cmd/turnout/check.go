@@ -63,6 +63,9 @@ func check(cmd *cobra.Command, s *settings) error {
 	if d != nil && d.Kind() != app.Embedded {
 		fmt.Fprintf(out, "%-14s %s answers\n", "store", d.Kind())
 	}
+	if d != nil && d.CacheKind() != app.Embedded {
+		fmt.Fprintf(out, "%-14s %s answers\n", "cache", d.CacheKind())
+	}
 	for _, o := range orgs {
 		faults += checkOrg(cmd, out, d, o)
 	}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api"
-	cachedb "github.com/turnout-events/turnout/internal/cache/sqlite"
 	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/delivery"
@@ -37,7 +36,7 @@ type instance struct {
 	life string
 
 	*Engines
-	cache    *cachedb.Cache
+	cache    Cache
 	metrics  *metrics
 	catalog  *catalog.Catalog
 	links    *catalog.Links
@@ -95,7 +94,7 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, 
 		return nil, err
 	}
 	in := &instance{cfg: cfg, log: log, life: cfg.Instance + "/" + rand.Text(), Engines: engines}
-	if in.cache, err = cachedb.Open(ctx, cachedb.Options{Path: CachePath(cfg), Logger: log}); err != nil {
+	if in.cache, err = engines.openCache(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, engines.Close())
 	}
 	if in.sessions, err = openSessions(ctx, cfg, engines, in.knownOrgs, log); err != nil {
@@ -208,7 +207,11 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 	if err != nil {
 		return nil, Ready{}, fmt.Errorf("listen: %w", err)
 	}
-	return append(in.sessions.services(), []run.Service{
+	services := in.sessions.services()
+	if c, ok := in.cache.(sweeping); ok {
+		services = append(services, run.Service{Name: "cache sweeper", Run: c.Run})
+	}
+	return append(services, []run.Service{
 		{Name: "erasure", Run: in.erasure.Run},
 		{Name: "catalog", Run: in.catalog.Run},
 		{Name: "mirror", Run: in.mirror.Run},

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
-	"github.com/turnout-events/turnout/internal/cache/sqlite"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/intake"
@@ -21,7 +20,7 @@ import (
 // directly, so they work with every instance down as well as up.
 type Desk struct {
 	*Engines
-	cache  *sqlite.Cache
+	cache  Cache
 	Intake *intake.Intake
 	// Erasure forgets people.
 	Erasure  *erasure.Erasure
@@ -35,7 +34,7 @@ func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, 
 	if err != nil {
 		return nil, err
 	}
-	cache, err := sqlite.Open(ctx, sqlite.Options{Path: CachePath(cfg), Logger: log})
+	cache, err := e.openCache(ctx, cfg, log)
 	if err != nil {
 		_ = e.Close()
 		return nil, err
@@ -59,6 +58,14 @@ func (d *Desk) Close() error {
 // EndSessions ends all sessions of an org's visitors.
 func (d *Desk) EndSessions(ctx context.Context, org turnout.OrgID) error {
 	return d.sessions.RevokeOrg(ctx, org)
+}
+
+// CacheKind says which cache it is.
+func (d *Desk) CacheKind() string {
+	if _, ok := d.cache.(sweeping); ok {
+		return MongoDB
+	}
+	return Embedded
 }
 
 // Event reads a published event from the cache.
@@ -142,8 +149,8 @@ func (d *Desk) RotateOrgKey(ctx context.Context, org turnout.OrgID) (int, error)
 	}
 }
 
-// RewrapOrgKeys wraps every org's keys, and those of what edges share, by the
-// current master key.
+// RewrapOrgKeys wraps every org's keys, those of what edges share and the one
+// that names this deployment, by the current master key.
 func (d *Desk) RewrapOrgKeys(ctx context.Context) (int, error) {
 	orgs, err := d.Store.Orgs(ctx)
 	if err != nil {
@@ -154,7 +161,12 @@ func (d *Desk) RewrapOrgKeys(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
-	return len(orgs), d.Keyring.RewrapScope(ctx, edgeScope)
+	for _, scope := range []string{edgeScope, cacheScope} {
+		if err := d.Keyring.RewrapScope(ctx, scope); err != nil {
+			return 0, err
+		}
+	}
+	return len(orgs), nil
 }
 
 // CheckOrg compares one org's mapping with what its Salesforce has. No

@@ -37,6 +37,9 @@ func Restore(ctx context.Context, cfg config.Config, o sqlite.RestoreOptions, lo
 	if err != nil {
 		return r, err
 	}
+	if cfg.Cache != "" {
+		return r, clearCache(ctx, cfg, log)
+	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if err := os.Remove(CachePath(cfg) + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return r, fmt.Errorf("drop the cache: %w", err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/turnout-events/turnout/internal/cache/mongo"
 	"github.com/turnout-events/turnout/internal/kms"
 	"github.com/turnout-events/turnout/internal/redis"
 	"github.com/turnout-events/turnout/internal/store/postgres"
@@ -44,6 +45,9 @@ type Config struct {
 	// Stack is the one that this instance belongs to, as the edge's routes name it:
 	// sessions are worthless on another.
 	Stack string `yaml:"stack" env:"STACK"`
+	// Cache is the URL of a MongoDB database in place of the embedded cache; empty
+	// for the file in Data. It is never printed either.
+	Cache string `yaml:"cache" env:"CACHE"`
 	// MasterKeyFile is made on first use. MasterKey is the same text by value,
 	// for environments that hand out secrets so; it wins.
 	MasterKeyFile string `yaml:"master_key_file" env:"MASTER_KEY_FILE"`
@@ -201,6 +205,11 @@ func (c *Config) faults() []error {
 		}
 	}
 	check(len(c.Stack) <= 64, "stack: use a name as in the edge's routes, of at most 64 characters")
+	if c.Cache != "" {
+		if err := mongo.Check(c.Cache); err != nil {
+			faults = append(faults, fmt.Errorf("cache: %w", err))
+		}
+	}
 	faults = append(faults, c.masterKeyFaults()...)
 	check(oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level: use debug, info, warn or error")
 	check(oneOf(c.Log.Format, "text", "json"), "log.format: use text or json")

@@ -20,10 +20,10 @@ package cachetest
 
 import (
 	"context"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // SealedEvent is a published event as the cache holds it: an alias of an
@@ -89,23 +89,22 @@ type Console interface {
 // Open opens the cache at a place: a directory of the test's own, of which an
 // engine that keeps no files takes the name. The same place has the same
 // cache again, in another process too.
-type Open func(t testing.TB, place string) Cache
+type Open func(t conformance.T, place string) Cache
 
-// Run runs the suite. It starts the test binary again for the part in which a
-// process is killed, with only the calling test, so Run stands alone in a
-// test function.
-func Run(t *testing.T, open Open) {
+// Run runs the suite against an engine that writes chunk links at once at most.
+// It runs the suite in other processes too, to kill them (conformance.T.Again).
+func Run(t conformance.T, open Open, chunk int) {
 	if beChild(t, open) || liveAsChild(t, open) {
 		return
 	}
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, Open)
+		run  func(conformance.T, Open)
 	}{
 		{"Events", testEvents},
 		{"StaleEvents", testStaleEvents},
 		{"Links", testLinks},
-		{"ManyLinks", testManyLinks},
+		{"ManyLinks", func(t conformance.T, open Open) { testManyLinks(t, open, chunk) }},
 		{"StaleLinks", testStaleLinks},
 		{"RemovedLinks", testRemovedLinks},
 		{"ForgottenPerson", testForgottenPerson},
@@ -122,6 +121,6 @@ func Run(t *testing.T, open Open) {
 		{"Killed", testKilled},
 		{"KilledAfterEveryStep", testKilledAfterEveryStep},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+		t.Run(test.name, func(t conformance.T) { test.run(t, open) })
 	}
 }

@@ -2,15 +2,15 @@ package cachetest
 
 import (
 	"reflect"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // testFetched: what is shown is the age of what is cached, so the time belongs
 // to the event: a new copy keeps it until it is noted, a removed one loses it.
-func testFetched(t *testing.T, open Open) {
+func testFetched(t conformance.T, open Open) {
 	c, ctx := fresh(t, open), t.Context()
 	want := func(org turnout.OrgID, all map[turnout.EventID]time.Time) {
 		t.Helper()
@@ -42,7 +42,7 @@ func testFetched(t *testing.T, open Open) {
 }
 
 // testFaults: an event that was never fit to be shown has a fault all the same.
-func testFaults(t *testing.T, open Open) {
+func testFaults(t conformance.T, open Open) {
 	c, ctx := fresh(t, open), t.Context()
 	want := func(org turnout.OrgID, all map[turnout.EventID][]byte) {
 		t.Helper()
@@ -68,7 +68,7 @@ func testFaults(t *testing.T, open Open) {
 
 // testInvited moves links between events, removes them in every way there is
 // and brings them back. The event of a link follows from its version.
-func testInvited(t *testing.T, open Open) {
+func testInvited(t conformance.T, open Open) {
 	c, ctx := fresh(t, open), t.Context()
 	event := func(version int) turnout.EventID { return link(acme, 0, version).Event }
 	want := func(org turnout.OrgID, all map[turnout.EventID]int) {

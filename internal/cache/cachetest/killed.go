@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // placeVariable carries the place to the child.
@@ -20,7 +18,7 @@ const killedLinks = 300
 // beChild writes until it is killed, if this process was started for that: a
 // version of all links, then the cursor that says so, then a line that
 // acknowledges both.
-func beChild(t *testing.T, open Open) bool {
+func beChild(t conformance.T, open Open) bool {
 	place := os.Getenv(placeVariable)
 	if place == "" {
 		return false
@@ -40,7 +38,7 @@ func beChild(t *testing.T, open Open) bool {
 	}
 }
 
-func nextVersion(t testing.TB, c Cache) int {
+func nextVersion(t conformance.T, c Cache) int {
 	at, err := c.Cursor(t.Context(), acme, "links")
 	must(t, err)
 	if at.IsZero() {
@@ -50,10 +48,10 @@ func nextVersion(t testing.TB, c Cache) int {
 }
 
 // testKilled kills a writing process again and again.
-func testKilled(t *testing.T, open Open) {
-	place, top := t.TempDir(), strings.SplitN(t.Name(), "/", 2)[0]
+func testKilled(t conformance.T, open Open) {
+	place := t.TempDir()
 	for round := range 5 {
-		acknowledged := writeAndKill(t, place, top, round)
+		acknowledged := writeAndKill(t, place, round)
 		c := open(t, place)
 		at, err := c.Cursor(t.Context(), acme, "links")
 		must(t, err)
@@ -73,10 +71,10 @@ func testKilled(t *testing.T, open Open) {
 
 // writeAndKill starts a child, lets it acknowledge some versions, kills it
 // with SIGKILL and returns the last version it acknowledged.
-func writeAndKill(t *testing.T, place, top string, round int) int {
+func writeAndKill(t conformance.T, place string, round int) int {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+top+"$", "-test.count=1")
-	child.Env = append(os.Environ(), placeVariable+"="+place)
+	child := t.Again()
+	child.Env = append(child.Env, placeVariable+"="+place)
 	out, err := child.StdoutPipe()
 	must(t, err)
 	must(t, child.Start())

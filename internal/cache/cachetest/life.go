@@ -5,12 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"strings"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // lifeVariable carries the place to the process that goes through lives.
@@ -77,7 +75,7 @@ const (
 
 // liveAsChild goes through one life after the other until it is killed, if this
 // process was started for that, and says each step once the call returned.
-func liveAsChild(t *testing.T, open Open) bool {
+func liveAsChild(t conformance.T, open Open) bool {
 	place := os.Getenv(lifeVariable)
 	if place == "" {
 		return false
@@ -93,9 +91,9 @@ func liveAsChild(t *testing.T, open Open) bool {
 
 // testKilledAfterEveryStep kills a process after its nth step, wherever it is by
 // then, and looks for everything that it had done.
-func testKilledAfterEveryStep(t *testing.T, open Open) {
+func testKilledAfterEveryStep(t conformance.T, open Open) {
 	for n := 1; n <= 2*unpublished; n++ {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(fmt.Sprint(n), func(t conformance.T) {
 			place := t.TempDir()
 			done := liveAndKill(t, place, n)
 			c := open(t, place)
@@ -117,7 +115,7 @@ func testKilledAfterEveryStep(t *testing.T, open Open) {
 // check holds a cache against a life of which so many steps are known to be
 // done. The next one may be done as well, or half of it. It returns how many of
 // the life's links there are.
-func (l life) check(t *testing.T, c Cache, done int) (links int) {
+func (l life) check(t conformance.T, c Cache, done int) (links int) {
 	t.Helper()
 	_, err := c.Event(t.Context(), acme, l.event())
 	l.want(t, "event", err == nil, done >= published && done < unpublished, done+1 == published || done+1 == unpublished)
@@ -144,7 +142,7 @@ func (l life) check(t *testing.T, c Cache, done int) (links int) {
 	return links
 }
 
-func (l life) want(t *testing.T, what string, is, should, either bool) {
+func (l life) want(t conformance.T, what string, is, should, either bool) {
 	t.Helper()
 	if is != should && !either {
 		t.Errorf("life %d: %s is there: %v, want %v", l.number, what, is, should)
@@ -152,7 +150,7 @@ func (l life) want(t *testing.T, what string, is, should, either bool) {
 }
 
 // wantCounts checks that what is counted are the links that can be read.
-func wantCounts(t *testing.T, c Cache, links int) {
+func wantCounts(t conformance.T, c Cache, links int) {
 	t.Helper()
 	n, err := c.CountLinks(t.Context(), acme)
 	must(t, err)
@@ -169,11 +167,10 @@ func wantCounts(t *testing.T, c Cache, links int) {
 
 // liveAndKill starts a process, kills it with SIGKILL after n steps and returns
 // how many of each life it said.
-func liveAndKill(t *testing.T, place string, n int) map[int]int {
+func liveAndKill(t conformance.T, place string, n int) map[int]int {
 	t.Helper()
-	top, _, _ := strings.Cut(t.Name(), "/")
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+top+"$", "-test.count=1")
-	child.Env = append(os.Environ(), lifeVariable+"="+place)
+	child := t.Again()
+	child.Env = append(child.Env, lifeVariable+"="+place)
 	out, err := child.StdoutPipe()
 	must(t, err)
 	must(t, child.Start())

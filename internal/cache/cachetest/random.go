@@ -6,10 +6,10 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // model is the cache in plain maps.
@@ -52,7 +52,7 @@ func (m *model) putLink(l turnout.AttendeeLink) {
 }
 
 // step does one random operation to both.
-func (m *model) step(t *testing.T, r *rand.Rand, c Cache) string {
+func (m *model) step(t conformance.T, r *rand.Rand, c Cache) string {
 	ctx, org := t.Context(), []turnout.OrgID{acme, birch}[r.IntN(2)]
 	switch n := r.IntN(12); {
 	case n < 5:
@@ -100,7 +100,7 @@ func (m *model) step(t *testing.T, r *rand.Rand, c Cache) string {
 }
 
 // compare reads everything back.
-func (m *model) compare(t *testing.T, c Cache) {
+func (m *model) compare(t conformance.T, c Cache) {
 	t.Helper()
 	ctx := t.Context()
 	for _, org := range []turnout.OrgID{acme, birch} {
@@ -143,9 +143,9 @@ func (m *model) compare(t *testing.T, c Cache) {
 
 // testRandom compares random operations with the model, and opens the cache
 // again every now and then.
-func testRandom(t *testing.T, open Open) {
+func testRandom(t conformance.T, open Open) {
 	for seed := range uint64(6) {
-		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
+		t.Run(fmt.Sprint("seed", seed), func(t conformance.T) {
 			r, m, place := rand.New(rand.NewPCG(seed, 1)), newModel(), t.TempDir()
 			c := open(t, place)
 			for i := range 120 {
@@ -167,7 +167,7 @@ func testRandom(t *testing.T, open Open) {
 
 // testConcurrent writes versions of the same links from several goroutines
 // while others read: a reader sees whole links whose age never goes back.
-func testConcurrent(t *testing.T, open Open) {
+func testConcurrent(t conformance.T, open Open) {
 	c, ctx := fresh(t, open), t.Context()
 	const links, versions = 50, 20
 	writing, stop := context.WithCancel(ctx)
@@ -215,7 +215,7 @@ func whole(l turnout.AttendeeLink, n int) bool {
 }
 
 // testTwoOpen opens one place twice, as two processes do.
-func testTwoOpen(t *testing.T, open Open) {
+func testTwoOpen(t conformance.T, open Open) {
 	place := t.TempDir()
 	a, b := open(t, place), open(t, place)
 	defer b.Close()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/turnout-events/turnout/internal/cache/cachetest"
 	"github.com/turnout-events/turnout/internal/cache/mongotest"
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 )
 
 func TestMain(m *testing.M) { os.Exit(withServer(m)) }
@@ -38,7 +40,9 @@ func withServer(m *testing.M) int {
 }
 
 func TestConformance(t *testing.T) {
-	cachetest.Run(t, func(t testing.TB, place string) cachetest.Cache { return openCache(t, database(t, place)) })
+	cachetest.Run(gotest.New(t), func(t conformance.T, place string) cachetest.Cache {
+		return openCache(gotest.Of(t), database(gotest.Of(t), place))
+	}, chunkLinks)
 }
 
 // database is the URL of a database of its own for a place, which is dropped

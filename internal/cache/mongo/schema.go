@@ -74,6 +74,20 @@ func (have metaDoc) fits(deployment string) error {
 	return nil
 }
 
+// Clear begins the cache anew: everything is dropped but whose it is, and the
+// mirror fills it again from Salesforce. Cursors go first: where they are gone,
+// nothing that is missing is taken for read.
+func (c *Cache) Clear(ctx context.Context) error {
+	return do(ctx, "begin the cache anew", longest, func(ctx context.Context) error {
+		for _, in := range []*driver.Collection{c.cursors, c.pending, c.links, c.events, c.faults, c.fetched} {
+			if err := in.Drop(ctx); err != nil {
+				return err
+			}
+		}
+		return c.index(ctx)
+	})
+}
+
 // unclaimed refuses a database that holds what is none of the cache's.
 func (c *Cache) unclaimed(ctx context.Context) error {
 	names, err := c.db.ListCollectionNames(ctx, bson.D{})

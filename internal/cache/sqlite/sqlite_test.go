@@ -16,18 +16,20 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/cache/cachetest"
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 
 	"modernc.org/sqlite"
 )
 
 func TestConformance(t *testing.T) {
-	cachetest.Run(t, func(t testing.TB, place string) cachetest.Cache {
+	cachetest.Run(gotest.New(t), func(t conformance.T, place string) cachetest.Cache {
 		c, err := Open(t.Context(), Options{Path: filepath.Join(place, "cache file%20?.db")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
-	})
+	}, chunkLinks)
 }
 
 func open(t testing.TB, path string, log *bytes.Buffer) *Cache {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 	"github.com/turnout-events/turnout/internal/store/pgtest"
 	"github.com/turnout-events/turnout/internal/store/storetest"
 )
@@ -42,7 +44,9 @@ func withServer(m *testing.M) int {
 }
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string) storetest.Store { return openStore(t, place(t, dir)) })
+	storetest.Run(gotest.New(t), func(t conformance.T, dir string) storetest.Store {
+		return openStore(gotest.Of(t), place(gotest.Of(t), dir))
+	})
 }
 
 // place is the URL of a schema of its own for a directory.

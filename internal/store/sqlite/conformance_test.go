@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 	"github.com/turnout-events/turnout/internal/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, dir string) storetest.Store {
-		return openStore(t, filepath.Join(dir, "turnout.db"))
+	storetest.Run(gotest.New(t), func(t conformance.T, dir string) storetest.Store {
+		return openStore(gotest.Of(t), filepath.Join(dir, "turnout.db"))
 	})
 }
 

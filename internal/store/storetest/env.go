@@ -5,10 +5,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 const (
@@ -22,7 +22,7 @@ var start = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
 
 // env is one test's store, with short ways to say what the tests say often.
 type env struct {
-	*testing.T
+	conformance.T
 	Store
 	ctx  context.Context
 	now  time.Time
@@ -31,7 +31,7 @@ type env struct {
 	again func() Store
 }
 
-func newEnv(t *testing.T, open func(t *testing.T, dir string) Store) *env {
+func newEnv(t conformance.T, open func(t conformance.T, dir string) Store) *env {
 	dir := t.TempDir()
 	handle := func() Store {
 		s := open(t, dir)

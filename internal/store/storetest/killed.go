@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"testing"
-	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 )
 
 // placeVariable carries the store's place to the process that is killed.
@@ -23,7 +21,7 @@ const killedSteps = 12
 // beChild goes through the life of one registration after the other until it
 // is killed, if this process was started for that, and says each step once it
 // was acknowledged.
-func beChild(t *testing.T, open func(t *testing.T, dir string) Store) bool {
+func beChild(t conformance.T, open func(t conformance.T, dir string) Store) bool {
 	place := os.Getenv(placeVariable)
 	if place == "" {
 		return false
@@ -52,11 +50,11 @@ func beChild(t *testing.T, open func(t *testing.T, dir string) Store) bool {
 
 func second[T any](_ T, err error) error { return err }
 
-func killedTests(open func(t *testing.T, dir string) Store) map[string]func(*testing.T) {
-	return map[string]func(*testing.T){
-		"P1AfterEveryStep": func(t *testing.T) {
+func killedTests(open func(t conformance.T, dir string) Store) map[string]func(conformance.T) {
+	return map[string]func(conformance.T){
+		"P1AfterEveryStep": func(t conformance.T) {
 			for n := range killedSteps {
-				t.Run(fmt.Sprint(n+1), func(t *testing.T) { testKilled(t, open, n+1) })
+				t.Run(fmt.Sprint(n+1), func(t conformance.T) { testKilled(t, open, n+1) })
 			}
 		},
 	}
@@ -64,7 +62,7 @@ func killedTests(open func(t *testing.T, dir string) Store) map[string]func(*tes
 
 // testKilled kills a process after its nth acknowledgement, wherever it is by
 // then, and looks for everything that it acknowledged.
-func testKilled(t *testing.T, open func(t *testing.T, dir string) Store, n int) {
+func testKilled(t conformance.T, open func(t conformance.T, dir string) Store, n int) {
 	place := t.TempDir()
 	e := &env{T: t, Store: open(t, place), ctx: t.Context(), now: start}
 	e.ok(e.SetOrg(e.ctx, turnout.Org{ID: acme, Mapping: "turnout"}, []byte("s"), start))
@@ -137,12 +135,10 @@ func (e *env) soundSeats() {
 
 // runAndKill starts a process, kills it with SIGKILL after n acknowledgements
 // and returns all that it said.
-func runAndKill(t *testing.T, place string, n int) []string {
+func runAndKill(t conformance.T, place string, n int) []string {
 	t.Helper()
-	ctx := t.Context()
-	top, _, _ := strings.Cut(t.Name(), "/")
-	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+top+"$", "-test.count=1", "-test.timeout="+time.Minute.String())
-	child.Env = append(os.Environ(), placeVariable+"="+place)
+	child := t.Again()
+	child.Env = append(child.Env, placeVariable+"="+place)
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -39,7 +38,7 @@ func testRandom(e *env) {
 	}
 	e.Logf("%s=%d repeats this run", SeedVariable, seed)
 	steps := randomSteps
-	if testing.Short() {
+	if e.Short() {
 		steps = randomStepsShort
 	}
 	r := &random{env: e, m: newModel(), Rand: rand.New(rand.NewPCG(seed, 1)), handles: []Store{e.Store, e.again()}}

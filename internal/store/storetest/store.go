@@ -11,10 +11,10 @@ package storetest
 
 import (
 	"context"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 	"github.com/turnout-events/turnout/internal/seal"
 )
 
@@ -132,7 +132,7 @@ type Files interface {
 //
 // Some tests kill a process: the test that calls Run, alone, is run again in
 // one, so it must do nothing before Run.
-func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
+func Run(t conformance.T, open func(t conformance.T, dir string) Store) {
 	if beChild(t, open) {
 		return
 	}
@@ -152,13 +152,13 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"Random", randomTests()},
 		{"Concurrent", concurrentTests()},
 	} {
-		t.Run(part.name, func(t *testing.T) {
+		t.Run(part.name, func(t conformance.T) {
 			for name, test := range part.tests {
-				t.Run(name, func(t *testing.T) { test(newEnv(t, open)) })
+				t.Run(name, func(t conformance.T) { test(newEnv(t, open)) })
 			}
 		})
 	}
-	t.Run("Killed", func(t *testing.T) {
+	t.Run("Killed", func(t conformance.T) {
 		for name, test := range killedTests(open) {
 			t.Run(name, test)
 		}

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/cache/mongo"
+	"github.com/turnout-events/turnout/internal/cache/sqlite"
+	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/erasure"
+	"github.com/turnout-events/turnout/internal/mirror"
+)
+
+// Cache is the mirror of Salesforce, on whichever engine.
+type Cache interface {
+	mirror.EventCache
+	mirror.LinkCache
+	mirror.Cursors
+	mirror.FaultCache
+	catalog.Events
+	catalog.LinkCache
+	erasure.Cache
+
+	Fetched(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]time.Time, error)
+	CountLinks(ctx context.Context, org turnout.OrgID) (int, error)
+	Invited(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]int, error)
+	Close() error
+}
+
+// sweeping is a cache that has to be tidied up beside its use, until ctx ends.
+type sweeping interface {
+	Run(ctx context.Context) error
+}
+
+// MongoDB is the kind of cache that several machines share.
+const MongoDB = "MongoDB"
+
+// cacheScope is whose keys tell one deployment's cache from another's. It is no org's id.
+const cacheScope = "cache engine"
+
+// openCache opens the cache that cfg names.
+func (e *Engines) openCache(ctx context.Context, cfg config.Config, log *slog.Logger) (Cache, error) {
+	if cfg.Cache == "" {
+		c, err := sqlite.Open(ctx, sqlite.Options{Path: CachePath(cfg), Logger: log})
+		if err != nil {
+			return nil, err // and not an interface that holds nothing
+		}
+		return c, nil
+	}
+	c, err := e.openMongo(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (e *Engines) openMongo(ctx context.Context, cfg config.Config, log *slog.Logger) (*mongo.Cache, error) {
+	deployment, err := e.deployment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return mongo.Open(ctx, mongo.Options{URL: cfg.Cache, Deployment: deployment, Logger: log})
+}
+
+// deployment is a name that all instances on one store have, and no others: it
+// comes from a key that rests in the store and never changes.
+func (e *Engines) deployment(ctx context.Context) (string, error) {
+	ring, err := e.Keyring.Ring(ctx, cacheScope)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(ring.MAC("deployment")[:16]), nil
+}
+
+// clearCache begins the MongoDB cache anew, for a store that was put back to an
+// earlier time.
+func clearCache(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	e, err := OpenExisting(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	c, err := e.openMongo(ctx, cfg, log)
+	if err != nil {
+		return fmt.Errorf("the store is restored, but its cache must be begun anew: drop the database that cache names before anything is started: %w", err)
+	}
+	return errors.Join(c.Clear(ctx), c.Close())
+}

@@ -1,0 +1,153 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/cache/mongotest"
+	"github.com/turnout-events/turnout/internal/config"
+)
+
+// mongoServer is a server of the test's own, which it may kill.
+func mongoServer(t *testing.T) *mongotest.Server {
+	t.Helper()
+	s, err := mongotest.StartOwn(t.Context())
+	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	return s
+}
+
+func mongoConfig(t *testing.T, url string) config.Config {
+	t.Helper()
+	cfg, err := config.Load("", []string{"TURNOUT_DATA=" + t.TempDir(), "TURNOUT_CACHE=" + url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func openInstance(t *testing.T, cfg config.Config) *instance {
+	t.Helper()
+	in, err := open(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = in.close() })
+	return in
+}
+
+// mirrored does what the mirror does with an event and a link to it.
+func mirrored(t *testing.T, in *instance, token string) {
+	t.Helper()
+	ctx, now := t.Context(), time.Now()
+	if err := in.Store.SetOrg(ctx, turnout.Org{ID: "acme", Mapping: "turnout"}, []byte("s"), now); err != nil {
+		t.Fatal(err)
+	}
+	e := &turnout.Event{ID: "a01000000000001AAA", Slug: "reading", Version: "1", Title: "A reading", Zone: "UTC",
+		Starts: now.UTC().AddDate(0, 1, 0), Tickets: []turnout.Ticket{{ID: "seat", Name: "Seat", Seats: turnout.Unlimited}}, Form: turnout.Form{Version: "1"}}
+	ring, err := in.Keyring.Ring(ctx, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := turnout.PersonID(ring.Index("ada@example.org"))
+	key, wrapped, err := ring.NewDataKey(person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, _ := json.Marshal(e)
+	invite, _ := json.Marshal(turnout.Invite{Person: turnout.Person{Email: "ada@example.org"}})
+	id := turnout.LinkID(ring.MAC("link", token)[:16])
+	_, known := in.Store.EnsureDataKeys(ctx, "acme", []turnout.DataKey{{Person: person, Wrapped: wrapped}})
+	err = errors.Join(known,
+		in.cache.PutEvent(ctx, "acme", e.ID, e.Slug, ring.Seal(event, "event", string(e.ID)), now),
+		in.cache.PutLinks(ctx, []turnout.AttendeeLink{{ID: id, Org: "acme", Event: e.ID, Person: person, Sealed: key.Seal(invite, "link", string(id[:])), Changed: now}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestCacheEngineAway: with MongoDB gone, pages of events and links that were
+// known lately go on from memory, what was not says that it cannot be told now,
+// and with MongoDB back everything works without a hand.
+func TestCacheEngineAway(t *testing.T) {
+	s, ctx := mongoServer(t), t.Context()
+	in := openInstance(t, mongoConfig(t, s.Database("turnout_test_app")))
+	token, other := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	mirrored(t, in, token)
+	if err := in.catalog.Load(ctx); err != nil {
+		t.Fatal(err)
+	}
+	look := func(when string, unknown turnout.Code) {
+		t.Helper()
+		if _, ok := in.catalog.EventByID("acme", "a01000000000001AAA"); !ok {
+			t.Errorf("%s: the event is gone", when)
+		}
+		if l, err := in.links.Open(ctx, "acme", token); err != nil || l.Invite.Person.Email != "ada@example.org" {
+			t.Errorf("%s: the link answers %v", when, err)
+		}
+		if _, err := in.links.Open(ctx, "acme", other); turnout.CodeOf(err) != unknown {
+			t.Errorf("%s: an unknown link answers %v, want %s", when, err, unknown)
+		}
+		if err := in.storeAnswers(ctx); err != nil {
+			t.Errorf("%s: not ready: %v", when, err)
+		}
+	}
+	if _, err := in.links.Open(ctx, "acme", token); err != nil { // known from here on
+		t.Fatal(err)
+	}
+	if err := s.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	look("away", turnout.CodeUnavailable)
+	if err := s.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		if _, err := in.cache.Events(ctx, "acme"); err == nil {
+			break
+		}
+		<-poll.C
+	}
+	look("back", turnout.CodeNotFound)
+}
+
+// TestCacheOfOneDeployment: another store's instances do not get in, those of the
+// same store do, and a store that was restored begins the cache anew.
+func TestCacheOfOneDeployment(t *testing.T) {
+	s, ctx := mongoServer(t), t.Context()
+	cfg := mongoConfig(t, s.Database("turnout_test_deployment"))
+	in := openInstance(t, cfg)
+	mirrored(t, in, strings.Repeat("a", 32))
+	if moved, err := in.cache.SetCursor(ctx, "acme", "links", time.Time{}, time.Now()); err != nil || !moved {
+		t.Fatal(moved, err)
+	}
+	if n, err := openInstance(t, cfg).cache.CountLinks(ctx, "acme"); err != nil || n != 1 {
+		t.Errorf("the second instance counts %d links, %v", n, err)
+	}
+	_, err := open(ctx, mongoConfig(t, cfg.Cache), slog.New(slog.DiscardHandler))
+	if turnout.CodeOf(err) != turnout.CodeMisconfigured || !strings.Contains(err.Error(), "another deployment's") {
+		t.Errorf("another deployment's instance: %v", err)
+	}
+	if err := clearCache(context.Background(), cfg, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := in.cache.CountLinks(ctx, "acme")
+	at, cursor := in.cache.Cursor(ctx, "acme", "links")
+	if n != 0 || err != nil || !at.IsZero() || cursor != nil {
+		t.Errorf("after a restore: %d links, cursor %v; %v %v", n, at, err, cursor)
+	}
+}
