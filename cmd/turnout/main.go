@@ -38,7 +38,8 @@ small batches. Begin with "turnout demo".`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	cmd.AddCommand(demoCommand(), serveCommand(), edgeCommand(), simulatorCommand(), orgCommand(), checkCommand(),
-		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand())
+		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(),
+		conformanceCommand())
 	cmd.SetHelpCommand(helpCommand())
 	versioned(cmd)
 	return cmd

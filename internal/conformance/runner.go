@@ -16,6 +16,8 @@ import (
 type Runner struct {
 	// Again makes the command that runs the suite in another process (T.Again).
 	Again func(ctx context.Context) *exec.Cmd
+	// Only, if it is not nil, picks the suite's parts that are run.
+	Only func(part string) bool
 	// Passed and Failed hear of each part of a suite as it ends. Both may be nil.
 	Passed func(part string)
 	// Failed gets what was said, a line each. Deeper parts that failed are told one
@@ -103,6 +105,9 @@ func alone(f func()) {
 func (t *test) Run(name string, part func(T)) bool {
 	if t.ctx.Err() != nil {
 		return false
+	}
+	if t.depth == 0 && t.runner.Only != nil && !t.runner.Only(name) {
+		return true
 	}
 	child := newTest(t.ctx, t.runner, t.name+"/"+name, t.depth+1)
 	child.run(part)

@@ -54,6 +54,21 @@ func TestRunner(t *testing.T) {
 	}
 }
 
+func TestRunnerOfSomeParts(t *testing.T) {
+	r := Runner{Only: func(part string) bool { return part == "Second" }}
+	p, f := r.Run(t.Context(), "suite", func(t T) {
+		t.Run("First", func(t T) { t.Fatal("it was not asked for") })
+		t.Run("Second", func(t T) {
+			if !t.Run("Inner", func(T) {}) {
+				t.Error("what is inside was not run")
+			}
+		})
+	})
+	if p != 1 || f != 0 {
+		t.Errorf("%d passed, %d failed", p, f)
+	}
+}
+
 func TestRunnerIsInterrupted(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	p, f := (&Runner{}).Run(ctx, "suite", func(t T) {

@@ -144,7 +144,11 @@ func (m *model) compare(t conformance.T, c Cache) {
 // testRandom compares random operations with the model, and opens the cache
 // again every now and then.
 func testRandom(t conformance.T, open Open) {
-	for seed := range uint64(6) {
+	seeds := uint64(6)
+	if t.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint("seed", seed), func(t conformance.T) {
 			r, m, place := rand.New(rand.NewPCG(seed, 1)), newModel(), t.TempDir()
 			c := open(t, place)

@@ -42,7 +42,7 @@ func withServer(m *testing.M) int {
 func TestConformance(t *testing.T) {
 	cachetest.Run(gotest.New(t), func(t conformance.T, place string) cachetest.Cache {
 		return openCache(gotest.Of(t), database(gotest.Of(t), place))
-	}, chunkLinks)
+	}, ChunkLinks)
 }
 
 // database is the URL of a database of its own for a place, which is dropped
@@ -53,7 +53,7 @@ func database(t testing.TB, place string) string {
 	if server == "" {
 		t.Skip(mongotest.ErrMissing)
 	}
-	return mongotest.WithDatabase(server, fmt.Sprintf("turnout_test_%x", sha256.Sum256([]byte(place)))[:40])
+	return Beside(server, fmt.Sprintf("turnout_test_%x", sha256.Sum256([]byte(place)))[:40])
 }
 
 func openCache(t testing.TB, url string, change ...func(*Options)) *Cache {
@@ -67,11 +67,7 @@ func openCache(t testing.TB, url string, change ...func(*Options)) *Cache {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx := context.Background()
-		if again, err := Open(ctx, o); err == nil {
-			_ = again.db.Drop(ctx)
-			_ = again.Close()
-		}
+		_ = Drop(context.Background(), url)
 		_ = c.Close()
 	})
 	return c

@@ -46,7 +46,7 @@ func (c *Cache) NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnou
 				docs = append(docs, versioned{key, fetchedDoc{ID: key, Org: string(org), Event: string(id), At: millis(at)}})
 			}
 		}
-		for chunk := range slices.Chunk(docs, chunkLinks) {
+		for chunk := range slices.Chunk(docs, ChunkLinks) {
 			if err := replace(ctx, c.fetched, chunk); err != nil {
 				return err
 			}

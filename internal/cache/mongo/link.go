@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// chunkLinks is how many links are written at once, which is half a megabyte.
-	chunkLinks = 1000
+	// ChunkLinks is how many links are written at once at most, which is half a megabyte.
+	ChunkLinks = 1000
 	// chunksAtOnce is how many chunks of one call are under way, so that the
 	// server does not wait for the wire.
 	chunksAtOnce = 4
@@ -86,7 +86,7 @@ func (c *Cache) writeLinks(ctx context.Context, op string, links []turnout.Atten
 	all, ctx := errgroup.WithContext(ctx)
 	all.SetLimit(chunksAtOnce)
 	for org, docs := range byOrg {
-		for chunk := range slices.Chunk(inOrder(docs), chunkLinks) {
+		for chunk := range slices.Chunk(inOrder(docs), ChunkLinks) {
 			all.Go(func() error {
 				return do(ctx, op, longest, func(ctx context.Context) error { return c.writeChunk(ctx, org, chunk) })
 			})

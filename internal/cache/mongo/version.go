@@ -188,7 +188,7 @@ func find[D any](ctx context.Context, in *driver.Collection, filter bson.D, o ..
 
 // remove deletes by _id.
 func remove(ctx context.Context, in *driver.Collection, ids []string) error {
-	for chunk := range slices.Chunk(ids, chunkLinks) {
+	for chunk := range slices.Chunk(ids, ChunkLinks) {
 		if _, err := in.DeleteMany(ctx, oneOf("_id", chunk)); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ import (
 const Variable = "TURNOUT_TEST_MONGODB"
 
 // ErrMissing says that there is no server, and none can be built.
-var ErrMissing = errors.New("there is no MongoDB to test against: name one in " + Variable + ", or let tools/ferretdb be built (e2e/prerequisites.sh)")
+var ErrMissing = errors.New("there is no MongoDB to test against: name one in " + Variable + ", or have tools/ferretdb built (make tools)")
 
 // Server is a running FerretDB, or a MongoDB that somebody else runs.
 type Server struct {
@@ -174,28 +174,13 @@ func (s *Server) Stop() error {
 	return errors.Join(s.Kill(), os.RemoveAll(s.dir))
 }
 
+// Database is the URL of one of a server's own databases.
+func (s *Server) Database(name string) string { return "mongodb://" + s.address + "/" + name }
+
 // URL names the server without a database.
 func (s *Server) URL() string {
 	if s.url != "" {
 		return s.url
 	}
 	return "mongodb://" + s.address + "/"
-}
-
-// Database is the URL of one of the server's databases.
-func (s *Server) Database(name string) string { return WithDatabase(s.URL(), name) }
-
-// WithDatabase puts a database into the URL of a server. Whoever signs in does so
-// where the server's URL says, or at admin.
-func WithDatabase(url, name string) string {
-	base, query, _ := strings.Cut(url, "?")
-	scheme, rest, _ := strings.Cut(base, "://")
-	hosts, source, _ := strings.Cut(rest, "/")
-	if strings.Contains(hosts, "@") && !strings.Contains(query, "authSource=") {
-		if source == "" {
-			source = "admin"
-		}
-		query = strings.TrimPrefix(query+"&authSource="+source, "&")
-	}
-	return scheme + "://" + hosts + "/" + name + "?" + query
 }

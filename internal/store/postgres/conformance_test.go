@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -56,22 +55,16 @@ func place(t testing.TB, dir string) string {
 	if server == "" {
 		t.Skip(pgtest.ErrMissing)
 	}
-	schema := fmt.Sprintf("turnout_%x", sha256.Sum256([]byte(dir)))[:30]
-	conn := dial(t, server)
-	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil && !strings.Contains(err.Error(), "23505") {
+	s := NewScratch(server, fmt.Sprintf("turnout_%x", sha256.Sum256([]byte(dir)))[:30])
+	if err := s.Make(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// What a process sent before it was killed is still being done.
-	const busy = `SELECT count(*) FROM (SELECT pg_sleep(0.01)) s, pg_stat_activity WHERE application_name = $1 AND state <> 'idle'`
-	for killed, n := time.Now(), 1; n > 0 && time.Since(killed) < time.Minute; {
-		if err := conn.QueryRow(t.Context(), busy, schema).Scan(&n); err != nil {
+	if _, other := os.LookupEnv("STORETEST_PLACE"); !other && strings.Contains(t.Name(), "Killed") {
+		if err := s.Quiet(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, other := os.LookupEnv("STORETEST_PLACE"); other || !strings.Contains(t.Name(), "Killed") {
-			break
-		}
 	}
-	return server + "&search_path=" + schema + "&application_name=" + schema
+	return s.URL()
 }
 
 func dial(t testing.TB, url string) *pgx.Conn {
