@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
@@ -35,6 +36,6 @@ func Drop(ctx context.Context, url string) error {
 	if err != nil {
 		return turnout.Errorf(turnout.CodeMisconfigured, "drop database", "%v", errUnreadable)
 	}
-	defer client.Disconnect(context.WithoutCancel(ctx))
-	return do(ctx, "drop database "+at.database, longest, client.Database(at.database).Drop)
+	err = do(ctx, "drop database "+at.database, longest, client.Database(at.database).Drop)
+	return errors.Join(err, client.Disconnect(context.WithoutCancel(ctx)))
 }
