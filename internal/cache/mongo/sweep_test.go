@@ -115,6 +115,18 @@ func TestP8ForgettingReachesOlderVersions(t *testing.T) {
 	if n := c.documents(t, bson.D{}); n != 1 {
 		t.Errorf("%d links are left of the other person", n)
 	}
+	// A version that another one replaced, of which the writer died before it was removed.
+	other := linkKey("acme", turnout.LinkID{2})
+	replaced := linkDoc{ID: timed(other, day.Add(-time.Second), kindThere), Key: other, Org: "acme", Person: personKey("acme", person), Expires: never()}
+	if _, err := c.links.InsertOne(ctx, replaced); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.DeletePerson(ctx, "acme", person); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := c.Link(ctx, "acme", turnout.LinkID{2}); err != nil || l.Person != (turnout.PersonID{2}) || c.documents(t, bson.D{}) != 1 {
+		t.Errorf("the link that is somebody else's by now is %+v, %v", l, err)
+	}
 }
 
 // Every document has every field that an index is on.
