@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -88,7 +89,9 @@ func (c *Cache) newestEvents(ctx context.Context, op string, filter bson.D) (eve
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(found, func(a, b eventDoc) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(found, func(a, b eventDoc) int {
+			return cmp.Or(strings.Compare(a.Key, b.Key), strings.Compare(a.ID, b.ID))
+		})
 		for i := range found {
 			if i+1 < len(found) && found[i+1].Key == found[i].Key {
 				continue

@@ -153,12 +153,15 @@ func supersede(ctx context.Context, in *driver.Collection, keys []string) error 
 
 // split parts ids into the newest of each key and the others.
 func split(ids []string) (older, newest []string) {
-	slices.Sort(ids) // versions of one key come to lie beside each other, the newest last
-	for i, id := range ids {
-		if i+1 < len(ids) && keyOf(ids[i+1]) == keyOf(id) {
-			older = append(older, id)
-		} else {
+	last := map[string]string{}
+	for _, id := range ids {
+		last[keyOf(id)] = max(last[keyOf(id)], id)
+	}
+	for _, id := range ids {
+		if id == last[keyOf(id)] {
 			newest = append(newest, id)
+		} else {
+			older = append(older, id)
 		}
 	}
 	return older, newest

@@ -41,11 +41,11 @@ func FuzzSplit(f *testing.F) {
 			_, _ = timeOf(id)
 		}
 		older, newer := split(slices.Clone(ids))
-		if len(older)+len(newer) != len(ids) {
+		if len(older)+len(newer) != len(ids) || len(newer) != len(newest) {
 			t.Fatalf("%q became %q and %q", ids, older, newer)
 		}
 		for _, id := range newer {
-			if newest[keyOf(id)] != id && len(id) >= suffixLength {
+			if newest[keyOf(id)] != id {
 				t.Errorf("%q: %q is not the newest", ids, id)
 			}
 		}
