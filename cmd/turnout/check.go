@@ -34,6 +34,20 @@ with status 1 if there was any. What runs does not notice.`,
 	return cmd
 }
 
+// checkCache prints how it stands with a cache engine, where there is one, and tells
+// how many faults there were.
+func checkCache(out io.Writer, d *app.Desk) (faults int) {
+	kind, err := d.CacheKind()
+	switch {
+	case err != nil:
+		fmt.Fprintf(out, "%-14s %v\n", "cache", err)
+		return 1
+	case kind != app.Embedded:
+		fmt.Fprintf(out, "%-14s %s answers\n", "cache", kind)
+	}
+	return 0
+}
+
 // check prints how it all stands. That the configuration is right is said once
 // everything that belongs to it was looked at.
 func check(cmd *cobra.Command, s *settings) error {
@@ -63,8 +77,8 @@ func check(cmd *cobra.Command, s *settings) error {
 	if d != nil && d.Kind() != app.Embedded {
 		fmt.Fprintf(out, "%-14s %s answers\n", "store", d.Kind())
 	}
-	if d != nil && d.CacheKind() != app.Embedded {
-		fmt.Fprintf(out, "%-14s %s answers\n", "cache", d.CacheKind())
+	if d != nil {
+		faults += checkCache(out, d)
 	}
 	for _, o := range orgs {
 		faults += checkOrg(cmd, out, d, o)

@@ -68,6 +68,33 @@ func (e *Engines) openMongo(ctx context.Context, cfg config.Config, log *slog.Lo
 	return mongo.Open(ctx, mongo.Options{URL: cfg.Cache, Deployment: deployment, Logger: log})
 }
 
+// deskCache is what an operator's commands ask of the cache.
+type deskCache interface {
+	erasure.Cache
+	Event(ctx context.Context, org turnout.OrgID, id turnout.EventID) (catalog.SealedEvent, error)
+	Close() error
+}
+
+// openDeskCache opens the cache for commands, which need not wait for one that is
+// away: somebody's key can be destroyed without it.
+func (e *Engines) openDeskCache(ctx context.Context, cfg config.Config, log *slog.Logger) (deskCache, error) {
+	c, err := e.openCache(ctx, cfg, log)
+	if turnout.CodeOf(err) == turnout.CodeUnavailable {
+		return awayCache{err}, nil
+	}
+	return c, err
+}
+
+// awayCache answers everything with why there is none.
+type awayCache struct{ err error }
+
+func (c awayCache) DeletePerson(context.Context, turnout.OrgID, turnout.PersonID) error { return c.err }
+func (c awayCache) Close() error                                                        { return nil }
+
+func (c awayCache) Event(context.Context, turnout.OrgID, turnout.EventID) (catalog.SealedEvent, error) {
+	return catalog.SealedEvent{}, c.err
+}
+
 // deployment is a name that all instances on one store have, and no others: it
 // comes from a key that rests in the store and never changes.
 func (e *Engines) deployment(ctx context.Context) (string, error) {

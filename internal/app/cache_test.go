@@ -125,6 +125,43 @@ func TestCacheEngineAway(t *testing.T) {
 	look("back", turnout.CodeNotFound)
 }
 
+// TestP8ForgettingWithoutTheCache: a command destroys the key at once, and says
+// that the links were not reached.
+func TestP8ForgettingWithoutTheCache(t *testing.T) {
+	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
+	cfg := mongoConfig(t, "mongodb://127.0.0.1:1/turnout?serverSelectionTimeoutMS=100")
+	e, err := OpenEngines(ctx, cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := e.Store.SetOrg(ctx, turnout.Org{ID: "acme", Mapping: "turnout"}, []byte("s"), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ring, err := e.Keyring.Ring(ctx, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := turnout.PersonID(ring.Index("ada@example.org"))
+	if _, err := e.Store.EnsureDataKeys(ctx, "acme", []turnout.DataKey{{Person: person, Wrapped: []byte("wrapped")}}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := OpenDesk(ctx, cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if kind, err := d.CacheKind(); kind != MongoDB || err == nil {
+		t.Errorf("the cache is %s, %v", kind, err)
+	}
+	if _, err := d.Erasure.Forget(ctx, "acme", "ada@example.org"); turnout.CodeOf(err) != turnout.CodeUnavailable || !strings.Contains(err.Error(), "drop links") {
+		t.Errorf("forgetting answers %v", err)
+	}
+	if _, err := e.Store.DataKey(ctx, "acme", person); turnout.CodeOf(err) != turnout.CodeForgotten {
+		t.Errorf("P8: the key answers %v", err)
+	}
+}
+
 // TestCacheOfOneDeployment: another store's instances do not get in, those of the
 // same store do, and a store that was restored begins the cache anew.
 func TestCacheOfOneDeployment(t *testing.T) {

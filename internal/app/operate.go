@@ -20,7 +20,7 @@ import (
 // directly, so they work with every instance down as well as up.
 type Desk struct {
 	*Engines
-	cache  Cache
+	cache  deskCache
 	Intake *intake.Intake
 	// Erasure forgets people.
 	Erasure  *erasure.Erasure
@@ -34,7 +34,7 @@ func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, 
 	if err != nil {
 		return nil, err
 	}
-	cache, err := e.openCache(ctx, cfg, log)
+	cache, err := e.openDeskCache(ctx, cfg, log)
 	if err != nil {
 		_ = e.Close()
 		return nil, err
@@ -60,12 +60,15 @@ func (d *Desk) EndSessions(ctx context.Context, org turnout.OrgID) error {
 	return d.sessions.RevokeOrg(ctx, org)
 }
 
-// CacheKind says which cache it is.
-func (d *Desk) CacheKind() string {
-	if _, ok := d.cache.(sweeping); ok {
-		return MongoDB
+// CacheKind says which cache it is, and why it is away if it is.
+func (d *Desk) CacheKind() (string, error) {
+	switch c := d.cache.(type) {
+	case sweeping:
+		return MongoDB, nil
+	case awayCache:
+		return MongoDB, c.err
 	}
-	return Embedded
+	return Embedded, nil
 }
 
 // Event reads a published event from the cache.

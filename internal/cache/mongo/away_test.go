@@ -45,6 +45,12 @@ func TestServerGoesAwayAndComesBack(t *testing.T) {
 			if _, err := c.Link(ctx, "acme", link.ID); turnout.CodeOf(err) != turnout.CodeUnavailable {
 				t.Errorf("reading: %v", err)
 			}
+			if _, err := c.Event(ctx, "acme", "a0E1"); turnout.CodeOf(err) != turnout.CodeUnavailable {
+				t.Errorf("reading an event: %v", err)
+			}
+			if _, err := c.Cursor(ctx, "acme", "links"); turnout.CodeOf(err) != turnout.CodeUnavailable {
+				t.Errorf("reading a cursor: %v", err)
+			}
 			if way.name == "killed" { // a write to one that is stopped waits longer, since it may be slow
 				if err := c.PutLinks(ctx, []turnout.AttendeeLink{link}); turnout.CodeOf(err) != turnout.CodeUnavailable {
 					t.Errorf("writing: %v", err)

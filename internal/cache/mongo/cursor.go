@@ -21,7 +21,7 @@ type cursorDoc struct {
 
 // Cursor returns how far the mirror has read, the zero time if it never did.
 func (c *Cache) Cursor(ctx context.Context, org turnout.OrgID, name string) (at time.Time, err error) {
-	err = do(ctx, "read cursor "+name, longest, func(ctx context.Context) error {
+	err = do(ctx, "read cursor "+name, c.patience, func(ctx context.Context) error {
 		last, err := c.lastMove(ctx, scoped(org, name))
 		at = instant(last.At)
 		return err

@@ -67,7 +67,7 @@ func (c *Cache) DeleteEvent(ctx context.Context, org turnout.OrgID, id turnout.E
 // Event returns one event, or CodeNotFound.
 func (c *Cache) Event(ctx context.Context, org turnout.OrgID, id turnout.EventID) (SealedEvent, error) {
 	op := "read event " + string(id)
-	found, err := c.newestEvents(ctx, op, bson.D{{Key: "k", Value: scoped(org, string(id))}})
+	found, err := c.newestEvents(ctx, op, c.patience, bson.D{{Key: "k", Value: scoped(org, string(id))}})
 	if err != nil {
 		return SealedEvent{}, err
 	}
@@ -79,12 +79,15 @@ func (c *Cache) Event(ctx context.Context, org turnout.OrgID, id turnout.EventID
 
 // Events returns all events of the org by id, none for an unknown org.
 func (c *Cache) Events(ctx context.Context, org turnout.OrgID) ([]SealedEvent, error) {
-	return c.newestEvents(ctx, "read events", bson.D{{Key: "o", Value: string(org)}})
+	return c.newestEvents(ctx, "read events", wholeOrg*c.patience, bson.D{{Key: "o", Value: string(org)}})
 }
 
+// wholeOrg is how much longer it may take to read all of an org's events than one.
+const wholeOrg = 3
+
 // newestEvents reads events by id, and of each the newest version.
-func (c *Cache) newestEvents(ctx context.Context, op string, filter bson.D) (events []SealedEvent, err error) {
-	err = do(ctx, op, longest, func(ctx context.Context) error {
+func (c *Cache) newestEvents(ctx context.Context, op string, bound time.Duration, filter bson.D) (events []SealedEvent, err error) {
+	err = do(ctx, op, bound, func(ctx context.Context) error {
 		found, err := find[eventDoc](ctx, c.events, filter)
 		if err != nil {
 			return err

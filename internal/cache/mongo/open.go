@@ -40,8 +40,8 @@ type Options struct {
 	Deployment string
 	// Logger hears of what the sweeper cannot do; nil means silence.
 	Logger *slog.Logger
-	// Patience is how long a visitor's read waits, and any call for a server that
-	// is away; 0 means 2 s.
+	// Patience is how long a read of one thing waits, which a visitor may wait for,
+	// and any call for a server that is away; 0 means 2 s.
 	Patience time.Duration
 }
 
