@@ -25,23 +25,25 @@ const (
 
 // engines are those that a conformance run is given, by URL, and what of the
 // suites it is to run; empty for all.
-type engines struct{ store, cache, part string }
+type engines struct{ store, cache, sessions, part string }
 
 func conformanceCommand() *cobra.Command {
 	var urls engines
 	cmd := &cobra.Command{
 		Use:   "conformance",
-		Short: "Check your own PostgreSQL or MongoDB against what Turnout asks of a store and a cache",
+		Short: "Check your own PostgreSQL, MongoDB or Redis against what Turnout asks of them",
 		Long: `Runs the suites that Turnout's engines pass in its own tests against yours:
 every promise about order, seats, repeats and forgetting, with processes killed
 in between. It takes minutes. It works in schemas and databases of its own,
-named turnout_conformance_…, which it makes and drops; nothing else is touched.
-The user needs the right to make them.`,
+named turnout_conformance_…, which it makes and drops, and in Redis under keys that
+nobody else can have and that are gone after a day; nothing else is touched. The
+user needs the right to make schemas and databases.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return urls.conform(cmd) },
 	}
 	cmd.Flags().StringVar(&urls.store, "store", "", "a PostgreSQL database: postgres://user@host/database?sslmode=verify-full")
 	cmd.Flags().StringVar(&urls.cache, "cache", "", "a MongoDB server: mongodb://user@host/?tls=true")
+	cmd.Flags().StringVar(&urls.sessions, "sessions", "", "a Redis server: rediss://user:password@host/0")
 	cmd.Flags().StringVar(&urls.part, "part", "", "only the part of this name, such as one that failed")
 	return cmd
 }
@@ -56,7 +58,7 @@ func (urls engines) conform(cmd *cobra.Command) error {
 		return err
 	}
 	if len(suites) == 0 {
-		return errors.New("name what to check with --store, --cache or both")
+		return errors.New("name what to check with --store, --cache or --sessions")
 	}
 	if only := os.Getenv(suiteVariable); only != "" {
 		return beKilled(cmd.Context(), suites, only)
@@ -78,6 +80,7 @@ func (urls engines) suites(run string) (suites []app.Suite, err error) {
 	}{
 		{"store", urls.store, app.StoreSuite},
 		{"cache", urls.cache, app.CacheSuite},
+		{"sessions", urls.sessions, app.SessionSuite},
 	} {
 		if e.url == "" {
 			continue
@@ -97,7 +100,9 @@ func (urls engines) conformTo(ctx context.Context, out io.Writer, s app.Suite, r
 		fmt.Fprintf(out, "%s: it cannot be used: %v\n", s.Name, err)
 		return 1
 	}
-	fmt.Fprintf(out, "%s: working in %s_…, which is dropped afterwards\n", s.Name, app.ScratchNames(run))
+	if s.Name != "sessions" {
+		fmt.Fprintf(out, "%s: working in %s_…, which is dropped afterwards\n", s.Name, app.ScratchNames(run))
+	}
 	r := conformance.Runner{
 		Again:  func(ctx context.Context) *exec.Cmd { return again(ctx, s.Name, run) },
 		Passed: func(part string) { fmt.Fprintf(out, "%s: passed %s\n", s.Name, part) },
@@ -111,9 +116,9 @@ func (urls engines) conformTo(ctx context.Context, out io.Writer, s app.Suite, r
 	passed, failed := r.Run(ctx, s.Name, s.Run)
 	switch {
 	case failed > 0:
-		fmt.Fprintf(out, "%s: %d parts passed and %d failed; do not use this engine as the %s\n", s.Name, passed, failed, s.Name)
+		fmt.Fprintf(out, "%s: %d parts passed and %d failed; do not use this engine\n", s.Name, passed, failed)
 	case urls.part == "":
-		fmt.Fprintf(out, "%s: all %d parts passed; this engine keeps what Turnout asks of a %s\n", s.Name, passed, s.Name)
+		fmt.Fprintf(out, "%s: all %d parts passed; this engine keeps what Turnout asks of it\n", s.Name, passed)
 	case passed == 0:
 		fmt.Fprintf(out, "%s: it has no part of that name\n", s.Name)
 		failed = 1

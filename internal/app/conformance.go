@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,13 +11,17 @@ import (
 	"github.com/turnout-events/turnout/internal/cache/cachetest"
 	"github.com/turnout-events/turnout/internal/cache/mongo"
 	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/redis"
+	"github.com/turnout-events/turnout/internal/session/cookie"
+	sessionredis "github.com/turnout-events/turnout/internal/session/redis"
+	"github.com/turnout-events/turnout/internal/session/sessiontest"
 	"github.com/turnout-events/turnout/internal/store/postgres"
 	"github.com/turnout-events/turnout/internal/store/storetest"
 )
 
 // Suite is a conformance suite, bound to an engine.
 type Suite struct {
-	// Name is the engine's role: store, cache.
+	// Name is the engine's role: store, cache, sessions.
 	Name string
 	// Reach tells whether the engine can be used at all: made, written to and dropped.
 	Reach func(ctx context.Context) error
@@ -128,4 +133,39 @@ func CacheSuite(url, run string) (Suite, error) {
 		defer cache.Close()
 		return mongo.Drop(ctx, o.URL)
 	}, Run: func(t conformance.T) { cachetest.Run(t, open, mongo.ChunkLinks) }}, nil
+}
+
+// SessionSuite is the sessions', in the Redis that url names. It writes under keys
+// that nobody else can have, since their names are made with keys of its own, and
+// all of which expire.
+func SessionSuite(url, _ string) (Suite, error) {
+	if err := redis.Check(url); err != nil {
+		return Suite{}, err
+	}
+	open := func(ctx context.Context) (*redis.Server, error) {
+		return redis.Open(ctx, redis.Options{URL: url, Use: "sessions", Patience: 5 * time.Second})
+	}
+	begin := func(t conformance.T) func(sessiontest.Instance) sessiontest.Made {
+		return func(i sessiontest.Instance) sessiontest.Made {
+			server, err := open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = server.Close() }) // what was asked was answered
+			e := sessionredis.New(sessionredis.Options{
+				Server: server, Keyring: i.Keyring, Now: i.Now, Cookies: cookie.New(cookie.Options{Keyring: i.Keyring, Now: i.Now}),
+			})
+			return sessiontest.Made{Engine: e, Settle: e.Settle, Shared: true}
+		}
+	}
+	return Suite{Name: "sessions", Reach: func(ctx context.Context) error {
+		server, err := open(ctx)
+		if err != nil {
+			return err
+		}
+		if server.Away() {
+			err = redis.ErrAway
+		}
+		return errors.Join(err, server.Close())
+	}, Run: func(t conformance.T) { sessiontest.Run(t, begin) }}, nil
 }

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 	"github.com/turnout-events/turnout/internal/seal"
 	"github.com/turnout-events/turnout/internal/session"
 	"github.com/turnout-events/turnout/internal/session/sessiontest"
 )
 
 func TestConformance(t *testing.T) {
-	sessiontest.Run(t, func(*testing.T) func(sessiontest.Instance) sessiontest.Made {
+	sessiontest.Run(gotest.New(t), func(conformance.T) func(sessiontest.Instance) sessiontest.Made {
 		return func(i sessiontest.Instance) sessiontest.Made {
 			return sessiontest.Made{Engine: New(Options{Keyring: i.Keyring, Now: i.Now})}
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
+	"github.com/turnout-events/turnout/internal/conformance/gotest"
 	server "github.com/turnout-events/turnout/internal/redis"
 	"github.com/turnout-events/turnout/internal/redis/redistest"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -20,19 +22,6 @@ import (
 	"github.com/turnout-events/turnout/internal/session/cookie"
 	"github.com/turnout-events/turnout/internal/session/sessiontest"
 )
-
-// settle does what Run would have done by now.
-func (e *Engine) settle() {
-	for {
-		select {
-		case k := <-e.queue:
-			e.write(context.Background(), k)
-			continue
-		default:
-		}
-		return
-	}
-}
 
 func open(t testing.TB, r *redistest.Server, log *bytes.Buffer) *server.Server {
 	t.Helper()
@@ -50,10 +39,10 @@ func open(t testing.TB, r *redistest.Server, log *bytes.Buffer) *server.Server {
 
 func TestConformance(t *testing.T) {
 	r := redistest.New(t)
-	sessiontest.Run(t, func(t *testing.T) func(sessiontest.Instance) sessiontest.Made {
+	sessiontest.Run(gotest.New(t), func(t conformance.T) func(sessiontest.Instance) sessiontest.Made {
 		return func(i sessiontest.Instance) sessiontest.Made {
-			e := New(Options{Server: open(t, r, nil), Cookies: cookie.New(cookie.Options{Keyring: i.Keyring, Now: i.Now}), Keyring: i.Keyring, Now: i.Now})
-			return sessiontest.Made{Engine: e, Settle: e.settle, Shared: true}
+			e := New(Options{Server: open(gotest.Of(t), r, nil), Cookies: cookie.New(cookie.Options{Keyring: i.Keyring, Now: i.Now}), Keyring: i.Keyring, Now: i.Now})
+			return sessiontest.Made{Engine: e, Settle: e.Settle, Shared: true}
 		}
 	})
 }
@@ -102,7 +91,7 @@ func (b *bench) kept(s session.Session) string {
 	if _, ok := b.Open(b.Context(), home, value); !ok {
 		b.Fatal("it does not open")
 	}
-	b.settle()
+	b.Settle()
 	return value
 }
 
@@ -141,7 +130,7 @@ func TestP12AFirstVisitWritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.settle()
+	b.Settle()
 	if keys := b.all(); len(keys) != 0 {
 		t.Fatalf("P12: Redis has %v", keys)
 	}
@@ -241,7 +230,7 @@ func TestP6EndedBeforeItWasWritten(t *testing.T) {
 	if err := b.End(t.Context(), home, s); err != nil {
 		t.Fatal(err)
 	}
-	b.settle()
+	b.Settle()
 	if _, ok := b.instance().Open(t.Context(), home, value); ok {
 		t.Error("P6: it opens")
 	}
@@ -307,7 +296,7 @@ func TestRedisFull(t *testing.T) {
 		if _, ok := b.Open(t.Context(), home, value); !ok {
 			t.Fatal("logged out")
 		}
-		b.settle()
+		b.Settle()
 	}
 	if !strings.Contains(b.log.String(), "OOM") || !b.o.Server.Away() {
 		t.Errorf("away %v:\n%s", b.o.Server.Away(), b.log.String())
@@ -338,10 +327,10 @@ func TestManyAreRevoked(t *testing.T) {
 		value, _ := b.Seal(t.Context(), home, session.Begin(turnout.PersonID{1, byte(i), byte(i >> 8)}, time.Now()))
 		b.Open(t.Context(), home, value)
 		if i%256 == 0 {
-			b.settle()
+			b.Settle()
 		}
 	}
-	b.settle()
+	b.Settle()
 	b.Count(t.Context())
 	if got := b.Active(); got["acme"] != n || got["other"] != 0 {
 		t.Errorf("counted %v, want %d", got, n)
@@ -351,7 +340,7 @@ func TestManyAreRevoked(t *testing.T) {
 	if err := b.RevokeOrg(t.Context(), home.Org); err != nil {
 		t.Fatal(err)
 	}
-	b.settle()
+	b.Settle()
 	for _, key := range b.all() {
 		if strings.Contains(key, ":session:") {
 			t.Fatalf("%s is left", key)
@@ -398,7 +387,7 @@ func BenchmarkOpen(b *testing.B) {
 	e := New(Options{Server: open(b, redistest.New(b), nil), Cookies: cookies, Keyring: keys})
 	value, _ := e.Seal(b.Context(), home, begun(1, "token-0001"))
 	e.Open(b.Context(), home, value)
-	e.settle()
+	e.Settle()
 	for name, open := range map[string]func(context.Context, session.Binding, string) (session.Session, bool){"cookie": cookies.Open, "redis": e.Open} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -126,3 +126,15 @@ func (e *Engine) write(ctx context.Context, first keeping) {
 		e.o.Logger.Warn("sessions: Redis does not take them; they go on in their cookies", "error", err)
 	}
 }
+
+// Settle does what Run would have done by now, for who has no Run beside it.
+func (e *Engine) Settle() {
+	for {
+		select {
+		case k := <-e.queue:
+			e.write(context.Background(), k)
+		default:
+			return
+		}
+	}
+}

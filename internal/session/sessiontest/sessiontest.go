@@ -10,10 +10,10 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/conformance"
 	"github.com/turnout-events/turnout/internal/seal"
 	"github.com/turnout-events/turnout/internal/session"
 )
@@ -48,7 +48,7 @@ type Made struct {
 
 // Run runs the suite. What begin makes in one test shares whatever the engine
 // shares.
-func Run(t *testing.T, begin func(t *testing.T) func(Instance) Made) {
+func Run(t conformance.T, begin func(t conformance.T) func(Instance) Made) {
 	for name, test := range map[string]func(*env){
 		"ComesBack":            (*env).comesBack,
 		"P6NeverCrosses":       (*env).neverCrosses,
@@ -64,13 +64,13 @@ func Run(t *testing.T, begin func(t *testing.T) func(Instance) Made) {
 		"P6OfTheSamePerson":    (*env).samePerson,
 		"P6HeardOfARevocation": (*env).heard,
 	} {
-		t.Run(name, func(t *testing.T) { test(&env{T: t, make: begin(t), clock: time.Now().Truncate(time.Second)}) })
+		t.Run(name, func(t conformance.T) { test(&env{T: t, make: begin(t), clock: time.Now().Truncate(time.Second)}) })
 	}
 }
 
 // env is one test's.
 type env struct {
-	*testing.T
+	conformance.T
 	make  func(Instance) Made
 	mu    sync.Mutex
 	clock time.Time
