@@ -28,15 +28,20 @@ func (e *Edge) forward(v *visit) {
 	}
 	twice := body.whole && replayable(v.r, body.held)
 	var tried []*pool.Upstream
+	elsewhere := false // somebody failed it
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
 	for {
 		resp, err := e.try(v, out, body)
 		if err == nil && !e.better(v, resp, twice) {
+			if elsewhere && v.kind == page && resp.StatusCode < http.StatusInternalServerError {
+				v.moved(v.up) // once, and not there and back with each failure
+			}
 			e.answer(v, resp)
 			return
 		}
-		if err == nil { // somebody else may do better; the session stays
+		if err == nil { // somebody else may do better
 			_ = resp.Body.Close()
+			elsewhere = true
 			tried = append(tried, v.up)
 			if next := v.choose(tried, e.now()); next != nil {
 				v.up = next

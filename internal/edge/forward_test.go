@@ -164,6 +164,40 @@ func TestP10FailuresAreAskedElsewhere(t *testing.T) {
 	}
 }
 
+// P6, P10: whom an instance failed goes on with the one that did better, and does
+// not go back; where all fail alike, nobody moves.
+func TestP6AFailureMovesASessionOnce(t *testing.T) {
+	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", http.StatusInternalServerError) }
+	s, lossy, well := pair(t)
+	b := s.browser("acme.example")
+	lossy.will(nil)
+	b.ask("GET", "/", "")
+	home, other := lossy, well
+	if lossy.seen() == 0 {
+		home, other = well, lossy
+	}
+	moved := func() int64 { return int64(s.Status().Orgs[0].Moved) }
+	home.will(failing)
+	other.will(failing)
+	if w := b.ask("GET", "/", ""); w.Code != http.StatusInternalServerError || moved() != 0 {
+		t.Errorf("where all fail it is answered %d, and %d moved", w.Code, moved())
+	}
+	other.will(nil)
+	for range 2 {
+		if w := b.ask("GET", "/", ""); w.Code != http.StatusOK || moved() != 1 {
+			t.Errorf("answered %d, and %d moved", w.Code, moved())
+		}
+	}
+	before := home.seen()
+	home.will(nil)
+	for range 20 {
+		b.ask("GET", "/", "")
+	}
+	if home.seen() != before || moved() != 1 {
+		t.Errorf("it went back: %d requests, %d moved", home.seen()-before, moved())
+	}
+}
+
 // What an upstream is told of the visitor is the edge's word.
 func TestForwardedHeaders(t *testing.T) {
 	s, lossy, _ := pair(t)
