@@ -28,7 +28,7 @@ func (e *Edge) forward(v *visit) {
 	}
 	twice := body.whole && replayable(v.r, body.held)
 	var tried []*pool.Upstream
-	elsewhere := false // somebody failed it
+	elsewhere := false                  // somebody failed it
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
 	for {
 		resp, err := e.try(v, out, body)

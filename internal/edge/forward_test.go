@@ -176,7 +176,7 @@ func TestP6AFailureMovesASessionOnce(t *testing.T) {
 	if lossy.seen() == 0 {
 		home, other = well, lossy
 	}
-	moved := func() int64 { return int64(s.Status().Orgs[0].Moved) }
+	moved := func() int64 { return s.Status().Orgs[0].Moved }
 	home.will(failing)
 	other.will(failing)
 	if w := b.ask("GET", "/", ""); w.Code != http.StatusInternalServerError || moved() != 0 {
