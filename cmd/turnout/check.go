@@ -29,7 +29,7 @@ func checkCommand() *cobra.Command {
 				if err := s.canSetUp(cmd); err != nil {
 					return err
 				}
-				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Data)
+				fmt.Fprintf(out, "%s\n%s (there is no store in %s)\n", configurationOK, noOrgs, nothing.Where)
 				faults, err := s.checkRoutes(cmd, out)
 				return failed(faults, err)
 			}

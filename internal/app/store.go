@@ -60,16 +60,24 @@ const (
 	PostgreSQL = "PostgreSQL"
 )
 
+// storeOptions are what the wiring asks of either engine.
+type storeOptions struct {
+	// existing opens a store that is there and makes nothing.
+	existing bool
+	// ours refuses a store of another deployment.
+	ours func(ctx context.Context, keys []seal.StoredKey) error
+}
+
 // openStore opens the store that cfg names.
-func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (Store, error) {
+func openStore(ctx context.Context, cfg config.Config, log *slog.Logger, o storeOptions) (Store, error) {
 	if cfg.Store == "" {
-		s, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
+		s, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log, Existing: o.existing, Ours: o.ours})
 		if err != nil {
 			return nil, err // and not an interface that holds nothing
 		}
 		return s, nil
 	}
-	s, err := postgres.Open(ctx, postgres.Options{URL: cfg.Store, Logger: log})
+	s, err := postgres.Open(ctx, postgres.Options{URL: cfg.Store, Logger: log, Existing: o.existing, Ours: o.ours})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // acceptance is a submission on its way into the store, and what became of it.
@@ -26,11 +27,11 @@ type acceptance struct {
 func (s *Store) Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accepted, error) {
 	claims, err := json.Marshal(a.Claims)
 	if err != nil {
-		return turnout.Accepted{}, wrap("accept registration", err)
+		return turnout.Accepted{}, wire.Wrap("accept registration", err)
 	}
 	org, err := s.org(ctx, a.Org)
 	if err != nil {
-		return turnout.Accepted{}, wrap("accept registration", err)
+		return turnout.Accepted{}, wire.Wrap("accept registration", err)
 	}
 	j := &acceptance{Acceptance: a, org: org, claims: string(claims)}
 	err = s.do(ctx, "accept registration", &job{events: []ledgerKey{{org, a.Event}}, accept: j})

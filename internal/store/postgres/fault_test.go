@@ -164,7 +164,7 @@ func TestP1KilledServerLosesNothing(t *testing.T) {
 		})
 	}
 	<-enough
-	if err := c.Kill(context.Background()); err != nil {
+	if err := c.Kill(); err != nil {
 		t.Error(err)
 	}
 	close(stop)

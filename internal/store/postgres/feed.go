@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // AppendChanges adds to the change feed; their Seq is given by the store.
@@ -56,7 +57,7 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.
 	})
 	switch {
 	case err != nil:
-		return nil, wrap("read changes", err)
+		return nil, wire.Wrap("read changes", err)
 	case len(all) == 0:
 		return s.prunedAll(ctx, after)
 	case all[0].Seq > after+1:
@@ -73,7 +74,7 @@ func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, e
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrap("read changes", err)
+		return nil, wire.Wrap("read changes", err)
 	}
 	return []turnout.Change{{Seq: newest}}, nil
 }
@@ -82,7 +83,7 @@ func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, e
 func (s *Store) LastChange(ctx context.Context) (int64, error) {
 	var seq int64
 	err := s.pool.QueryRow(ctx, "SELECT last FROM feed_counter").Scan(&seq)
-	return seq, wrap("read changes", err)
+	return seq, wire.Wrap("read changes", err)
 }
 
 // PruneChanges drops entries and turns older than before. Instances read four times a
@@ -111,7 +112,7 @@ func (s *Store) DoneErrands(ctx context.Context, org turnout.OrgID, ids []string
 func (s *Store) errands(ctx context.Context, op, query string, org turnout.OrgID, ids []string) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap(op, err)
+		return wire.Wrap(op, err)
 	}
 	return s.aside(ctx, op, func(t *tx) error { return t.exec(query, num, ids) })
 }
@@ -120,7 +121,7 @@ func (s *Store) errands(ctx context.Context, op, query string, org turnout.OrgID
 func (s *Store) Errands(ctx context.Context, org turnout.OrgID) ([]string, error) {
 	found, err := s.pool.Query(ctx, "SELECT id FROM errands WHERE org = (SELECT num FROM orgs WHERE org = $1) ORDER BY id", string(org))
 	ids, err := collect(found, err, scanText)
-	return ids, wrap("read errands", err)
+	return ids, wire.Wrap("read errands", err)
 }
 
 func scanText(row scanner) (text string, err error) {

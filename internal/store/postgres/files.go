@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 const writeFile = "INSERT INTO edge_files (name, value, modified) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET value = $2, modified = $3"
@@ -39,7 +40,7 @@ func (s *Store) File(ctx context.Context, name string) (value []byte, modified t
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, time.Time{}, turnout.Errorf(turnout.CodeNotFound, "read edge file", "there is no %s", name)
 	}
-	return value, timeOf(at), wrap("read edge file", err)
+	return value, timeOf(at), wire.Wrap("read edge file", err)
 }
 
 // DeleteFile removes an edge's file. It may be repeated.
@@ -64,7 +65,7 @@ func (s *Store) Files(ctx context.Context, prefix string) ([]turnout.FileInfo, e
 		f.Modified = timeOf(at)
 		return f, err
 	})
-	return all, wrap("list edge files", err)
+	return all, wire.Wrap("list edge files", err)
 }
 
 // ChangeFile replaces an edge's file by what change makes of it, in one step

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Forget destroys a person's data key and everything that was sealed with it,
@@ -19,7 +20,7 @@ import (
 func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return turnout.Forgotten{}, wrap("forget person", err)
+		return turnout.Forgotten{}, wire.Wrap("forget person", err)
 	}
 	var f turnout.Forgotten
 	err = s.aside(ctx, "forget person", func(t *tx) (err error) {
@@ -85,7 +86,7 @@ func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turno
 	for _, r := range held {
 		l := t.ledgers[ledgerKey{org, r.Event}]
 		if l == nil { // accepted since the look at their events
-			return errRace
+			return wire.ErrRace
 		}
 		if err := t.erase(org, l, r, at); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Lanes lists the lanes in which something waits, with up to count of those
@@ -33,7 +34,7 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.
 		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
 		return l, err
 	})
-	return all, wrap("list lanes", err)
+	return all, wire.Wrap("list lanes", err)
 }
 
 // Claim gives owner the lane until now+ttl, unless somebody has it.
@@ -69,7 +70,7 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
 	found, err := s.pool.Query(ctx, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
 	all, err := collect(found, err, scanRegistration)
-	return all, wrap("take batch", err)
+	return all, wire.Wrap("take batch", err)
 }
 
 // Settle records what became of a batch and gives the lane back; nobody claims
@@ -78,7 +79,7 @@ func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time
 func (s *Store) Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error {
 	org, err := s.org(ctx, lease.Org)
 	if err != nil {
-		return wrap("settle batch", err)
+		return wire.Wrap("settle batch", err)
 	}
 	return s.do(ctx, "settle batch", &job{lanes: []int64{lease.ID}, apply: func(t *tx) error {
 		n, err := t.execN("UPDATE lanes SET lease_until = 0, owner = '', not_before = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0",

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // SetLedger writes an event's limits and times, and gives seats that came free
@@ -14,7 +15,7 @@ import (
 func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time) error {
 	org, err := s.org(ctx, led.Org)
 	if err != nil {
-		return wrap("set ledger", err)
+		return wire.Wrap("set ledger", err)
 	}
 	key := ledgerKey{org, led.Event}
 	return s.do(ctx, "set ledger", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
@@ -51,7 +52,7 @@ func (t *tx) addLane(key ledgerKey) (*ledger, error) {
 func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnout.EventID, _ time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("close ledger", err)
+		return wire.Wrap("close ledger", err)
 	}
 	key := ledgerKey{num, event}
 	return s.do(ctx, "close ledger", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
@@ -69,7 +70,7 @@ func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnou
 func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turnout.HandCount, events []turnout.EventID, now time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("set hand counts", err)
+		return wire.Wrap("set hand counts", err)
 	}
 	type place struct {
 		event turnout.EventID
@@ -118,5 +119,5 @@ func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 		all[event][s.Pool] = s
 		return true, nil
 	})
-	return all, wrap("read seats", err)
+	return all, wire.Wrap("read seats", err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // org is an org's short number; CodeNotFound for one that was never applied.
@@ -32,7 +33,7 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
 	settings, err := json.Marshal(o)
 	if err != nil {
-		return wrap("write org", err)
+		return wire.Wrap("write org", err)
 	}
 	return s.aside(ctx, "write org", func(t *tx) error {
 		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
@@ -54,7 +55,7 @@ func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
 		}
 		return o, json.Unmarshal([]byte(text), &o)
 	})
-	return all, wrap("list orgs", err)
+	return all, wire.Wrap("list orgs", err)
 }
 
 // OrgSecrets reads an org's sealed secrets; CodeNotFound for an unknown org.
@@ -64,7 +65,7 @@ func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, erro
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
 	}
-	return sealed, wrap("read org secrets", err)
+	return sealed, wire.Wrap("read org secrets", err)
 }
 
 const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHERE scope = $1 ORDER BY purpose, version"
@@ -73,7 +74,7 @@ const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHE
 func (s *Store) OrgKeys(ctx context.Context, scope string) ([]seal.StoredKey, error) {
 	found, err := s.pool.Query(ctx, selectOrgKeys, scope)
 	keys, err := collect(found, err, scanOrgKey)
-	return keys, wrap("read org keys", err)
+	return keys, wire.Wrap("read org keys", err)
 }
 
 func scanOrgKey(row scanner) (k seal.StoredKey, err error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // DataKey reads a person's wrapped key; CodeForgotten when there is none.
@@ -20,7 +21,7 @@ func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.P
 	if errors.Is(err, pgx.ErrNoRows) {
 		return k, turnout.Errorf(turnout.CodeForgotten, "read data key", "there is no key for this person")
 	}
-	return k, wrap("read data key", err)
+	return k, wire.Wrap("read data key", err)
 }
 
 // ensuredAtOnce is how many keys one transaction keeps.
@@ -32,7 +33,7 @@ const ensuredAtOnce = 500
 func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return nil, wrap("keep data keys", err)
+		return nil, wire.Wrap("keep data keys", err)
 	}
 	out := make([]turnout.DataKey, 0, len(keys))
 	for some := range slices.Chunk(keys, ensuredAtOnce) {
@@ -107,7 +108,7 @@ func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turn
 	found, err := s.pool.Query(ctx, `SELECT person, wrapped FROM people
 		WHERE org = (SELECT num FROM orgs WHERE org = $1) AND person > $2 ORDER BY person LIMIT $3`, string(org), after[:], limit)
 	keys, err := collect(found, err, scanKey)
-	return keys, wrap("read data keys", err)
+	return keys, wire.Wrap("read data keys", err)
 }
 
 // Rewrap replaces the wrapped form of keys that are still the same: somebody who
@@ -115,7 +116,7 @@ func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turn
 func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("rewrap data keys", err)
+		return wire.Wrap("rewrap data keys", err)
 	}
 	keys = slices.SortedFunc(slices.Values(keys), func(x, y turnout.Rewrapped) int { return bytes.Compare(x.Person[:], y.Person[:]) })
 	return s.aside(ctx, "rewrap data keys", func(t *tx) error {

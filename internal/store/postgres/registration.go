@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
@@ -50,7 +51,7 @@ func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "read registration", "there is no such registration")
 	}
-	return r, wrap("read registration", err)
+	return r, wire.Wrap("read registration", err)
 }
 
 // LinkRegistration reads the latest registration that came through a link.
@@ -59,14 +60,14 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, false, nil
 	}
-	return r, err == nil, wrap("read registration of link", err)
+	return r, err == nil, wire.Wrap("read registration of link", err)
 }
 
 // Parked lists registrations that Salesforce refused, oldest first, at most limit.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
 	found, err := s.pool.Query(ctx, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
 	all, err := collect(found, err, scanRegistration)
-	return all, wrap("list parked", err)
+	return all, wire.Wrap("list parked", err)
 }
 
 // Unpark sends a parked registration out again; all of an org's when key is
@@ -74,7 +75,7 @@ func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]tur
 func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return 0, wrap("retry parked", err)
+		return 0, wire.Wrap("retry parked", err)
 	}
 	var n int64
 	err = s.aside(ctx, "retry parked", func(t *tx) error {
@@ -90,7 +91,7 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("send again", err)
+		return wire.Wrap("send again", err)
 	}
 	return s.aside(ctx, "send again", func(t *tx) error {
 		return t.exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
@@ -129,7 +130,7 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 			string(org), string(event), after, eachPage)
 		page, err := collect(found, err, scanRegistration)
 		if err != nil {
-			return wrap("list registrations", err)
+			return wire.Wrap("list registrations", err)
 		}
 		for _, r := range page {
 			if err := yield(r); err != nil {
@@ -142,7 +143,7 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 		err = s.pool.QueryRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
 			string(org), string(page[len(page)-1].Key)).Scan(&after)
 		if err != nil {
-			return wrap("list registrations", err)
+			return wire.Wrap("list registrations", err)
 		}
 	}
 }
@@ -161,5 +162,5 @@ func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 		all[event] = p
 		return true, err
 	})
-	return all, wrap("count registrations", err)
+	return all, wire.Wrap("count registrations", err)
 }

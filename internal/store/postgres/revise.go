@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Revise changes a registration and its seats in one atomic step, or does
@@ -19,7 +20,7 @@ import (
 func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error) {
 	org, err := s.org(ctx, v.Org)
 	if err != nil {
-		return turnout.Registration{}, wrap("revise registration", err)
+		return turnout.Registration{}, wire.Wrap("revise registration", err)
 	}
 	// A registration never moves to another event, so which lane to lock can be
 	// read before.
@@ -29,7 +30,7 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "revise registration", "there is no such registration")
 	}
 	if err != nil {
-		return turnout.Registration{}, wrap("revise registration", err)
+		return turnout.Registration{}, wire.Wrap("revise registration", err)
 	}
 	var out turnout.Registration
 	err = s.do(ctx, "revise registration", &job{events: []ledgerKey{key}, apply: func(t *tx) error {

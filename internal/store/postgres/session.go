@@ -2,16 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/turnout-events/turnout"
 )
 
 // patience bounds each exchange with the server. Whoever does not answer for so
@@ -79,74 +72,4 @@ func collect[T any](found pgx.Rows, err error, scan func(scanner) (T, error)) ([
 		all = append(all, one)
 	}
 	return all, found.Err()
-}
-
-// The server's states that decide something, by their codes in appendix A of
-// PostgreSQL's manual.
-const (
-	uniqueViolation     = "23505"
-	readOnlyTransaction = "25006" // what was the primary is a standby now
-	serializationFailed = "40001"
-	deadlock            = "40P01"
-	diskFull            = "53100"
-	lockNotAvailable    = "55P03"
-)
-
-// errRace says that somebody else came first, between look and write.
-var errRace = errors.New("somebody else changed it meanwhile")
-
-// again tells failures after which the same transaction may well succeed: two
-// processes met, and this one gave way.
-func again(err error) bool {
-	if errors.Is(err, errRace) {
-		return true
-	}
-	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == uniqueViolation || e.Code == serializationFailed || e.Code == deadlock)
-}
-
-// refused tells what the server itself rejected, by a connection that goes on.
-func refused(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Severity == "ERROR"
-}
-
-// codeOf turns a failure into one of our codes.
-func codeOf(err error) turnout.Code {
-	var e *pgconn.PgError
-	var connecting *pgconn.ConnectError
-	var network net.Error
-	switch {
-	case errors.As(err, &e):
-		return codeOfState(e.Code)
-	case errors.Is(err, errRace), errors.As(err, &connecting), errors.As(err, &network), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err), pgconn.Timeout(err):
-		return turnout.CodeUnavailable
-	}
-	return turnout.CodeOf(err)
-}
-
-func codeOfState(state string) turnout.Code {
-	switch state {
-	case diskFull:
-		return turnout.CodeNoSpace
-	case readOnlyTransaction, lockNotAvailable:
-		return turnout.CodeUnavailable
-	}
-	// Lost connection, rolled back, too many connections, told to end.
-	for _, class := range []string{"08", "40", "53", "57"} {
-		if strings.HasPrefix(state, class) {
-			return turnout.CodeUnavailable
-		}
-	}
-	return turnout.CodeInternal
-}
-
-// wrap gives err its code, and keeps one that it already has.
-func wrap(op string, err error) error {
-	var e *turnout.Error
-	if err == nil || errors.As(err, &e) {
-		return err
-	}
-	return turnout.Wrap(codeOf(err), op, err)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // job is one caller's change: either an acceptance, of which a whole batch costs
@@ -36,7 +37,7 @@ func (s *Store) do(ctx context.Context, op string, j *job) error {
 	if errors.Is(err, groupcommit.ErrClosed) {
 		return turnout.Wrap(turnout.CodeUnavailable, op, err)
 	}
-	return wrap(op, err)
+	return wire.Wrap(op, err)
 }
 
 // Ping tells whether the writer reaches the database: registrations can be taken.
@@ -51,7 +52,7 @@ func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) err
 	for range attempts {
 		conn, acquireErr := s.pool.Acquire(ctx)
 		if acquireErr != nil {
-			return wrap(op, acquireErr)
+			return wire.Wrap(op, acquireErr)
 		}
 		errs := []error{nil}
 		err = s.transact(conn.Conn(), []*job{{apply: apply}}, errs)
@@ -62,11 +63,11 @@ func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) err
 			_ = conn.Conn().Close(context.Background()) // the pool makes another one
 		}
 		conn.Release()
-		if !again(err) {
+		if !wire.Again(err) {
 			break
 		}
 	}
-	return wrap(op, err)
+	return wire.Wrap(op, err)
 }
 
 // attempts is how often a transaction is tried that another process got in the
@@ -113,11 +114,11 @@ func (s *Store) persist(jobs []*job, errs []error) error {
 			s.conn = nil
 			s.pool.Reset() // those beside it most likely broke too
 		}
-		if !again(err) {
+		if !wire.Again(err) {
 			break
 		}
 	}
-	return wrap("write", err)
+	return wire.Wrap("write", err)
 }
 
 // aboutOneJob tells a failure that one job brought about from one of the
@@ -135,10 +136,8 @@ func broken(conn *pgx.Conn, err error) bool {
 	if err == nil {
 		return false
 	}
-	var e *pgconn.PgError
-	demoted := errors.As(err, &e) && e.Code == readOnlyTransaction
 	const idle = 'I' // outside of any transaction
-	return demoted || conn.IsClosed() || conn.PgConn().TxStatus() != idle
+	return wire.Demoted(err) || conn.IsClosed() || conn.PgConn().TxStatus() != idle
 }
 
 // transact runs jobs in one transaction of READ COMMITTED and leaves each one's
@@ -252,7 +251,7 @@ func (t *tx) end() error {
 		return nil
 	case err == nil:
 		return errors.New("commit: the server rolled back")
-	case refused(err): // a statement before the commit failed, which was then skipped
+	case wire.Refused(err): // a statement before the commit failed, which was then skipped
 		return t.back(err)
 	}
 	return turnout.Wrap(turnout.CodeUnknown, "commit", err)
