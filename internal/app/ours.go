@@ -18,8 +18,8 @@ type ours struct {
 	load func() (seal.Master, error)
 }
 
-// askingKMS bounds how long a KMS is asked; one that is away keeps nobody out.
-const askingKMS = 5 * time.Second
+// kmsPatience bounds how long a KMS is asked; one that is away keeps nobody out.
+const kmsPatience = 5 * time.Second
 
 // check refuses keys of which none opens. One that does is enough: where others
 // do not, their orgs alone are at fault, and say so themselves.
@@ -37,7 +37,7 @@ func (o ours) check(ctx context.Context, keys []seal.StoredKey) error {
 	if _, err := o.load(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askingKMS)
+	ctx, cancel := context.WithTimeout(ctx, kmsPatience)
 	defer cancel()
 	ring := seal.NewKeyring(nil, o.load)
 	for _, k := range keys {

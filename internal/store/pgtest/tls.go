@@ -34,7 +34,7 @@ func StartEncrypted(ctx context.Context, host string) (*Encrypted, error) {
 		return nil, err
 	}
 	e := &Encrypted{Cluster: c, Authority: filepath.Join(c.dir, "ca.pem"), Stranger: filepath.Join(c.dir, "stranger.pem")}
-	if e.Port, err = freePort(); err != nil {
+	if e.Port, err = freePort(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	for name, value := range map[string]string{
@@ -50,9 +50,9 @@ func StartEncrypted(ctx context.Context, host string) (*Encrypted, error) {
 }
 
 // freePort is one below those of outgoing connections.
-func freePort() (int, error) {
+func freePort(ctx context.Context) (int, error) {
 	for port := 21000; port < 31000; port += 7 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
 			return port, l.Close()
 		}

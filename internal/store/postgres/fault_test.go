@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
-	"github.com/turnout-events/turnout/internal/store/pgtest"
 )
 
 const (
@@ -121,73 +120,6 @@ func TestP1LostConnectionIsUnknownAndMadeAnew(t *testing.T) {
 	}
 	if n := count(t, s, "SELECT taken FROM seats WHERE pool = 'event'"); n != 10 {
 		t.Errorf("%d seats taken, want 10", n)
-	}
-}
-
-// kill -9 of PostgreSQL under load: what was acknowledged is there (P1), seats
-// are exact (P2), and the store goes on by itself.
-func TestP1KilledServerLosesNothing(t *testing.T) {
-	place(t, t.TempDir()) // skips where there is none
-	c, err := pgtest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Stop(context.Background())
-	s := openStore(t, c.URL())
-	defer s.Close()
-	prepare(t, s, 1<<30)
-	var acknowledged sync.Map
-	var next, acks atomic.Int64
-	stop := make(chan struct{})
-	enough := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				a := submitted(int(next.Add(1)))
-				if _, err := s.Accept(context.Background(), a); err == nil {
-					acknowledged.Store(a.Key, true)
-					if acks.Add(1) == 500 {
-						close(enough)
-					}
-				} else if code := turnout.CodeOf(err); code != turnout.CodeUnknown && code != turnout.CodeUnavailable {
-					t.Errorf("%s: %v", a.Key, err)
-				} else if code == turnout.CodeUnavailable {
-					return // the server is away
-				}
-			}
-		})
-	}
-	<-enough
-	if err := c.Kill(); err != nil {
-		t.Error(err)
-	}
-	close(stop)
-	wg.Wait()
-	if err := c.Restart(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Accept(t.Context(), submitted(0)); err != nil {
-		t.Errorf("after the restart: %v", err)
-	}
-	missing := 0
-	acknowledged.Range(func(key, _ any) bool {
-		if _, err := s.Registration(context.Background(), acme, key.(turnout.Key)); err != nil {
-			t.Error(err)
-			missing++
-		}
-		return true
-	})
-	if missing > 0 {
-		t.Errorf("%d of %d acknowledged registrations are gone", missing, acks.Load())
-	}
-	if taken, rest := count(t, s, "SELECT taken FROM seats WHERE pool = 'event'"), count(t, s, "SELECT count(*) FROM registrations"); taken != rest {
-		t.Errorf("%d seats taken by %d registrations", taken, rest)
 	}
 }
 

@@ -48,13 +48,12 @@ func (t *tx) queueFeed(b *pgx.Batch) {
 // order. When entries after it were pruned, the first is of the empty kind
 // and says that everything must be read again.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.Change, error) {
-	found, err := s.pool.Query(ctx, "SELECT seq, kind, org, id, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
-	all, err := collect(found, err, func(row scanner) (c turnout.Change, err error) {
+	all, err := query(ctx, s, func(row scanner) (c turnout.Change, err error) {
 		var at int64
 		err = row.Scan(&c.Seq, &c.Kind, &c.Org, &c.ID, &at)
 		c.At = timeOf(at)
 		return c, err
-	})
+	}, "SELECT seq, kind, org, id, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
 	switch {
 	case err != nil:
 		return nil, wire.Wrap("read changes", err)
@@ -69,7 +68,7 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.
 // prunedAll tells of changes that came and were pruned since the last look.
 func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, error) {
 	var newest int64
-	err := s.pool.QueryRow(ctx, "SELECT last FROM feed_counter WHERE last > $1 AND NOT EXISTS (SELECT 1 FROM feed WHERE seq > $1)", after).Scan(&newest)
+	err := s.readRow(ctx, "SELECT last FROM feed_counter WHERE last > $1 AND NOT EXISTS (SELECT 1 FROM feed WHERE seq > $1)", []any{after}, &newest)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -82,7 +81,7 @@ func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, e
 // LastChange is the newest sequence number, 0 for none.
 func (s *Store) LastChange(ctx context.Context) (int64, error) {
 	var seq int64
-	err := s.pool.QueryRow(ctx, "SELECT last FROM feed_counter").Scan(&seq)
+	err := s.readRow(ctx, "SELECT last FROM feed_counter", nil, &seq)
 	return seq, wire.Wrap("read changes", err)
 }
 
@@ -119,8 +118,7 @@ func (s *Store) errands(ctx context.Context, op, query string, org turnout.OrgID
 
 // Errands are an org's open errands.
 func (s *Store) Errands(ctx context.Context, org turnout.OrgID) ([]string, error) {
-	found, err := s.pool.Query(ctx, "SELECT id FROM errands WHERE org = (SELECT num FROM orgs WHERE org = $1) ORDER BY id", string(org))
-	ids, err := collect(found, err, scanText)
+	ids, err := query(ctx, s, scanText, "SELECT id FROM errands WHERE org = (SELECT num FROM orgs WHERE org = $1) ORDER BY id", string(org))
 	return ids, wire.Wrap("read errands", err)
 }
 

@@ -36,7 +36,7 @@ func (t *tx) lockFile(name string) error {
 // when there is none.
 func (s *Store) File(ctx context.Context, name string) (value []byte, modified time.Time, err error) {
 	var at int64
-	err = s.pool.QueryRow(ctx, "SELECT value, modified FROM edge_files WHERE name = $1", name).Scan(&value, &at)
+	err = s.readRow(ctx, "SELECT value, modified FROM edge_files WHERE name = $1", []any{name}, &value, &at)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, time.Time{}, turnout.Errorf(turnout.CodeNotFound, "read edge file", "there is no %s", name)
 	}
@@ -57,14 +57,13 @@ func (s *Store) DeleteFile(ctx context.Context, name string) error {
 // their names; an empty prefix lists all.
 func (s *Store) Files(ctx context.Context, prefix string) ([]turnout.FileInfo, error) {
 	// Up to the largest code point, so that the index serves the range.
-	found, err := s.pool.Query(ctx, `SELECT name, modified, length(value) FROM edge_files
-		WHERE name >= $1 AND name < $2 ORDER BY name`, prefix, prefix+"\U0010FFFF")
-	all, err := collect(found, err, func(row scanner) (f turnout.FileInfo, err error) {
+	all, err := query(ctx, s, func(row scanner) (f turnout.FileInfo, err error) {
 		var at int64
 		err = row.Scan(&f.Name, &at, &f.Size)
 		f.Modified = timeOf(at)
 		return f, err
-	})
+	}, `SELECT name, modified, length(value) FROM edge_files
+		WHERE name >= $1 AND name < $2 ORDER BY name`, prefix, prefix+"\U0010FFFF")
 	return all, wire.Wrap("list edge files", err)
 }
 

@@ -17,7 +17,12 @@ import (
 func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
 	// The recursion hops from lane to lane through the index of due
 	// registrations, so a backlog of any size costs one step a lane.
-	found, err := s.pool.Query(ctx, `
+	all, err := query(ctx, s, func(row scanner) (l turnout.LaneStatus, err error) {
+		var due, oldest int64
+		err = row.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest)
+		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
+		return l, err
+	}, `
 		WITH RECURSIVE busy (lane) AS (
 			SELECT (SELECT lane FROM registrations WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1)
 			UNION ALL
@@ -28,12 +33,6 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.
 			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at <= $1 ORDER BY r.due_at LIMIT $2) due), 0),
 			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT $2) waiting), 0)
 		FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`, millis(now), count)
-	all, err := collect(found, err, func(row scanner) (l turnout.LaneStatus, err error) {
-		var due, oldest int64
-		err = row.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest)
-		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
-		return l, err
-	})
 	return all, wire.Wrap("list lanes", err)
 }
 
@@ -68,8 +67,7 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 
 // Take reads what is due in a leased lane, longest waiting first, at most max.
 func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
-	found, err := s.pool.Query(ctx, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
-	all, err := collect(found, err, scanRegistration)
+	all, err := query(ctx, s, scanRegistration, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
 	return all, wire.Wrap("take batch", err)
 }
 

@@ -105,9 +105,7 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 // Seatings tells how the pools of all of an org's events stand.
 func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error) {
 	all := map[turnout.EventID]turnout.Seatings{}
-	found, err := s.pool.Query(ctx, `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
-		FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = $1 AND s.counted`, string(org))
-	_, err = collect(found, err, func(row scanner) (bool, error) {
+	_, err := query(ctx, s, func(row scanner) (bool, error) {
 		var event turnout.EventID
 		var s turnout.Seating
 		if err := row.Scan(&event, &s.Pool, &s.Limit, &s.Taken, &s.Outside, &s.Waiting); err != nil {
@@ -118,6 +116,7 @@ func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 		}
 		all[event][s.Pool] = s
 		return true, nil
-	})
+	}, `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
+		FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = $1 AND s.counted`, string(org))
 	return all, wire.Wrap("read seats", err)
 }

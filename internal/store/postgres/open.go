@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -65,10 +66,12 @@ type Store struct {
 	writer *groupcommit.Writer[*job]
 	step   func(name string)
 
-	// conn is the writer goroutine's own; nil after it broke.
-	conn *pgx.Conn
-	orgs sync.Map // numbers by turnout.OrgID; they never change
-	once sync.Once
+	// conn is the writer goroutine's own; nil after it broke, and not dialled again
+	// before pausing.
+	conn    *pgx.Conn
+	pausing time.Time
+	orgs    sync.Map // numbers by turnout.OrgID; they never change
+	once    sync.Once
 }
 
 // Open connects to the store, makes or upgrades its schema, and starts its
@@ -184,13 +187,21 @@ func (s *Store) closeConns() {
 	}
 }
 
+// pause is how long nobody dials after it was in vain: what waits meanwhile is
+// answered at once.
+const pause = 500 * time.Millisecond
+
 // reconnect opens the writer's connection anew.
 func (s *Store) reconnect() error {
+	if time.Now().Before(s.pausing) {
+		return errAway
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := wire.Connect(ctx, wire.ForWriter(s.config))
 	if err != nil {
-		return errors.Join(errAway, err)
+		s.pausing = time.Now().Add(pause)
+		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	s.conn = conn
 	return nil

@@ -19,7 +19,7 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 		return n.(int64), nil
 	}
 	var num int64
-	err := s.pool.QueryRow(ctx, "SELECT num FROM orgs WHERE org = $1", string(id)).Scan(&num)
+	err := s.readRow(ctx, "SELECT num FROM orgs WHERE org = $1", []any{string(id)}, &num)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
 	}
@@ -47,21 +47,20 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 
 // Orgs lists all orgs in order of their ids, without secrets.
 func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
-	found, err := s.pool.Query(ctx, "SELECT settings FROM orgs ORDER BY org")
-	all, err := collect(found, err, func(row scanner) (o turnout.Org, err error) {
+	all, err := query(ctx, s, func(row scanner) (o turnout.Org, err error) {
 		var text string
 		if err := row.Scan(&text); err != nil {
 			return o, err
 		}
 		return o, json.Unmarshal([]byte(text), &o)
-	})
+	}, "SELECT settings FROM orgs ORDER BY org")
 	return all, wire.Wrap("list orgs", err)
 }
 
 // OrgSecrets reads an org's sealed secrets; CodeNotFound for an unknown org.
 func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error) {
 	var sealed []byte
-	err := s.pool.QueryRow(ctx, "SELECT secrets FROM orgs WHERE org = $1", string(org)).Scan(&sealed)
+	err := s.readRow(ctx, "SELECT secrets FROM orgs WHERE org = $1", []any{string(org)}, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
 	}
@@ -72,8 +71,7 @@ const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHE
 
 // OrgKeys implements seal.Shelf.
 func (s *Store) OrgKeys(ctx context.Context, scope string) ([]seal.StoredKey, error) {
-	found, err := s.pool.Query(ctx, selectOrgKeys, scope)
-	keys, err := collect(found, err, scanOrgKey)
+	keys, err := query(ctx, s, scanOrgKey, selectOrgKeys, scope)
 	return keys, wire.Wrap("read org keys", err)
 }
 

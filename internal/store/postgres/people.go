@@ -17,7 +17,7 @@ import (
 // DataKey reads a person's wrapped key; CodeForgotten when there is none.
 func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.PersonID) (turnout.DataKey, error) {
 	k := turnout.DataKey{Person: person, Stored: true}
-	err := s.pool.QueryRow(ctx, "SELECT p.wrapped FROM people p JOIN orgs o ON o.num = p.org WHERE o.org = $1 AND p.person = $2", string(org), person[:]).Scan(&k.Wrapped)
+	err := s.readRow(ctx, "SELECT p.wrapped FROM people p JOIN orgs o ON o.num = p.org WHERE o.org = $1 AND p.person = $2", []any{string(org), person[:]}, &k.Wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return k, turnout.Errorf(turnout.CodeForgotten, "read data key", "there is no key for this person")
 	}
@@ -105,9 +105,8 @@ func scanKey(row scanner) (k turnout.DataKey, err error) {
 // DataKeysAfter reads up to limit keys of an org in order of person, from the
 // one after; for rewrapping.
 func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error) {
-	found, err := s.pool.Query(ctx, `SELECT person, wrapped FROM people
+	keys, err := query(ctx, s, scanKey, `SELECT person, wrapped FROM people
 		WHERE org = (SELECT num FROM orgs WHERE org = $1) AND person > $2 ORDER BY person LIMIT $3`, string(org), after[:], limit)
-	keys, err := collect(found, err, scanKey)
 	return keys, wire.Wrap("read data keys", err)
 }
 

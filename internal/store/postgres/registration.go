@@ -47,7 +47,7 @@ func scanRegistration(row scanner) (turnout.Registration, error) {
 
 // Registration reads one; CodeNotFound when there is none.
 func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error) {
-	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.key = $2", string(org), string(key)))
+	r, err := s.readRegistration(ctx, " WHERE o.org = $1 AND r.key = $2", string(org), string(key))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "read registration", "there is no such registration")
 	}
@@ -56,7 +56,7 @@ func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout
 
 // LinkRegistration reads the latest registration that came through a link.
 func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
-	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:]))
+	r, err := s.readRegistration(ctx, " WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, false, nil
 	}
@@ -65,8 +65,7 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 
 // Parked lists registrations that Salesforce refused, oldest first, at most limit.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	found, err := s.pool.Query(ctx, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
-	all, err := collect(found, err, scanRegistration)
+	all, err := query(ctx, s, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
 	return all, wire.Wrap("list parked", err)
 }
 
@@ -126,9 +125,8 @@ const eachPage = 500
 // yield ends it and is returned.
 func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.EventID, yield func(turnout.Registration) error) error {
 	for after := int64(0); ; {
-		found, err := s.pool.Query(ctx, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
+		page, err := query(ctx, s, scanRegistration, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
 			string(org), string(event), after, eachPage)
-		page, err := collect(found, err, scanRegistration)
 		if err != nil {
 			return wire.Wrap("list registrations", err)
 		}
@@ -140,8 +138,8 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 		if len(page) < eachPage {
 			return nil
 		}
-		err = s.pool.QueryRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
-			string(org), string(page[len(page)-1].Key)).Scan(&after)
+		err = s.readRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
+			[]any{string(org), string(page[len(page)-1].Key)}, &after)
 		if err != nil {
 			return wire.Wrap("list registrations", err)
 		}
@@ -152,15 +150,14 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 // of them: ask seldom.
 func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
 	all := map[turnout.EventID]turnout.Progress{}
-	found, err := s.pool.Query(ctx, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
-		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
-		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
-	_, err = collect(found, err, func(row scanner) (bool, error) {
+	_, err := query(ctx, s, func(row scanner) (bool, error) {
 		var event turnout.EventID
 		var p turnout.Progress
 		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked)
 		all[event] = p
 		return true, err
-	})
+	}, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
+		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
+		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
 	return all, wire.Wrap("count registrations", err)
 }

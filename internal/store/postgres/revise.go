@@ -25,7 +25,7 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 	// A registration never moves to another event, so which lane to lock can be
 	// read before.
 	key := ledgerKey{org: org}
-	err = s.pool.QueryRow(ctx, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", org, string(v.Key)).Scan(&key.event)
+	err = s.readRow(ctx, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", []any{org, string(v.Key)}, &key.event)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "revise registration", "there is no such registration")
 	}

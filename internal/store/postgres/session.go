@@ -7,9 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// patience bounds each exchange with the server. Whoever does not answer for so
-// long, such as a host behind a dead network, is given up and dialled anew.
-const patience = 30 * time.Second
+// Whoever does not answer for so long, such as a host behind a dead network, is
+// given up and dialled anew. patience bounds each exchange of a transaction, and
+// is longer than the server waits for a lock; lookPatience is for single rows,
+// which pages wait for.
+const (
+	patience     = 15 * time.Second
+	lookPatience = 5 * time.Second
+)
 
 // session is a connection within a transaction. One goroutine uses it. A
 // transaction that is half done is not worth interrupting, so its statements
@@ -53,23 +58,4 @@ func rows[T any](s session, scan func(scanner) (T, error), query string, args ..
 	defer cancel()
 	found, err := s.conn.Query(ctx, query, args...)
 	return collect(found, err, scan)
-}
-
-type scanner interface{ Scan(...any) error }
-
-// collect reads all of an answer.
-func collect[T any](found pgx.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	var all []T
-	for found.Next() {
-		one, err := scan(found)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
-	}
-	return all, found.Err()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
@@ -50,7 +51,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) error {
 	var err error
 	for range attempts {
-		conn, acquireErr := s.pool.Acquire(ctx)
+		conn, acquireErr := s.acquire(ctx)
 		if acquireErr != nil {
 			return wire.Wrap(op, acquireErr)
 		}
@@ -68,6 +69,12 @@ func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) err
 		}
 	}
 	return wire.Wrap(op, err)
+}
+
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.pool.Acquire(ctx)
 }
 
 // attempts is how often a transaction is tried that another process got in the
@@ -97,9 +104,12 @@ func (s *Store) commit(jobs []*job) []error {
 	return errs
 }
 
-// persist runs jobs on the writer's connection, again where processes met.
+// persist runs jobs on the writer's connection, again where processes met, and
+// once more on a new connection where the old one was lost before the commit: a
+// server that was restarted, or is no longer the primary, costs nobody an error.
 func (s *Store) persist(jobs []*job, errs []error) error {
 	var err error
+	anew := false
 	for range attempts {
 		if s.conn == nil {
 			if err := s.reconnect(); err != nil {
@@ -113,6 +123,10 @@ func (s *Store) persist(jobs []*job, errs []error) error {
 			_ = s.conn.Close(context.Background())
 			s.conn = nil
 			s.pool.Reset() // those beside it most likely broke too
+			if !anew && turnout.CodeOf(err) != turnout.CodeUnknown && !pgconn.Timeout(err) {
+				anew = true
+				continue
+			}
 		}
 		if !wire.Again(err) {
 			break

@@ -67,7 +67,7 @@ func secure(host string, t *tls.Config) error {
 // settle adds what every connection of the store needs.
 func settle(cfg *pgx.ConnConfig) {
 	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 10 * time.Second
+		cfg.ConnectTimeout = 5 * time.Second // for each host of several
 	}
 	if cfg.ValidateConnect == nil { // after a failover the old primary must not be taken for the store
 		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
