@@ -48,7 +48,7 @@ func (in *instance) desk() *oversight.Desk {
 			return err
 		},
 		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of,
-		Changed: func(turnout.OrgID) { in.delivery.Nudge() },
+		Changed: func(turnout.OrgID) { in.delivery.Nudge() }, Now: in.Store.Now,
 	})
 }
 

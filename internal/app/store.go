@@ -49,6 +49,8 @@ type Store interface {
 	Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error)
 	DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error)
 	Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error
+	// Now is the clock that all instances share.
+	Now() time.Time
 	// Ping tells whether registrations can be taken.
 	Ping(ctx context.Context) error
 	Close() error

@@ -15,6 +15,9 @@ import (
 // Lanes lists the lanes in which something waits, with up to count of those
 // that are due at now counted in each.
 func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
+	if s.clock.due() {
+		s.clock.measure(ctx, s.pool)
+	}
 	// The recursion hops from lane to lane through the index of due
 	// registrations, so a backlog of any size costs one step a lane.
 	all, err := query(ctx, s, func(row scanner) (l turnout.LaneStatus, err error) {

@@ -52,6 +52,8 @@ type Options struct {
 
 	// step is called at each step of a commit, for tests that break the connection there.
 	step func(name string)
+	// now is this process's clock; nil means time.Now.
+	now func() time.Time
 }
 
 // asides is the number of connections besides the writer's: for reads, and for
@@ -65,6 +67,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	writer *groupcommit.Writer[*job]
 	step   func(name string)
+	clock  clock
 
 	// conn is the writer goroutine's own; nil after it broke, and not dialled again
 	// before pausing.
@@ -90,7 +93,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.step == nil {
 		o.step = func(string) {}
 	}
-	s := &Store{log: o.Logger, config: cfg, step: o.step}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	s := &Store{log: o.Logger, config: cfg, step: o.step, clock: clock{now: o.now}}
 	if err := s.open(ctx, o); err != nil {
 		s.closeConns()
 		return nil, fmt.Errorf("open store at %s: %w", cfg.Host, err)
@@ -107,6 +113,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.prepare(ctx, o); err != nil {
 		return err
 	}
+	s.clock.measure(ctx, s.conn)
 	pool, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return err
@@ -204,6 +211,7 @@ func (s *Store) reconnect() error {
 		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	s.conn = conn
+	s.clock.measure(ctx, conn) // another server may have another clock
 	return nil
 }
 

@@ -246,6 +246,9 @@ func verifyPragmas(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
+// Now is the time: all who share the file have one clock.
+func (s *Store) Now() time.Time { return time.Now() }
+
 // Close finishes what was handed in and closes the file. It may be called twice.
 func (s *Store) Close() error {
 	s.once.Do(func() {
