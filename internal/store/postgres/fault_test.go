@@ -147,36 +147,6 @@ func TestP2ConstraintGuardsSeats(t *testing.T) {
 	}
 }
 
-// Nobody who reads the feed is ever shown a number before every smaller one.
-func TestFeedSkipsNobody(t *testing.T) {
-	url := place(t, t.TempDir())
-	stores := []*Store{openStore(t, url), openStore(t, url), openStore(t, url)}
-	const each = 100
-	var wg sync.WaitGroup
-	for _, s := range stores {
-		defer s.Close()
-		wg.Go(func() {
-			for i := range each {
-				if err := s.AppendChanges(context.Background(), []turnout.Change{{Kind: turnout.ChangeEvent, Org: acme, ID: fmt.Sprint(i), At: start}}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for after := int64(0); after < each*int64(len(stores)) && !t.Failed(); {
-		page, err := stores[0].Changes(t.Context(), after, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range page {
-			if after++; c.Seq != after || c.Kind == "" {
-				t.Fatalf("%+v where %d is next", c, after)
-			}
-		}
-	}
-	wg.Wait()
-}
-
 // A destroyed key is in no table any more (P8).
 func TestP8ForgottenKeyIsInNoTable(t *testing.T) {
 	s := openStore(t, place(t, t.TempDir()))

@@ -114,7 +114,7 @@ func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 	case turnout.ResultDone:
 		b.Queue(`UPDATE registrations SET delivered = $3, record = $4, told = $5, attempts = 0,
 			due_at = CASE WHEN revision = $3 THEN NULL ELSE due_at END WHERE org = $1 AND key = $2 AND delivered <= $3 AND revision >= $3`,
-			org, string(o.Key), o.Revision, o.Record, string(o.Status))
+			org, string(o.Key), o.Revision, foreign(o.Record), string(o.Status))
 	case turnout.ResultRetry:
 		attempt := 1
 		if o.Blameless {

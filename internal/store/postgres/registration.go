@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -109,12 +110,20 @@ func nullable(t time.Time) *int64 {
 	return &ms
 }
 
+// foreign is a text from elsewhere as PostgreSQL takes it: it has no zero bytes,
+// and is UTF-8.
+func foreign(text string) string {
+	const instead = "\uFFFD"
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", instead), instead)
+}
+
 func parkedColumns(p *turnout.Parked) (code *string, text []byte, at *int64) {
 	if p == nil {
 		return nil, nil, nil
 	}
 	ms := millis(p.At)
-	return &p.Code, p.Sealed, &ms
+	parkedCode := foreign(p.Code)
+	return &parkedCode, p.Sealed, &ms
 }
 
 // eachPage is how many registrations one read of Each takes.
