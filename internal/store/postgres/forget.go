@@ -88,36 +88,25 @@ func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turno
 		if l == nil { // accepted since the look at their events
 			return wire.ErrRace
 		}
-		if err := t.erase(org, l, r, at); err != nil {
-			return err
-		}
 		f.SeatsReturned += r.Seats()
 		if r.Status.Holds() {
-			l.promoteAt(at)
+			l.PromoteAt(at)
+		}
+		l.Erase(&r, at)
+		if err := t.writeErased(org, r); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// erase leaves of a registration what counts seats and nothing that names
-// anybody, the blind index included. Where Salesforce has it, that it is
-// cancelled stays to be delivered, so that both sides count the same seats (P2).
-func (t *tx) erase(org int64, l *ledger, r turnout.Registration, at time.Time) error {
-	status, revision, delivered, due := r.Status, r.Revision, r.Revision, nullable(time.Time{})
-	if r.Status.Holds() {
-		status = turnout.StatusCancelled
-		if r.Delivered > 0 {
-			revision, delivered, due = r.Revision+1, r.Delivered, nullable(at)
-		}
-	}
+// writeErased writes what is left of a registration, under its key.
+func (t *tx) writeErased(org int64, r turnout.Registration) error {
 	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
 		fingerprint = $8, person = $8, status = $4, revision = $5, delivered = $6, attempts = 0, changed_at = $3
-		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(at), string(status), revision, delivered, due, nobody[:])
+		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due), nobody[:])
 	if err != nil {
 		return fmt.Errorf("erase registration: %w", err)
-	}
-	if r.Status == turnout.StatusRegistered {
-		l.take(r.Claims, -1)
 	}
 	return nil
 }

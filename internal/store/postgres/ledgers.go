@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
@@ -25,22 +26,20 @@ func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time
 				return err
 			}
 		}
-		l.open, l.opens, l.closes, l.ends = led.Open, millis(led.Opens), millis(led.Closes), millis(led.Ends)
-		if err := t.exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.open, l.opens, l.closes, l.ends, l.lane); err != nil {
+		l.Set(led, now)
+		if err := t.exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.Open, l.Opens, l.Closes, l.Ends, l.Lane); err != nil {
 			return fmt.Errorf("write lane: %w", err)
 		}
-		l.setPools(led.Pools)
-		l.promoteAt(now)
 		return nil
 	}})
 }
 
 // addLane adds an event's lane. Where another process adds it too, one of them
 // starts anew.
-func (t *tx) addLane(key ledgerKey) (*ledger, error) {
-	l := &ledger{pools: map[turnout.Pool]*counter{}}
+func (t *tx) addLane(key ledgerKey) (*ledger.Ledger, error) {
+	l := ledger.New(0)
 	t.changes++
-	err := t.row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.lane)
+	err := t.row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.Lane)
 	if err != nil {
 		return nil, fmt.Errorf("add lane: %w", err)
 	}
@@ -60,8 +59,8 @@ func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnou
 		if l == nil {
 			return nil
 		}
-		l.open = false
-		return t.exec("UPDATE lanes SET open = false WHERE lane = $1", l.lane)
+		l.Open = false
+		return t.exec("UPDATE lanes SET open = false WHERE lane = $1", l.Lane)
 	}})
 }
 
@@ -72,13 +71,12 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 	if err != nil {
 		return wire.Wrap("set hand counts", err)
 	}
-	type place struct {
-		event turnout.EventID
-		pool  turnout.Pool
-	}
-	outside := map[place]int{}
+	outside := map[turnout.EventID]map[turnout.Pool]int{}
 	for _, c := range counts {
-		outside[place{c.Event, c.Pool}] += c.Seats
+		if outside[c.Event] == nil {
+			outside[c.Event] = map[turnout.Pool]int{}
+		}
+		outside[c.Event][c.Pool] += c.Seats
 	}
 	keys := make([]ledgerKey, len(events))
 	for i, event := range events {
@@ -86,17 +84,9 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 	}
 	return s.do(ctx, "set hand counts", &job{events: keys, apply: func(t *tx) error {
 		for _, key := range keys {
-			l := t.ledgers[key]
-			if l == nil {
-				continue
+			if l := t.ledgers[key]; l != nil {
+				l.SetOutside(outside[key.event], now)
 			}
-			for pool, c := range l.pools {
-				if n := outside[place{key.event, pool}]; n != c.Outside {
-					c.Outside, c.dirty = n, true
-				}
-			}
-			l.settleExcess()
-			l.promoteAt(now)
 		}
 		return nil
 	}})

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,4 +48,19 @@ func (s *Store) readRegistration(ctx context.Context, where string, args ...any)
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	return scanRegistration(s.pool.QueryRow(ctx, selectRegistration+where, args...))
+}
+
+// millis and timeOf are how times rest: milliseconds since 1970, 0 for none.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

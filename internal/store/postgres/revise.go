@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
@@ -41,33 +41,20 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 	return out, err
 }
 
-func (t *tx) revise(org int64, l *ledger, v turnout.Revision) (turnout.Registration, error) {
+func (t *tx) revise(org int64, l *ledger.Ledger, v turnout.Revision) (turnout.Registration, error) {
 	r, err := t.registration(org, v.Key)
 	if err != nil {
 		return r, err
 	}
-	if r.Revision != v.From {
-		return r, turnout.Errorf(turnout.CodeConflict, "revise registration", "it was changed meanwhile")
-	}
-	if r.Person.IsZero() {
-		return r, turnout.Errorf(turnout.CodeForgotten, "revise registration", "its registrant was forgotten")
-	}
-	to, err := l.destination(&r, v)
-	if err != nil {
+	if err := ledger.Revisable(&r, &v); err != nil {
 		return r, err
 	}
-	waited := r.Status == turnout.StatusWaitlisted || to == turnout.StatusWaitlisted
-	if v.Source == turnout.SourceSalesforce && (to != r.Status || r.Delivered == r.Revision) {
-		r.Told = to
-	}
-	l.move(&r, to, v)
-	if err := t.writeRevision(org, &r, v); err != nil {
+	if err := l.Revise(&r, &v); err != nil {
 		return r, err
 	}
-	if !waited && !l.anybodyWaits() {
-		return r, nil
+	if err := t.writeRevision(org, &r); err != nil {
+		return r, err
 	}
-	l.promoteAt(v.At)
 	if r.Status != turnout.StatusWaitlisted {
 		return r, nil
 	}
@@ -91,23 +78,10 @@ func (t *tx) registration(org int64, key turnout.Key) (turnout.Registration, err
 	return all[0], nil
 }
 
-func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revision) error {
+func (t *tx) writeRevision(org int64, r *turnout.Registration) error {
 	claims, err := json.Marshal(r.Claims)
 	if err != nil {
 		return fmt.Errorf("write claims: %w", err)
-	}
-	if v.Sealed != nil {
-		r.Sealed = v.Sealed
-	}
-	r.ChangedAt = timeOf(millis(v.At))
-	if v.Source == turnout.SourceSalesforce {
-		r.Attendance = v.Attendance
-	}
-	// Salesforce has its own changes already. But where one of ours is still on
-	// its way, what arrives would undo them: both go out together.
-	if v.Source == turnout.SourceRegistrant || r.Delivered < r.Revision {
-		r.Revision++
-		r.Due, r.Attempts, r.Parked = r.ChangedAt, 0, nil
 	}
 	parkedCode, parkedText, parkedAt := parkedColumns(r.Parked)
 	err = t.exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
@@ -124,7 +98,7 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revisio
 // who were accepted to the end of one are written first.
 func (t *tx) promoteAll() error {
 	for _, l := range t.ledgers {
-		if l.promote.IsZero() {
+		if !l.Promoting() {
 			continue
 		}
 		b := &pgx.Batch{}
@@ -140,49 +114,27 @@ func (t *tx) promoteAll() error {
 	return nil
 }
 
-// promote gives free seats to the waitlist, first come first served. A party
-// that does not fit waits at the pools that are short for it, and keeps
-// everybody behind it off those, so that a large party is not overtaken for ever.
-//
-// It counts the waiting anew, which takes as long as the line is. So it is
-// called once for all changes of a transaction, before the commit; until then
-// what came free is kept for the line, since Waiting still stands.
-func (t *tx) promote(l *ledger) error {
-	at := millis(l.promote)
-	l.promote = timeOf(0)
-	queue, err := rows(t.session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.lane)
+// promote gives free seats to the waitlist.
+func (t *tx) promote(l *ledger.Ledger) error {
+	line, err := rows(t.session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.Lane)
 	if err != nil {
 		return fmt.Errorf("read waitlist: %w", err)
 	}
-	l.nobodyWaits()
-	var promoted []int64
-	for _, p := range queue {
-		if !l.open || slices.ContainsFunc(p.claims, l.lacks) {
-			l.enter(turnout.StatusWaitlisted, p.claims)
-			continue
-		}
-		l.take(p.claims, 1)
-		promoted = append(promoted, p.id)
-	}
+	promoted, at := l.Promote(line)
 	if len(promoted) == 0 {
 		return nil
 	}
 	if err := t.exec(`UPDATE registrations SET status = 'registered', revision = revision + 1, attempts = 0,
-		due_at = $2, changed_at = $2, parked_code = NULL, parked_text = NULL, parked_at = NULL WHERE id = ANY($1)`, promoted, at); err != nil {
+		due_at = $2, changed_at = $2, parked_code = NULL, parked_text = NULL, parked_at = NULL WHERE id = ANY($1)`, promoted, millis(at)); err != nil {
 		return fmt.Errorf("promote: %w", err)
 	}
 	return nil
 }
 
-type waitingParty struct {
-	id     int64
-	claims []turnout.Claim
-}
-
-func scanWaiting(row scanner) (p waitingParty, err error) {
+func scanWaiting(row scanner) (p ledger.Party, err error) {
 	var text string
-	if err := row.Scan(&p.id, &text); err != nil {
+	if err := row.Scan(&p.ID, &text); err != nil {
 		return p, err
 	}
-	return p, json.Unmarshal([]byte(text), &p.claims)
+	return p, json.Unmarshal([]byte(text), &p.Claims)
 }

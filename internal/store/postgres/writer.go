@@ -12,6 +12,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
@@ -160,7 +161,7 @@ func broken(conn *pgx.Conn, err error) bool {
 // The locks come first, so that every statement after them sees all that was
 // committed under them before; the feed's counter comes last.
 func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
-	t := &tx{session: session{conn}, ledgers: map[ledgerKey]*ledger{}, reads: newReads(jobs)}
+	t := &tx{session: session{conn}, ledgers: map[ledgerKey]*ledger.Ledger{}, reads: newReads(jobs)}
 	if err := t.begin(jobs); err != nil {
 		return t.back(err)
 	}
@@ -177,7 +178,7 @@ func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
 // transaction takes, each seat counter is read and written once.
 type tx struct {
 	session
-	ledgers map[ledgerKey]*ledger
+	ledgers map[ledgerKey]*ledger.Ledger
 	reads   *reads
 	writes  writes
 	feed    []turnout.Change
