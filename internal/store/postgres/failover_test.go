@@ -99,7 +99,7 @@ func (c *crowd) disperse() {
 	}
 }
 
-func cluster(t *testing.T) *pgtest.Cluster {
+func cluster(t testing.TB) *pgtest.Cluster {
 	t.Helper()
 	c, err := pgtest.Start(t.Context())
 	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {

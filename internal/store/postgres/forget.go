@@ -38,7 +38,7 @@ func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.Pe
 
 func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
 	var f turnout.Forgotten
-	if err := t.session.exec(forgetting, org); err != nil {
+	if err := t.Session.Exec(forgetting, org); err != nil {
 		return f, fmt.Errorf("begin to forget: %w", err)
 	}
 	// The events first, the key then: whoever accepts goes in the same order.
@@ -49,12 +49,12 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 	if err := t.lock(events); err != nil {
 		return f, fmt.Errorf("lock what the person holds: %w", err)
 	}
-	keys, err := t.execN("DELETE FROM people WHERE org = $1 AND person = $2", org, person[:])
+	keys, err := t.ExecN("DELETE FROM people WHERE org = $1 AND person = $2", org, person[:])
 	if err != nil {
 		return f, fmt.Errorf("destroy data key: %w", err)
 	}
 	f.Keys = int(keys)
-	if err := t.exec("INSERT INTO tombstones (org, person, at) VALUES ($1, $2, $3) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
+	if err := t.Exec("INSERT INTO tombstones (org, person, at) VALUES ($1, $2, $3) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
 		return f, fmt.Errorf("leave tombstone: %w", err)
 	}
 	return f, t.eraseAll(org, person, at, &f)
@@ -62,7 +62,7 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 
 // eventsOf are the events that a person has registrations in.
 func (t *tx) eventsOf(org int64, person turnout.PersonID) ([]ledgerKey, error) {
-	events, err := rows(t.session, func(row scanner) (ledgerKey, error) {
+	events, err := wire.Rows(t.Session, func(row wire.Scanner) (ledgerKey, error) {
 		key := ledgerKey{org: org}
 		err := row.Scan(&key.event)
 		return key, err
@@ -78,7 +78,7 @@ func (t *tx) eventsOf(org int64, person turnout.PersonID) ([]ledgerKey, error) {
 // is so once all of them are erased: the person must not be given a place by
 // their own cancellation.
 func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turnout.Forgotten) error {
-	held, err := rows(t.session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.person = $2 ORDER BY r.id FOR UPDATE OF r", org, person[:])
+	held, err := wire.Rows(t.Session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.person = $2 ORDER BY r.id FOR UPDATE OF r", org, person[:])
 	if err != nil {
 		return fmt.Errorf("read registrations of person: %w", err)
 	}
@@ -102,7 +102,7 @@ func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turno
 
 // writeErased writes what is left of a registration, under its key.
 func (t *tx) writeErased(org int64, r turnout.Registration) error {
-	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
+	err := t.Exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
 		fingerprint = $8, person = $8, status = $4, revision = $5, delivered = $6, attempts = 0, changed_at = $3
 		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due), nobody[:])
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time
 			}
 		}
 		l.Set(led, now)
-		if err := t.exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.Open, l.Opens, l.Closes, l.Ends, l.Lane); err != nil {
+		if err := t.Exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.Open, l.Opens, l.Closes, l.Ends, l.Lane); err != nil {
 			return fmt.Errorf("write lane: %w", err)
 		}
 		return nil
@@ -39,7 +39,7 @@ func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time
 func (t *tx) addLane(key ledgerKey) (*ledger.Ledger, error) {
 	l := ledger.New(0)
 	t.changes++
-	err := t.row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.Lane)
+	err := t.Row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.Lane)
 	if err != nil {
 		return nil, fmt.Errorf("add lane: %w", err)
 	}
@@ -60,7 +60,7 @@ func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnou
 			return nil
 		}
 		l.Open = false
-		return t.exec("UPDATE lanes SET open = false WHERE lane = $1", l.Lane)
+		return t.Exec("UPDATE lanes SET open = false WHERE lane = $1", l.Lane)
 	}})
 }
 
@@ -95,7 +95,7 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 // Seatings tells how the pools of all of an org's events stand.
 func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error) {
 	all := map[turnout.EventID]turnout.Seatings{}
-	_, err := query(ctx, s, func(row scanner) (bool, error) {
+	_, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (bool, error) {
 		var event turnout.EventID
 		var s turnout.Seating
 		if err := row.Scan(&event, &s.Pool, &s.Limit, &s.Taken, &s.Outside, &s.Waiting); err != nil {

@@ -77,7 +77,7 @@ func (t *tx) foundSeats(found pgx.Rows) error {
 func (t *tx) lock(events []ledgerKey) error {
 	b := &pgx.Batch{}
 	t.queueLocks(b, []*job{{events: events}})
-	return t.send(b)
+	return t.Send(b)
 }
 
 // queueSeats writes the counters that changed. What is taken is added to what

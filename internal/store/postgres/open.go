@@ -67,7 +67,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	writer *groupcommit.Writer[*job]
 	step   func(name string)
-	clock  clock
+	clock  *wire.Clock
 
 	// conn is the writer goroutine's own; nil after it broke, and not dialled again
 	// before pausing.
@@ -93,10 +93,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.step == nil {
 		o.step = func(string) {}
 	}
-	if o.now == nil {
-		o.now = time.Now
-	}
-	s := &Store{log: o.Logger, config: cfg, step: o.step, clock: clock{now: o.now}}
+	s := &Store{log: o.Logger, config: cfg, step: o.step, clock: wire.NewClock(o.now)}
 	if err := s.open(ctx, o); err != nil {
 		s.closeConns()
 		return nil, fmt.Errorf("open store at %s: %w", cfg.Host, err)
@@ -113,7 +110,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err := s.prepare(ctx, o); err != nil {
 		return err
 	}
-	s.clock.measure(ctx, s.conn)
+	s.clock.Measure(ctx, s.conn)
 	pool, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return err
@@ -168,7 +165,7 @@ func (s *Store) ours(ctx context.Context, o Options) error {
 		return nil
 	}
 	found, err := s.conn.Query(ctx, "SELECT scope, purpose, version, wrapped FROM org_keys ORDER BY scope, purpose, version")
-	keys, err := collect(found, err, scanOrgKey)
+	keys, err := wire.Collect(found, err, scanOrgKey)
 	if err != nil {
 		return fmt.Errorf("read org keys: %w", err)
 	}
@@ -194,6 +191,9 @@ func (s *Store) closeConns() {
 	}
 }
 
+// Now is the database's time, one clock for all instances.
+func (s *Store) Now() time.Time { return s.clock.Now() }
+
 // pause is how long nobody dials after it was in vain: what waits meanwhile is
 // answered at once.
 const pause = 500 * time.Millisecond
@@ -203,7 +203,7 @@ func (s *Store) reconnect() error {
 	if time.Now().Before(s.pausing) {
 		return errAway
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), wire.Patience)
 	defer cancel()
 	conn, err := wire.Connect(ctx, wire.ForWriter(s.config))
 	if err != nil {
@@ -211,7 +211,7 @@ func (s *Store) reconnect() error {
 		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	s.conn = conn
-	s.clock.measure(ctx, conn) // another server may have another clock
+	s.clock.Measure(ctx, conn) // another server may have another clock
 	return nil
 }
 

@@ -19,7 +19,7 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 		return n.(int64), nil
 	}
 	var num int64
-	err := s.readRow(ctx, "SELECT num FROM orgs WHERE org = $1", []any{string(id)}, &num)
+	err := wire.QueryRow(ctx, s.pool, "SELECT num FROM orgs WHERE org = $1", []any{string(id)}, &num)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
 	}
@@ -36,7 +36,7 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 		return wire.Wrap("write org", err)
 	}
 	return s.aside(ctx, "write org", func(t *tx) error {
-		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
+		if err := t.Exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 
 // Orgs lists all orgs in order of their ids, without secrets.
 func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
-	all, err := query(ctx, s, func(row scanner) (o turnout.Org, err error) {
+	all, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (o turnout.Org, err error) {
 		var text string
 		if err := row.Scan(&text); err != nil {
 			return o, err
@@ -60,7 +60,7 @@ func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
 // OrgSecrets reads an org's sealed secrets; CodeNotFound for an unknown org.
 func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error) {
 	var sealed []byte
-	err := s.readRow(ctx, "SELECT secrets FROM orgs WHERE org = $1", []any{string(org)}, &sealed)
+	err := wire.QueryRow(ctx, s.pool, "SELECT secrets FROM orgs WHERE org = $1", []any{string(org)}, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
 	}
@@ -71,11 +71,11 @@ const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHE
 
 // OrgKeys implements seal.Shelf.
 func (s *Store) OrgKeys(ctx context.Context, scope string) ([]seal.StoredKey, error) {
-	keys, err := query(ctx, s, scanOrgKey, selectOrgKeys, scope)
+	keys, err := wire.Query(ctx, s.pool, scanOrgKey, selectOrgKeys, scope)
 	return keys, wire.Wrap("read org keys", err)
 }
 
-func scanOrgKey(row scanner) (k seal.StoredKey, err error) {
+func scanOrgKey(row wire.Scanner) (k seal.StoredKey, err error) {
 	err = row.Scan(&k.Scope, &k.Purpose, &k.Version, &k.Wrapped)
 	return k, err
 }
@@ -86,11 +86,11 @@ func (s *Store) AddOrgKeys(ctx context.Context, keys []seal.StoredKey) ([]seal.S
 	var rest []seal.StoredKey
 	err := s.aside(ctx, "add org keys", func(t *tx) (err error) {
 		for _, k := range keys { // whoever adds the same waits here for the other's commit
-			if err := t.exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", k.Scope, k.Purpose, k.Version, k.Wrapped); err != nil {
+			if err := t.Exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", k.Scope, k.Purpose, k.Version, k.Wrapped); err != nil {
 				return err
 			}
 		}
-		if rest, err = rows(t.session, scanOrgKey, selectOrgKeys, keys[0].Scope); err != nil {
+		if rest, err = wire.Rows(t.Session, scanOrgKey, selectOrgKeys, keys[0].Scope); err != nil {
 			return err
 		}
 		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: turnout.OrgID(keys[0].Scope)})
@@ -103,7 +103,7 @@ func (s *Store) AddOrgKeys(ctx context.Context, keys []seal.StoredKey) ([]seal.S
 func (s *Store) ReplaceOrgKeys(ctx context.Context, keys []seal.StoredKey) error {
 	return s.aside(ctx, "replace org keys", func(t *tx) error {
 		for _, k := range keys {
-			if err := t.exec("UPDATE org_keys SET wrapped = $1 WHERE scope = $2 AND purpose = $3 AND version = $4", k.Wrapped, k.Scope, k.Purpose, k.Version); err != nil {
+			if err := t.Exec("UPDATE org_keys SET wrapped = $1 WHERE scope = $2 AND purpose = $3 AND version = $4", k.Wrapped, k.Scope, k.Purpose, k.Version); err != nil {
 				return err
 			}
 		}

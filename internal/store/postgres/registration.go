@@ -18,7 +18,7 @@ const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.perso
 	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
 
-func scanRegistration(row scanner) (turnout.Registration, error) {
+func scanRegistration(row wire.Scanner) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, parkedText []byte
 	var claims string
@@ -66,7 +66,7 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 
 // Parked lists registrations that Salesforce refused, oldest first, at most limit.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	all, err := query(ctx, s, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
+	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
 	return all, wire.Wrap("list parked", err)
 }
 
@@ -79,7 +79,7 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 	}
 	var n int64
 	err = s.aside(ctx, "retry parked", func(t *tx) error {
-		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
+		n, err = t.ExecN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
 			WHERE org = $1 AND parked_code IS NOT NULL AND ($2 = '' OR key = $2)`, num, string(key), millis(now))
 		return err
 	})
@@ -94,7 +94,7 @@ func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		return wire.Wrap("send again", err)
 	}
 	return s.aside(ctx, "send again", func(t *tx) error {
-		return t.exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
+		return t.Exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
 			AND (sealed IS NOT NULL OR person = $4)`, num, string(key), millis(now), nobody[:])
 	})
 }
@@ -134,7 +134,7 @@ const eachPage = 500
 // yield ends it and is returned.
 func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.EventID, yield func(turnout.Registration) error) error {
 	for after := int64(0); ; {
-		page, err := query(ctx, s, scanRegistration, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
+		page, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
 			string(org), string(event), after, eachPage)
 		if err != nil {
 			return wire.Wrap("list registrations", err)
@@ -147,7 +147,7 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 		if len(page) < eachPage {
 			return nil
 		}
-		err = s.readRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
+		err = wire.QueryRow(ctx, s.pool, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
 			[]any{string(org), string(page[len(page)-1].Key)}, &after)
 		if err != nil {
 			return wire.Wrap("list registrations", err)
@@ -159,7 +159,7 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 // of them: ask seldom.
 func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
 	all := map[turnout.EventID]turnout.Progress{}
-	_, err := query(ctx, s, func(row scanner) (bool, error) {
+	_, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (bool, error) {
 		var event turnout.EventID
 		var p turnout.Progress
 		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked)
@@ -169,4 +169,26 @@ func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
 		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
 	return all, wire.Wrap("count registrations", err)
+}
+
+// readRegistration reads one beside the writer; pgx.ErrNoRows for none.
+func (s *Store) readRegistration(ctx context.Context, where string, args ...any) (turnout.Registration, error) {
+	ctx, cancel := context.WithTimeout(ctx, wire.LookPatience)
+	defer cancel()
+	return scanRegistration(s.pool.QueryRow(ctx, selectRegistration+where, args...))
+}
+
+// millis and timeOf are how times rest: milliseconds since 1970, 0 for none.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

@@ -25,7 +25,7 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 	// A registration never moves to another event, so which lane to lock can be
 	// read before.
 	key := ledgerKey{org: org}
-	err = s.readRow(ctx, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", []any{org, string(v.Key)}, &key.event)
+	err = wire.QueryRow(ctx, s.pool, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", []any{org, string(v.Key)}, &key.event)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "revise registration", "there is no such registration")
 	}
@@ -68,7 +68,7 @@ func (t *tx) revise(org int64, l *ledger.Ledger, v turnout.Revision) (turnout.Re
 // registration reads one and keeps everybody else from changing it, those who
 // go without the lane's lock included.
 func (t *tx) registration(org int64, key turnout.Key) (turnout.Registration, error) {
-	all, err := rows(t.session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.key = $2 FOR UPDATE OF r", org, string(key))
+	all, err := wire.Rows(t.Session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.key = $2 FOR UPDATE OF r", org, string(key))
 	if err != nil {
 		return turnout.Registration{}, fmt.Errorf("read registration: %w", err)
 	}
@@ -84,7 +84,7 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration) error {
 		return fmt.Errorf("write claims: %w", err)
 	}
 	parkedCode, parkedText, parkedAt := parkedColumns(r.Parked)
-	err = t.exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
+	err = t.Exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
 		due_at = $9, parked_code = $10, parked_text = $11, parked_at = $12, changed_at = $13, told = $14 WHERE org = $1 AND key = $2`,
 		org, string(r.Key), string(r.Status), string(claims), r.Sealed, string(r.Attendance), r.Revision, r.Attempts,
 		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt), string(r.Told))
@@ -104,7 +104,7 @@ func (t *tx) promoteAll() error {
 		b := &pgx.Batch{}
 		t.changes += len(t.writes.registrations)
 		t.writes.queue(b)
-		if err := t.send(b); err != nil {
+		if err := t.Send(b); err != nil {
 			return fmt.Errorf("write before promotion: %w", err)
 		}
 		if err := t.promote(l); err != nil {
@@ -116,7 +116,7 @@ func (t *tx) promoteAll() error {
 
 // promote gives free seats to the waitlist.
 func (t *tx) promote(l *ledger.Ledger) error {
-	line, err := rows(t.session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.Lane)
+	line, err := wire.Rows(t.Session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.Lane)
 	if err != nil {
 		return fmt.Errorf("read waitlist: %w", err)
 	}
@@ -124,14 +124,14 @@ func (t *tx) promote(l *ledger.Ledger) error {
 	if len(promoted) == 0 {
 		return nil
 	}
-	if err := t.exec(`UPDATE registrations SET status = 'registered', revision = revision + 1, attempts = 0,
+	if err := t.Exec(`UPDATE registrations SET status = 'registered', revision = revision + 1, attempts = 0,
 		due_at = $2, changed_at = $2, parked_code = NULL, parked_text = NULL, parked_at = NULL WHERE id = ANY($1)`, promoted, millis(at)); err != nil {
 		return fmt.Errorf("promote: %w", err)
 	}
 	return nil
 }
 
-func scanWaiting(row scanner) (p ledger.Party, err error) {
+func scanWaiting(row wire.Scanner) (p ledger.Party, err error) {
 	var text string
 	if err := row.Scan(&p.ID, &text); err != nil {
 		return p, err

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 	"github.com/turnout-events/turnout/internal/store/schema"
 )
 
@@ -22,11 +23,6 @@ var migrations embed.FS
 const readableFrom = 1
 
 func knownSchema() (schema.Known, error) { return schema.Read(migrations, readableFrom) }
-
-// querier is a connection or a transaction.
-type querier interface {
-	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
-}
 
 // migrate brings the store up to date in one transaction, under an advisory
 // lock, so that of instances that start together one does it and the others
@@ -50,7 +46,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, known schema.Known) error {
 
 // schemaVersion is 0 for a store that was never made. A store without a mark of
 // who may use it can be used by its own version alone.
-func schemaVersion(ctx context.Context, q querier) (have, from int, err error) {
+func schemaVersion(ctx context.Context, q wire.Querier) (have, from int, err error) {
 	var made bool
 	// Not to_regclass: it may remember what was not there before the lock was waited for.
 	err = q.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = 'meta' AND pg_table_is_visible(oid))").Scan(&made)

@@ -44,7 +44,7 @@ func (s *Store) do(ctx context.Context, op string, j *job) error {
 
 // Ping tells whether the writer reaches the database: registrations can be taken.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.do(ctx, "reach the writer", &job{apply: func(t *tx) error { return t.exec("SELECT 1") }})
+	return s.do(ctx, "reach the writer", &job{apply: func(t *tx) error { return t.Exec("SELECT 1") }})
 }
 
 // aside makes a change in a transaction of its own on a connection of its own:
@@ -73,7 +73,7 @@ func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) err
 }
 
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, wire.Patience)
 	defer cancel()
 	return s.pool.Acquire(ctx)
 }
@@ -161,7 +161,7 @@ func broken(conn *pgx.Conn, err error) bool {
 // The locks come first, so that every statement after them sees all that was
 // committed under them before; the feed's counter comes last.
 func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
-	t := &tx{session: session{conn}, ledgers: map[ledgerKey]*ledger.Ledger{}, reads: newReads(jobs)}
+	t := &tx{Session: wire.Session{Conn: conn}, ledgers: map[ledgerKey]*ledger.Ledger{}, reads: newReads(jobs)}
 	if err := t.begin(jobs); err != nil {
 		return t.back(err)
 	}
@@ -177,7 +177,7 @@ func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
 // memory and written before the commit: however many registrations one
 // transaction takes, each seat counter is read and written once.
 type tx struct {
-	session
+	wire.Session
 	ledgers map[ledgerKey]*ledger.Ledger
 	reads   *reads
 	writes  writes
@@ -186,17 +186,17 @@ type tx struct {
 	changes int
 }
 
-// execN shadows the session's, to know whether a job changed anything.
-func (t *tx) execN(query string, args ...any) (int64, error) {
-	n, err := t.session.execN(query, args...)
+// ExecN shadows the session's, to know whether a job changed anything.
+func (t *tx) ExecN(query string, args ...any) (int64, error) {
+	n, err := t.Session.ExecN(query, args...)
 	if n > 0 {
 		t.changes++
 	}
 	return n, err
 }
 
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.execN(query, args...)
+func (t *tx) Exec(query string, args ...any) error {
+	_, err := t.ExecN(query, args...)
 	return err
 }
 
@@ -209,7 +209,7 @@ func (t *tx) begin(jobs []*job) error {
 	if t.reads.early {
 		t.reads.queue(b)
 	}
-	if err := t.send(b); err != nil {
+	if err := t.Send(b); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	return nil
@@ -233,7 +233,7 @@ func (t *tx) run(jobs []*job, errs []error) error {
 	if !t.reads.early {
 		b := &pgx.Batch{}
 		t.reads.queue(b)
-		if err := t.send(b); err != nil {
+		if err := t.Send(b); err != nil {
 			return fmt.Errorf("read for acceptances: %w", err)
 		}
 	}
@@ -260,7 +260,7 @@ func (t *tx) end() error {
 		committed = tag.String() == "COMMIT"
 		return nil
 	})
-	err := t.send(b)
+	err := t.Send(b)
 	switch {
 	case err == nil && committed:
 		return nil
@@ -274,10 +274,10 @@ func (t *tx) end() error {
 
 // back rolls back and returns err, or why that did not go.
 func (t *tx) back(err error) error {
-	if t.conn.IsClosed() {
+	if t.Conn.IsClosed() {
 		return err // the server rolls back what the connection leaves
 	}
-	if failed := t.session.exec("ROLLBACK"); failed != nil {
+	if failed := t.Session.Exec("ROLLBACK"); failed != nil {
 		return fmt.Errorf("roll back: %w", failed)
 	}
 	return err

@@ -1,14 +1,16 @@
-package postgres
+package wire
 
 import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// clock is this process's, set by the database's: leases, turns and what is due
+// Clock is this process's, set by the database's: leases, turns and what is due
 // are compared between instances, whose own clocks may differ by minutes.
-type clock struct {
+type Clock struct {
 	// now is the process's own.
 	now func() time.Time
 	// ahead is what is added to it, in nanoseconds, and measured when it was last
@@ -24,12 +26,25 @@ const (
 	sameClock = 500 * time.Millisecond
 )
 
-// Now is the time by the database's clock.
-func (c *clock) Now() time.Time { return c.now().Add(time.Duration(c.ahead.Load())) }
+// Querier is a connection, a pool of them or a transaction.
+type Querier interface {
+	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
+}
 
-// measure compares the clocks. An answer that took long says too little, and one
+// NewClock is one by a process's own clock; nil means time.Now.
+func NewClock(now func() time.Time) *Clock {
+	if now == nil {
+		now = time.Now
+	}
+	return &Clock{now: now}
+}
+
+// Now is the time by the database's clock.
+func (c *Clock) Now() time.Time { return c.now().Add(time.Duration(c.ahead.Load())) }
+
+// Measure compares the clocks. An answer that took long says too little, and one
 // that did not come nothing.
-func (c *clock) measure(ctx context.Context, q querier) {
+func (c *Clock) Measure(ctx context.Context, q Querier) {
 	before := c.now()
 	c.measured.Store(before.UnixNano())
 	var theirs time.Time
@@ -43,10 +58,7 @@ func (c *clock) measure(ctx context.Context, q querier) {
 	}
 }
 
-// due tells whether it is time to compare again.
-func (c *clock) due() bool {
+// Due tells whether it is time to compare again.
+func (c *Clock) Due() bool {
 	return c.now().Sub(time.Unix(0, c.measured.Load())).Abs() > measureEvery
 }
-
-// Now is the database's time, one clock for all instances.
-func (s *Store) Now() time.Time { return s.clock.Now() }
