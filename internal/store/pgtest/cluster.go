@@ -129,6 +129,11 @@ func (c *Cluster) SQL(ctx context.Context, text string) error {
 	return c.run(ctx, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", text)
 }
 
+// Run runs one of PostgreSQL's programs in the cluster's directory, as its owner.
+func (c *Cluster) Run(ctx context.Context, program string, args ...string) error {
+	return c.run(ctx, program, args...)
+}
+
 // restarting bounds how long what a killed server left is waited for.
 const restarting = 20 * time.Second
 
