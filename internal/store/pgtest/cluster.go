@@ -181,6 +181,27 @@ func (c *Cluster) Kill() error {
 	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
+// Pause stops the server and all of its processes as SIGSTOP does: connections
+// stay open, and nobody answers. Resume lets them go on.
+func (c *Cluster) Pause() error { return c.signal(syscall.SIGSTOP) }
+
+// Resume ends a pause.
+func (c *Cluster) Resume() error { return c.signal(syscall.SIGCONT) }
+
+func (c *Cluster) signal(s syscall.Signal) error {
+	pid, err := c.PID()
+	if err != nil {
+		return err
+	}
+	err = syscall.Kill(pid, s)
+	for _, p := range processes(pid) {
+		if !p.main {
+			_ = syscall.Kill(p.pid, s) // it may have ended
+		}
+	}
+	return err
+}
+
 // Stop ends the server, if it runs, and removes everything.
 func (c *Cluster) Stop(ctx context.Context) error {
 	err := c.run(ctx, "pg_ctl", "-D", c.data(), "-w", "-m", "immediate", "stop")

@@ -19,26 +19,40 @@ func (c *Cluster) CPU() time.Duration {
 	if err != nil {
 		return 0
 	}
-	all, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0
-	}
 	var ticks int64
-	for _, path := range all {
+	for _, p := range processes(pid) {
+		if p.main {
+			ticks += sum(p.fields[11:15]) // and of its children that ended
+		} else {
+			ticks += sum(p.fields[11:13])
+		}
+	}
+	return time.Duration(ticks) * tick
+}
+
+// process is one of the server's, with what /proc/PID/stat says after its name.
+type process struct {
+	pid    int
+	main   bool
+	fields []string
+}
+
+// processes are the server's main one and its children.
+func processes(main int) (all []process) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is sound
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // it ended
 		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		// The program's name may hold blanks; what follows it does not.
 		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		switch own := filepath.Base(filepath.Dir(path)) == strconv.Itoa(pid); {
-		case own:
-			ticks += sum(fields[11:15]) // and of its children that ended
-		case fields[1] == strconv.Itoa(pid):
-			ticks += sum(fields[11:13])
+		if pid == main || fields[1] == strconv.Itoa(main) {
+			all = append(all, process{pid, pid == main, fields})
 		}
 	}
-	return time.Duration(ticks) * tick
+	return all
 }
 
 func sum(fields []string) (n int64) {

@@ -192,3 +192,99 @@ func TestP1NobodyIsToldYesWithoutTheStandby(t *testing.T) {
 		t.Errorf("the same key, with the standby back: %v", err)
 	}
 }
+
+// A primary of before the failover that comes back, first in everybody's URL, is
+// not taken for the store by those who have seen the new one.
+func TestP1OldPrimaryIsNotGoneBackTo(t *testing.T) {
+	primary := cluster(t)
+	standby, err := primary.Standby(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer standby.Stop(context.Background())
+	s := openAll(t, pgtest.URL(primary, standby), 1)[0]
+	if _, err := s.Accept(t.Context(), submitted(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := primary.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	load := gather(t, 1, s)
+	load.until(&load.acknowledged, 10, "acknowledgements by the new primary")
+	close(load.stop)
+	load.all.Wait()
+	if err := primary.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()"} {
+		if err := primary.SQL(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Everybody has to connect anew.
+	if err := standby.SQL(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'turnout'"); err != nil {
+		t.Fatal(err)
+	}
+	const n = 1_000_000
+	for again := true; again; {
+		_, err := s.Accept(t.Context(), submitted(n))
+		again = turnout.CodeOf(err) == turnout.CodeUnknown
+		if err != nil && !again {
+			t.Fatal(err)
+		}
+	}
+	there := func(c *pgtest.Cluster) int {
+		var n int
+		if err := dial(t, c.URL()).QueryRow(t.Context(), "SELECT count(*) FROM registrations WHERE key = $1", string(submitted(1_000_000).Key)).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if there(standby) != 1 || there(primary) != 0 {
+		t.Errorf("P1: %d are on the new primary, %d on the old one", there(standby), there(primary))
+	}
+}
+
+// A server that is stopped, and does not even refuse, keeps nobody for ever; when
+// it goes on, so does the store, and the same key is one registration.
+func TestSilentServerIsGivenUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for as long as the store does")
+	}
+	t.Parallel()
+	c := cluster(t)
+	s := openAll(t, c.URL(), 1)[0]
+	if _, err := s.Accept(t.Context(), submitted(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan error, 2)
+	go func() {
+		_, err := s.Accept(context.Background(), submitted(2))
+		answers <- err
+	}()
+	go func() {
+		_, err := s.Registration(context.Background(), acme, submitted(1).Key)
+		answers <- err
+	}()
+	for range 2 {
+		if err := <-answers; turnout.CodeOf(err) != turnout.CodeUnavailable && turnout.CodeOf(err) != turnout.CodeUnknown {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := c.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	load := &crowd{t: t, stores: []*Store{s}}
+	for !load.register(s, submitted(2)) {
+		<-time.After(50 * time.Millisecond)
+	}
+	if n := count(t, s, "SELECT count(*) FROM registrations"); n != 2 {
+		t.Errorf("%d registrations, want 2", n)
+	}
+}

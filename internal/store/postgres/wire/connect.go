@@ -72,6 +72,7 @@ func settle(cfg *pgx.ConnConfig) {
 	if cfg.ValidateConnect == nil { // after a failover the old primary must not be taken for the store
 		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	cfg.ValidateConnect = (&timeline{then: cfg.ValidateConnect}).validate // shared by all of the store's connections
 	for name, value := range map[string]string{
 		"application_name": "turnout", "timezone": "UTC",
 		"lock_timeout":                        fmt.Sprint(lockPatience.Milliseconds()),

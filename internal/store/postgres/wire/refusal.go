@@ -46,6 +46,8 @@ func plain(cfg *pgx.ConnConfig, err error) error {
 		text = fmt.Sprintf("the certificate of %s is not trusted (%v): name the CA that signed it with sslrootcert in the store's URL, and the host as the certificate does", hosts, untrusted.Err)
 	case strings.Contains(cause, tlsRefused):
 		text = fmt.Sprintf("%s does not speak TLS: set ssl=on there", hosts)
+	case errors.Is(err, errOutdated):
+		text = fmt.Sprintf("of %s none is the primary now, and one %v", hosts, errOutdated)
 	case strings.Contains(cause, readOnlyAttempt):
 		text = fmt.Sprintf("none of %s takes writes: promote one, or name the primary too", hosts)
 	default:
