@@ -35,6 +35,8 @@ type crowd struct {
 	faults  map[string]int
 }
 
+var formField = regexp.MustCompile(`name="form" value="([^"]+)"`)
+
 var keyField = regexp.MustCompile(`name="key" value="([^"]+)"`)
 
 // gather starts n visitors, each of whom does something about once in pause.
@@ -69,7 +71,7 @@ func (c *crowd) visitor(n int, pause time.Duration) {
 		page, ok := c.ask(client, http.MethodGet, "/events/"+c.slug+"/register", nil, http.StatusOK)
 		c.reads.Add(1)
 		key := keyField.FindStringSubmatch(page)
-		form := regexp.MustCompile(`name="form" value="([^"]+)"`).FindStringSubmatch(page)
+		form := formField.FindStringSubmatch(page)
 		if !ok || key == nil || form == nil || round%2 == 1 {
 			continue
 		}

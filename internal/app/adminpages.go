@@ -50,6 +50,7 @@ func (in *instance) desk() *oversight.Desk {
 		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of,
 		Sessions: in.sessions.active,
 		Changed:  func(turnout.OrgID) { in.delivery.Nudge() },
+		Now:      in.Store.Now,
 	})
 }
 

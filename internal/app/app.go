@@ -109,32 +109,34 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, 
 
 // features joins what changes things.
 func (in *instance) features() {
-	in.intake = intake.New(intake.Options{Store: in.Store, Keys: in.Store, Keyring: in.Keyring, Changed: in.changed})
+	in.intake = intake.New(intake.Options{Store: in.Store, Keys: in.Store, Keyring: in.Keyring, Changed: in.changed, Now: in.Store.Now})
 	in.delivery = delivery.New(delivery.Options{
 		Queue: in.Store, Leases: in.Store, Records: in.intake,
 		Target: func(ctx context.Context, org turnout.OrgID) (delivery.Target, error) { return in.targets.org(ctx, org) },
 		Event:  in.event, Owner: in.cfg.Instance, Share: in.targets.share,
 		Policy:      delivery.Policy{Few: in.cfg.Delivery.Few, Longest: in.cfg.Delivery.Longest, Most: in.cfg.Delivery.Most},
-		LanesPerOrg: in.cfg.Delivery.LanesPerOrg, Logger: in.log,
+		LanesPerOrg: in.cfg.Delivery.LanesPerOrg, Logger: in.log, Now: in.Store.Now,
 		Observe: func(org turnout.OrgID, result turnout.Result, n int) {
 			in.metrics.outcomes.WithLabelValues(string(org), string(result)).Add(float64(n))
 		},
 	})
-	in.erasure = erasure.New(erasure.Options{Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Sessions: in.sessions, Logger: in.log})
-	in.metrics = newMetrics(orgGauges{oldest: in.delivery.Oldest, usage: in.targets.usage, reads: in.lastReads, now: time.Now})
+	in.erasure = erasure.New(erasure.Options{
+		Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Sessions: in.sessions, Logger: in.log, Now: in.Store.Now,
+	})
+	in.metrics = newMetrics(orgGauges{oldest: in.delivery.Oldest, usage: in.targets.usage, reads: in.lastReads, now: in.Store.Now})
 	in.sessions.show(in.metrics.registry)
 	in.targets.observe = in.metrics.observeCall
 }
 
 // reading joins what shows things.
 func (in *instance) reading() (err error) {
-	if in.pages, err = web.NewRenderer(page.Options{}); err != nil {
+	if in.pages, err = web.NewRenderer(page.Options{Now: in.Store.Now}); err != nil {
 		return err
 	}
 	in.catalog = catalog.New(catalog.Options{
-		Orgs: in.Store, Cache: in.cache, Seats: in.Store, Feed: in.Store, Keyring: in.Keyring, Renderer: in.pages, Logger: in.log,
+		Orgs: in.Store, Cache: in.cache, Seats: in.Store, Feed: in.Store, Keyring: in.Keyring, Renderer: in.pages, Logger: in.log, Now: in.Store.Now,
 	})
-	in.links = catalog.NewLinks(catalog.LinksOptions{Cache: in.cache, Keys: in.Store, Keyring: in.Keyring})
+	in.links = catalog.NewLinks(catalog.LinksOptions{Cache: in.cache, Keys: in.Store, Keyring: in.Keyring, Now: in.Store.Now})
 	in.catalog.Follow(in.links.Hear)
 	in.catalog.Follow(in.orgsChanged)
 	in.catalog.Follow(in.sessions.hear)
@@ -224,11 +226,12 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 func (in *instance) public() (http.Handler, error) {
 	pages, err := web.New(web.Options{
 		Catalog: in.catalog, Links: in.links, Intake: in.intake, Sessions: in.sessions, Stack: in.cfg.Stack, Pages: in.pages, Logger: in.log,
+		Now: in.Store.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	public, err := api.New(api.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log})
+	public, err := api.New(api.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log, Now: in.Store.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +248,7 @@ func (in *instance) public() (http.Handler, error) {
 // hookOurs lets one process of all take a hook: not the next one under the same
 // name either.
 func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string, ttl time.Duration) (bool, error) {
-	return in.Store.Turn(ctx, org, "hook/"+hook, in.life, time.Now(), ttl)
+	return in.Store.Turn(ctx, org, "hook/"+hook, in.life, in.Store.Now(), ttl)
 }
 
 func (in *instance) close() error {

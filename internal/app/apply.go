@@ -3,16 +3,14 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/schema"
 )
 
 // Engines are the store and the keys: what every command that works on the
@@ -32,45 +30,40 @@ func CachePath(cfg config.Config) string { return filepath.Join(cfg.Data, "cache
 
 // OpenEngines opens the store and the keyring, making both on the first run.
 func OpenEngines(ctx context.Context, cfg config.Config, log *slog.Logger) (*Engines, error) {
-	load, err := masters(ctx, cfg, log)
-	if err != nil {
-		return nil, err
-	}
-	return openWith(ctx, cfg, log, load)
+	return engines(ctx, cfg, log, false)
 }
 
 // NothingSetUp is the error of opening what was never made.
 type NothingSetUp struct {
-	// Data is where it would be.
-	Data string
+	// Where it would be.
+	Where string
 }
 
 func (e NothingSetUp) Error() string {
-	return "no org is set up yet: there is no store in " + e.Data + "; set one up with turnout org apply, or say where it is with TURNOUT_DATA or --config"
+	return "no org is set up yet: there is no store in " + e.Where + "; set one up with turnout org apply, or say where it is with TURNOUT_DATA, TURNOUT_STORE or --config"
 }
 
 // OpenExisting opens what is there, as OpenEngines does, and makes nothing: a
 // command that reads and was started in a wrong place leaves no trace there.
 func OpenExisting(ctx context.Context, cfg config.Config, log *slog.Logger) (*Engines, error) {
+	e, err := engines(ctx, cfg, log, true)
+	if !errors.Is(err, schema.ErrNothing) {
+		return e, err
+	}
+	if cfg.Store != "" {
+		return nil, NothingSetUp{Where: "the database that the configuration names"}
+	}
+	return nil, NothingSetUp{Where: cfg.Data}
+}
+
+func engines(ctx context.Context, cfg config.Config, log *slog.Logger, existing bool) (*Engines, error) {
 	load, err := masters(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Store == "" {
-		if _, err := os.Stat(StorePath(cfg)); errors.Is(err, fs.ErrNotExist) {
-			return nil, NothingSetUp{Data: cfg.Data}
-		}
-	}
-	return openWith(ctx, cfg, log, load)
-}
-
-func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load func() (seal.Master, error)) (*Engines, error) {
-	store, err := openStore(ctx, cfg, log)
+	store, err := openStore(ctx, cfg, log, storeOptions{existing: existing, ours: ours{cfg, load}.check})
 	if err != nil {
 		return nil, err
-	}
-	if err := keyLost(ctx, cfg, store); err != nil {
-		return nil, errors.Join(err, store.Close())
 	}
 	e := &Engines{Store: store, log: log}
 	e.Keyring = seal.NewKeyring(store, load)
@@ -79,21 +72,6 @@ func openWith(ctx context.Context, cfg config.Config, log *slog.Logger, load fun
 		observe: func(turnout.OrgID, string, turnout.Code, time.Duration) {},
 	}
 	return e, nil
-}
-
-// keyLost refuses to go on with orgs whose master key file is gone: a new one
-// would open nothing, and hide that the old one has to be found.
-func keyLost(ctx context.Context, cfg config.Config, store Store) error {
-	if !needsMasterFile(cfg) {
-		return nil
-	}
-	// An org's first key is made before the org is set up, so the file is looked
-	// for after the orgs were.
-	orgs, err := store.Orgs(ctx)
-	if err != nil || len(orgs) == 0 || masterFileExists(cfg) {
-		return err
-	}
-	return fmt.Errorf("the master key file %s is gone, and without it nothing of the orgs can be read: put a copy of it back", cfg.MasterKeyFile)
 }
 
 // master is the master key of the file, or of the environment.

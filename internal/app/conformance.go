@@ -16,6 +16,7 @@ import (
 	sessionredis "github.com/turnout-events/turnout/internal/session/redis"
 	"github.com/turnout-events/turnout/internal/session/sessiontest"
 	"github.com/turnout-events/turnout/internal/store/postgres"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 	"github.com/turnout-events/turnout/internal/store/storetest"
 )
 
@@ -76,7 +77,7 @@ const dropWithin = 30 * time.Second
 // StoreSuite is the store's, in schemas of the database that url names. All
 // processes of a run have its name in common.
 func StoreSuite(url, run string) (Suite, error) {
-	if err := postgres.Check(url); err != nil {
+	if err := wire.Check(url); err != nil {
 		return Suite{}, err
 	}
 	s := &scratches{run: run}

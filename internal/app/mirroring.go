@@ -23,7 +23,7 @@ func (in *instance) newMirror() error {
 			return err
 		},
 		Allow: func(org turnout.OrgID) bool { return in.targets.affords(org, time.Now()) },
-		Owner: in.cfg.Instance, Logger: in.log, Every: in.cfg.Mirror.Every,
+		Owner: in.cfg.Instance, Logger: in.log, Now: in.Store.Now, Every: in.cfg.Mirror.Every,
 	})
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
@@ -99,7 +98,7 @@ func (d *Desk) Org(ctx context.Context, org turnout.OrgID) (turnout.Org, error) 
 
 // Retry sends parked registrations out again, all of an org's when key is empty.
 func (d *Desk) Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (int, error) {
-	return d.Store.Unpark(ctx, org, key, time.Now())
+	return d.Store.Unpark(ctx, org, key, d.Store.Now())
 }
 
 // Amend changes what a registration says, as edit does to it, and sends it out again.

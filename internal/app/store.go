@@ -49,6 +49,8 @@ type Store interface {
 	Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error)
 	DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error)
 	Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error
+	// Now is the clock that all instances share.
+	Now() time.Time
 	// Ping tells whether registrations can be taken.
 	Ping(ctx context.Context) error
 	Close() error
@@ -60,16 +62,24 @@ const (
 	PostgreSQL = "PostgreSQL"
 )
 
+// storeOptions are what the wiring asks of either engine.
+type storeOptions struct {
+	// existing opens a store that is there and makes nothing.
+	existing bool
+	// ours refuses a store of another deployment.
+	ours func(ctx context.Context, keys []seal.StoredKey) error
+}
+
 // openStore opens the store that cfg names.
-func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (Store, error) {
+func openStore(ctx context.Context, cfg config.Config, log *slog.Logger, o storeOptions) (Store, error) {
 	if cfg.Store == "" {
-		s, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log})
+		s, err := sqlite.Open(ctx, sqlite.Options{Path: StorePath(cfg), Logger: log, Existing: o.existing, Ours: o.ours})
 		if err != nil {
 			return nil, err // and not an interface that holds nothing
 		}
 		return s, nil
 	}
-	s, err := postgres.Open(ctx, postgres.Options{URL: cfg.Store, Logger: log})
+	s, err := postgres.Open(ctx, postgres.Options{URL: cfg.Store, Logger: log, Existing: o.existing, Ours: o.ours})
 	if err != nil {
 		return nil, err
 	}

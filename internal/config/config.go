@@ -20,7 +20,7 @@ import (
 	"github.com/turnout-events/turnout/internal/cache/mongo"
 	"github.com/turnout-events/turnout/internal/kms"
 	"github.com/turnout-events/turnout/internal/redis"
-	"github.com/turnout-events/turnout/internal/store/postgres"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Config is the settings of `turnout serve` and of the commands that work on
@@ -195,7 +195,7 @@ func (c *Config) faults() []error {
 	check(validAddress(c.AdminListen), "admin_listen: give host:port, such as 127.0.0.1:9090")
 	check(c.Data != "", "data: name a directory")
 	if c.Store != "" {
-		if err := postgres.Check(c.Store); err != nil {
+		if err := wire.Check(c.Store); err != nil {
 			faults = append(faults, fmt.Errorf("store: %w", err))
 		}
 	}

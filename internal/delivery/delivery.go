@@ -136,10 +136,13 @@ const ahead = look + breath + 500*time.Millisecond
 // what was sent and not settled is sent again.
 func (d *Delivery) Run(ctx context.Context) error {
 	defer d.calls.Wait()
+	blind := false // said once, and not four times a second
 	for {
-		if err := d.Step(ctx); err != nil && ctx.Err() == nil {
-			d.o.Logger.Error("delivery: cannot look at the queue", "error", err)
+		err := d.Step(ctx)
+		if err != nil && !blind && ctx.Err() == nil {
+			d.o.Logger.Error("delivery: cannot look at the queue; trying on", "error", err)
 		}
+		blind = err != nil
 		if !d.rest(ctx) {
 			return nil
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -58,6 +59,9 @@ func newReads(jobs []*job) *reads {
 // and the commit of what was sealed with their key (P8).
 const (
 	readKeys = selectRegistration + ` JOIN unnest($1::bigint[], $2::text[]) AS w (org, key) ON w.org = r.org AND w.key = r.key`
+	// One link may be used at two events at once, whose lanes are no common lock.
+	// A connection's share of the server's table of locks holds a batch's links.
+	lockLinks = `SELECT count(pg_advisory_xact_lock(l)) FROM (SELECT unnest($1::bigint[]) AS l) links`
 	// The status is asked for here, so that a link's old cancellations stay unread.
 	readLinks = selectRegistration + ` JOIN (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bytea[]) AS v (org, link)) w ON w.org = r.org AND w.link = r.link
 		WHERE r.link IS NOT NULL AND r.status <> 'cancelled' ORDER BY r.id`
@@ -84,6 +88,9 @@ func (r *reads) queue(b *pgx.Batch) {
 			onceOrgs, once = append(onceOrgs, a.org), append(once, a.DataKey.Person[:])
 		}
 	}
+	if len(links) > 0 {
+		b.Queue(lockLinks, linkLocks(linkOrgs, links))
+	}
 	b.Queue(readKeys, orgs, keys).Query(r.foundRegistrations(false))
 	b.Queue(readPeople, orgs, people).Query(r.foundPeople)
 	if len(links) > 0 {
@@ -92,6 +99,17 @@ func (r *reads) queue(b *pgx.Batch) {
 	if len(once) > 0 {
 		b.Queue(readHolders, onceOrgs, once).Query(r.foundHolders)
 	}
+}
+
+// linkLocks are the numbers of links' locks, in the one order in which they are
+// taken. Two links of one number wait for each other, and that is all.
+func linkLocks(orgs []int64, links [][]byte) []int64 {
+	locks := make([]int64, len(links))
+	for i, link := range links {
+		locks[i] = int64(binary.BigEndian.Uint64(link)) + orgs[i] //nolint:gosec // any number will do
+	}
+	slices.Sort(locks)
+	return slices.Compact(locks)
 }
 
 func (r *reads) foundRegistrations(byLink bool) func(pgx.Rows) error {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
-	"github.com/turnout-events/turnout/internal/store/pgtest"
 )
 
 const (
@@ -124,73 +123,6 @@ func TestP1LostConnectionIsUnknownAndMadeAnew(t *testing.T) {
 	}
 }
 
-// kill -9 of PostgreSQL under load: what was acknowledged is there (P1), seats
-// are exact (P2), and the store goes on by itself.
-func TestP1KilledServerLosesNothing(t *testing.T) {
-	place(t, t.TempDir()) // skips where there is none
-	c, err := pgtest.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Stop(context.Background())
-	s := openStore(t, c.URL())
-	defer s.Close()
-	prepare(t, s, 1<<30)
-	var acknowledged sync.Map
-	var next, acks atomic.Int64
-	stop := make(chan struct{})
-	enough := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				a := submitted(int(next.Add(1)))
-				if _, err := s.Accept(context.Background(), a); err == nil {
-					acknowledged.Store(a.Key, true)
-					if acks.Add(1) == 500 {
-						close(enough)
-					}
-				} else if code := turnout.CodeOf(err); code != turnout.CodeUnknown && code != turnout.CodeUnavailable {
-					t.Errorf("%s: %v", a.Key, err)
-				} else if code == turnout.CodeUnavailable {
-					return // the server is away
-				}
-			}
-		})
-	}
-	<-enough
-	if err := c.Kill(context.Background()); err != nil {
-		t.Error(err)
-	}
-	close(stop)
-	wg.Wait()
-	if err := c.Restart(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Accept(t.Context(), submitted(0)); err != nil {
-		t.Errorf("after the restart: %v", err)
-	}
-	missing := 0
-	acknowledged.Range(func(key, _ any) bool {
-		if _, err := s.Registration(context.Background(), acme, key.(turnout.Key)); err != nil {
-			t.Error(err)
-			missing++
-		}
-		return true
-	})
-	if missing > 0 {
-		t.Errorf("%d of %d acknowledged registrations are gone", missing, acks.Load())
-	}
-	if taken, rest := count(t, s, "SELECT taken FROM seats WHERE pool = 'event'"), count(t, s, "SELECT count(*) FROM registrations"); taken != rest {
-		t.Errorf("%d seats taken by %d registrations", taken, rest)
-	}
-}
-
 // A server that promises too little is refused (P1).
 func TestP1WeakCommitIsRefused(t *testing.T) {
 	for _, weak := range []string{"off", "local", "remote_write"} {
@@ -213,36 +145,6 @@ func TestP2ConstraintGuardsSeats(t *testing.T) {
 	if _, err := s.pool.Exec(t.Context(), "UPDATE seats SET taken = 3 WHERE pool = 'event'"); err == nil {
 		t.Error("3 of 2 seats were taken")
 	}
-}
-
-// Nobody who reads the feed is ever shown a number before every smaller one.
-func TestFeedSkipsNobody(t *testing.T) {
-	url := place(t, t.TempDir())
-	stores := []*Store{openStore(t, url), openStore(t, url), openStore(t, url)}
-	const each = 100
-	var wg sync.WaitGroup
-	for _, s := range stores {
-		defer s.Close()
-		wg.Go(func() {
-			for i := range each {
-				if err := s.AppendChanges(context.Background(), []turnout.Change{{Kind: turnout.ChangeEvent, Org: acme, ID: fmt.Sprint(i), At: start}}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for after := int64(0); after < each*int64(len(stores)) && !t.Failed(); {
-		page, err := stores[0].Changes(t.Context(), after, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range page {
-			if after++; c.Seq != after || c.Kind == "" {
-				t.Fatalf("%+v where %d is next", c, after)
-			}
-		}
-	}
-	wg.Wait()
 }
 
 // A destroyed key is in no table any more (P8).

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // AppendChanges adds to the change feed; their Seq is given by the store.
@@ -47,16 +48,15 @@ func (t *tx) queueFeed(b *pgx.Batch) {
 // order. When entries after it were pruned, the first is of the empty kind
 // and says that everything must be read again.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.Change, error) {
-	found, err := s.pool.Query(ctx, "SELECT seq, kind, org, id, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
-	all, err := collect(found, err, func(row scanner) (c turnout.Change, err error) {
+	all, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (c turnout.Change, err error) {
 		var at int64
 		err = row.Scan(&c.Seq, &c.Kind, &c.Org, &c.ID, &at)
 		c.At = timeOf(at)
 		return c, err
-	})
+	}, "SELECT seq, kind, org, id, at FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
 	switch {
 	case err != nil:
-		return nil, wrap("read changes", err)
+		return nil, wire.Wrap("read changes", err)
 	case len(all) == 0:
 		return s.prunedAll(ctx, after)
 	case all[0].Seq > after+1:
@@ -68,12 +68,12 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.
 // prunedAll tells of changes that came and were pruned since the last look.
 func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, error) {
 	var newest int64
-	err := s.pool.QueryRow(ctx, "SELECT last FROM feed_counter WHERE last > $1 AND NOT EXISTS (SELECT 1 FROM feed WHERE seq > $1)", after).Scan(&newest)
+	err := wire.QueryRow(ctx, s.pool, "SELECT last FROM feed_counter WHERE last > $1 AND NOT EXISTS (SELECT 1 FROM feed WHERE seq > $1)", []any{after}, &newest)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, wrap("read changes", err)
+		return nil, wire.Wrap("read changes", err)
 	}
 	return []turnout.Change{{Seq: newest}}, nil
 }
@@ -81,8 +81,8 @@ func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, e
 // LastChange is the newest sequence number, 0 for none.
 func (s *Store) LastChange(ctx context.Context) (int64, error) {
 	var seq int64
-	err := s.pool.QueryRow(ctx, "SELECT last FROM feed_counter").Scan(&seq)
-	return seq, wrap("read changes", err)
+	err := wire.QueryRow(ctx, s.pool, "SELECT last FROM feed_counter", nil, &seq)
+	return seq, wire.Wrap("read changes", err)
 }
 
 // PruneChanges drops entries and turns older than before. Instances read four times a
@@ -90,10 +90,10 @@ func (s *Store) LastChange(ctx context.Context) (int64, error) {
 func (s *Store) PruneChanges(ctx context.Context, before time.Time) error {
 	return s.aside(ctx, "prune changes", func(t *tx) error {
 		// What is left has no gaps, so that Changes sees every one at its start.
-		if err := t.exec("DELETE FROM turns WHERE until < $1", millis(before)); err != nil {
+		if err := t.Exec("DELETE FROM turns WHERE until < $1", millis(before)); err != nil {
 			return err
 		}
-		return t.exec("DELETE FROM feed WHERE seq <= (SELECT max(seq) FROM feed WHERE at > 0 AND at < $1)", millis(before))
+		return t.Exec("DELETE FROM feed WHERE seq <= (SELECT max(seq) FROM feed WHERE at > 0 AND at < $1)", millis(before))
 	})
 }
 
@@ -111,19 +111,18 @@ func (s *Store) DoneErrands(ctx context.Context, org turnout.OrgID, ids []string
 func (s *Store) errands(ctx context.Context, op, query string, org turnout.OrgID, ids []string) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap(op, err)
+		return wire.Wrap(op, err)
 	}
-	return s.aside(ctx, op, func(t *tx) error { return t.exec(query, num, ids) })
+	return s.aside(ctx, op, func(t *tx) error { return t.Exec(query, num, ids) })
 }
 
 // Errands are an org's open errands.
 func (s *Store) Errands(ctx context.Context, org turnout.OrgID) ([]string, error) {
-	found, err := s.pool.Query(ctx, "SELECT id FROM errands WHERE org = (SELECT num FROM orgs WHERE org = $1) ORDER BY id", string(org))
-	ids, err := collect(found, err, scanText)
-	return ids, wrap("read errands", err)
+	ids, err := wire.Query(ctx, s.pool, scanText, "SELECT id FROM errands WHERE org = (SELECT num FROM orgs WHERE org = $1) ORDER BY id", string(org))
+	return ids, wire.Wrap("read errands", err)
 }
 
-func scanText(row scanner) (text string, err error) {
+func scanText(row wire.Scanner) (text string, err error) {
 	err = row.Scan(&text)
 	return text, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Forget destroys a person's data key and everything that was sealed with it,
@@ -19,7 +20,7 @@ import (
 func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return turnout.Forgotten{}, wrap("forget person", err)
+		return turnout.Forgotten{}, wire.Wrap("forget person", err)
 	}
 	var f turnout.Forgotten
 	err = s.aside(ctx, "forget person", func(t *tx) (err error) {
@@ -37,7 +38,7 @@ func (s *Store) Forget(ctx context.Context, org turnout.OrgID, person turnout.Pe
 
 func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.Forgotten, error) {
 	var f turnout.Forgotten
-	if err := t.session.exec(forgetting, org); err != nil {
+	if err := t.Session.Exec(forgetting, org); err != nil {
 		return f, fmt.Errorf("begin to forget: %w", err)
 	}
 	// The events first, the key then: whoever accepts goes in the same order.
@@ -48,12 +49,12 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 	if err := t.lock(events); err != nil {
 		return f, fmt.Errorf("lock what the person holds: %w", err)
 	}
-	keys, err := t.execN("DELETE FROM people WHERE org = $1 AND person = $2", org, person[:])
+	keys, err := t.ExecN("DELETE FROM people WHERE org = $1 AND person = $2", org, person[:])
 	if err != nil {
 		return f, fmt.Errorf("destroy data key: %w", err)
 	}
 	f.Keys = int(keys)
-	if err := t.exec("INSERT INTO tombstones (org, person, at) VALUES ($1, $2, $3) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
+	if err := t.Exec("INSERT INTO tombstones (org, person, at) VALUES ($1, $2, $3) ON CONFLICT (org, person) DO UPDATE SET at = excluded.at", org, person[:], millis(at)); err != nil {
 		return f, fmt.Errorf("leave tombstone: %w", err)
 	}
 	return f, t.eraseAll(org, person, at, &f)
@@ -61,7 +62,7 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 
 // eventsOf are the events that a person has registrations in.
 func (t *tx) eventsOf(org int64, person turnout.PersonID) ([]ledgerKey, error) {
-	events, err := rows(t.session, func(row scanner) (ledgerKey, error) {
+	events, err := wire.Rows(t.Session, func(row wire.Scanner) (ledgerKey, error) {
 		key := ledgerKey{org: org}
 		err := row.Scan(&key.event)
 		return key, err
@@ -77,7 +78,7 @@ func (t *tx) eventsOf(org int64, person turnout.PersonID) ([]ledgerKey, error) {
 // is so once all of them are erased: the person must not be given a place by
 // their own cancellation.
 func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turnout.Forgotten) error {
-	held, err := rows(t.session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.person = $2 ORDER BY r.id FOR UPDATE OF r", org, person[:])
+	held, err := wire.Rows(t.Session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.person = $2 ORDER BY r.id FOR UPDATE OF r", org, person[:])
 	if err != nil {
 		return fmt.Errorf("read registrations of person: %w", err)
 	}
@@ -85,38 +86,27 @@ func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turno
 	for _, r := range held {
 		l := t.ledgers[ledgerKey{org, r.Event}]
 		if l == nil { // accepted since the look at their events
-			return errRace
-		}
-		if err := t.erase(org, l, r, at); err != nil {
-			return err
+			return wire.ErrRace
 		}
 		f.SeatsReturned += r.Seats()
 		if r.Status.Holds() {
-			l.promoteAt(at)
+			l.PromoteAt(at)
+		}
+		l.Erase(&r, at)
+		if err := t.writeErased(org, r); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// erase leaves of a registration what counts seats and nothing that names
-// anybody, the blind index included. Where Salesforce has it, that it is
-// cancelled stays to be delivered, so that both sides count the same seats (P2).
-func (t *tx) erase(org int64, l *ledger, r turnout.Registration, at time.Time) error {
-	status, revision, delivered, due := r.Status, r.Revision, r.Revision, nullable(time.Time{})
-	if r.Status.Holds() {
-		status = turnout.StatusCancelled
-		if r.Delivered > 0 {
-			revision, delivered, due = r.Revision+1, r.Delivered, nullable(at)
-		}
-	}
-	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
+// writeErased writes what is left of a registration, under its key.
+func (t *tx) writeErased(org int64, r turnout.Registration) error {
+	err := t.Exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
 		fingerprint = $8, person = $8, status = $4, revision = $5, delivered = $6, attempts = 0, changed_at = $3
-		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(at), string(status), revision, delivered, due, nobody[:])
+		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due), nobody[:])
 	if err != nil {
 		return fmt.Errorf("erase registration: %w", err)
-	}
-	if r.Status == turnout.StatusRegistered {
-		l.take(r.Claims, -1)
 	}
 	return nil
 }

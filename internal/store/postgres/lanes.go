@@ -9,14 +9,23 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Lanes lists the lanes in which something waits, with up to count of those
 // that are due at now counted in each.
 func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
+	if s.clock.Due() {
+		s.clock.Measure(ctx, s.pool)
+	}
 	// The recursion hops from lane to lane through the index of due
 	// registrations, so a backlog of any size costs one step a lane.
-	found, err := s.pool.Query(ctx, `
+	all, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (l turnout.LaneStatus, err error) {
+		var due, oldest int64
+		err = row.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest)
+		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
+		return l, err
+	}, `
 		WITH RECURSIVE busy (lane) AS (
 			SELECT (SELECT lane FROM registrations WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1)
 			UNION ALL
@@ -27,13 +36,7 @@ func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.
 			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at <= $1 ORDER BY r.due_at LIMIT $2) due), 0),
 			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT $2) waiting), 0)
 		FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`, millis(now), count)
-	all, err := collect(found, err, func(row scanner) (l turnout.LaneStatus, err error) {
-		var due, oldest int64
-		err = row.Scan(&l.ID, &l.Org, &l.Event, &l.Leased, &l.Resting, &l.Waiting, &due, &oldest)
-		l.Due, l.Oldest = timeOf(due), timeOf(oldest)
-		return l, err
-	})
-	return all, wrap("list lanes", err)
+	return all, wire.Wrap("list lanes", err)
 }
 
 // Claim gives owner the lane until now+ttl, unless somebody has it.
@@ -41,7 +44,7 @@ func (s *Store) Claim(ctx context.Context, lane turnout.Lane, owner string, now 
 	lease := turnout.Lease{Lane: lane, Until: now.Add(ttl)}
 	won := false
 	err := s.do(ctx, "claim lane", &job{lanes: []int64{lane.ID}, apply: func(t *tx) error {
-		err := t.row(`UPDATE lanes SET owner = $2, fence = fence + 1, lease_until = $4
+		err := t.Row(`UPDATE lanes SET owner = $2, fence = fence + 1, lease_until = $4
 			WHERE lane = $1 AND lease_until <= $3 AND not_before <= $3 RETURNING fence`,
 			[]any{lane.ID, owner, millis(now), millis(lease.Until)}, &lease.Fence)
 		won = err == nil
@@ -57,7 +60,7 @@ func (s *Store) Claim(ctx context.Context, lane turnout.Lane, owner string, now 
 // Renew extends a lease; CodeConflict when somebody else has the lane by now.
 func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time) error {
 	return s.do(ctx, "renew lease", &job{lanes: []int64{lease.ID}, apply: func(t *tx) error {
-		n, err := t.execN("UPDATE lanes SET lease_until = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0", lease.ID, lease.Fence, millis(until))
+		n, err := t.ExecN("UPDATE lanes SET lease_until = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0", lease.ID, lease.Fence, millis(until))
 		if err == nil && n == 0 {
 			return lostLease("renew lease")
 		}
@@ -67,9 +70,8 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 
 // Take reads what is due in a leased lane, longest waiting first, at most max.
 func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
-	found, err := s.pool.Query(ctx, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
-	all, err := collect(found, err, scanRegistration)
-	return all, wrap("take batch", err)
+	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
+	return all, wire.Wrap("take batch", err)
 }
 
 // Settle records what became of a batch and gives the lane back; nobody claims
@@ -78,10 +80,10 @@ func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time
 func (s *Store) Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error {
 	org, err := s.org(ctx, lease.Org)
 	if err != nil {
-		return wrap("settle batch", err)
+		return wire.Wrap("settle batch", err)
 	}
 	return s.do(ctx, "settle batch", &job{lanes: []int64{lease.ID}, apply: func(t *tx) error {
-		n, err := t.execN("UPDATE lanes SET lease_until = 0, owner = '', not_before = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0",
+		n, err := t.ExecN("UPDATE lanes SET lease_until = 0, owner = '', not_before = $3 WHERE lane = $1 AND fence = $2 AND lease_until > 0",
 			lease.ID, lease.Fence, millis(notBefore))
 		if err != nil {
 			return fmt.Errorf("release lane: %w", err)
@@ -95,7 +97,7 @@ func (s *Store) Settle(ctx context.Context, lease turnout.Lease, outcomes []turn
 				return err
 			}
 		}
-		if err := t.send(b); err != nil {
+		if err := t.Send(b); err != nil {
 			return fmt.Errorf("settle: %w", err)
 		}
 		return nil
@@ -112,7 +114,7 @@ func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 	case turnout.ResultDone:
 		b.Queue(`UPDATE registrations SET delivered = $3, record = $4, told = $5, attempts = 0,
 			due_at = CASE WHEN revision = $3 THEN NULL ELSE due_at END WHERE org = $1 AND key = $2 AND delivered <= $3 AND revision >= $3`,
-			org, string(o.Key), o.Revision, o.Record, string(o.Status))
+			org, string(o.Key), o.Revision, foreign(o.Record), string(o.Status))
 	case turnout.ResultRetry:
 		attempt := 1
 		if o.Blameless {
@@ -135,7 +137,7 @@ func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 func (s *Store) Turn(ctx context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error) {
 	won := false
 	err := s.aside(ctx, "take turn", func(t *tx) error {
-		n, err := t.execN(`INSERT INTO turns AS t (name, owner, until) VALUES ($1, $2, $4)
+		n, err := t.ExecN(`INSERT INTO turns AS t (name, owner, until) VALUES ($1, $2, $4)
 			ON CONFLICT (name) DO UPDATE SET owner = $2, until = $4 WHERE t.owner = $2 OR t.until <= $3`,
 			string(org)+"/"+name, owner, millis(now), millis(now.Add(ttl)))
 		won = n > 0

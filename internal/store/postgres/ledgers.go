@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // SetLedger writes an event's limits and times, and gives seats that came free
@@ -14,7 +16,7 @@ import (
 func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time) error {
 	org, err := s.org(ctx, led.Org)
 	if err != nil {
-		return wrap("set ledger", err)
+		return wire.Wrap("set ledger", err)
 	}
 	key := ledgerKey{org, led.Event}
 	return s.do(ctx, "set ledger", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
@@ -24,22 +26,20 @@ func (s *Store) SetLedger(ctx context.Context, led turnout.Ledger, now time.Time
 				return err
 			}
 		}
-		l.open, l.opens, l.closes, l.ends = led.Open, millis(led.Opens), millis(led.Closes), millis(led.Ends)
-		if err := t.exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.open, l.opens, l.closes, l.ends, l.lane); err != nil {
+		l.Set(led, now)
+		if err := t.Exec("UPDATE lanes SET open = $1, opens = $2, closes = $3, ends = $4 WHERE lane = $5", l.Open, l.Opens, l.Closes, l.Ends, l.Lane); err != nil {
 			return fmt.Errorf("write lane: %w", err)
 		}
-		l.setPools(led.Pools)
-		l.promoteAt(now)
 		return nil
 	}})
 }
 
 // addLane adds an event's lane. Where another process adds it too, one of them
 // starts anew.
-func (t *tx) addLane(key ledgerKey) (*ledger, error) {
-	l := &ledger{pools: map[turnout.Pool]*counter{}}
+func (t *tx) addLane(key ledgerKey) (*ledger.Ledger, error) {
+	l := ledger.New(0)
 	t.changes++
-	err := t.row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.lane)
+	err := t.Row("INSERT INTO lanes (org, event, open, opens, closes, ends) VALUES ($1, $2, false, 0, 0, 0) RETURNING lane", []any{key.org, string(key.event)}, &l.Lane)
 	if err != nil {
 		return nil, fmt.Errorf("add lane: %w", err)
 	}
@@ -51,7 +51,7 @@ func (t *tx) addLane(key ledgerKey) (*ledger, error) {
 func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnout.EventID, _ time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("close ledger", err)
+		return wire.Wrap("close ledger", err)
 	}
 	key := ledgerKey{num, event}
 	return s.do(ctx, "close ledger", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
@@ -59,8 +59,8 @@ func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnou
 		if l == nil {
 			return nil
 		}
-		l.open = false
-		return t.exec("UPDATE lanes SET open = false WHERE lane = $1", l.lane)
+		l.Open = false
+		return t.Exec("UPDATE lanes SET open = false WHERE lane = $1", l.Lane)
 	}})
 }
 
@@ -69,15 +69,14 @@ func (s *Store) CloseLedger(ctx context.Context, org turnout.OrgID, event turnou
 func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turnout.HandCount, events []turnout.EventID, now time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("set hand counts", err)
+		return wire.Wrap("set hand counts", err)
 	}
-	type place struct {
-		event turnout.EventID
-		pool  turnout.Pool
-	}
-	outside := map[place]int{}
+	outside := map[turnout.EventID]map[turnout.Pool]int{}
 	for _, c := range counts {
-		outside[place{c.Event, c.Pool}] += c.Seats
+		if outside[c.Event] == nil {
+			outside[c.Event] = map[turnout.Pool]int{}
+		}
+		outside[c.Event][c.Pool] += c.Seats
 	}
 	keys := make([]ledgerKey, len(events))
 	for i, event := range events {
@@ -85,17 +84,9 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 	}
 	return s.do(ctx, "set hand counts", &job{events: keys, apply: func(t *tx) error {
 		for _, key := range keys {
-			l := t.ledgers[key]
-			if l == nil {
-				continue
+			if l := t.ledgers[key]; l != nil {
+				l.SetOutside(outside[key.event], now)
 			}
-			for pool, c := range l.pools {
-				if n := outside[place{key.event, pool}]; n != c.Outside {
-					c.Outside, c.dirty = n, true
-				}
-			}
-			l.settleExcess()
-			l.promoteAt(now)
 		}
 		return nil
 	}})
@@ -104,9 +95,7 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 // Seatings tells how the pools of all of an org's events stand.
 func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error) {
 	all := map[turnout.EventID]turnout.Seatings{}
-	found, err := s.pool.Query(ctx, `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
-		FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = $1 AND s.counted`, string(org))
-	_, err = collect(found, err, func(row scanner) (bool, error) {
+	_, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (bool, error) {
 		var event turnout.EventID
 		var s turnout.Seating
 		if err := row.Scan(&event, &s.Pool, &s.Limit, &s.Taken, &s.Outside, &s.Waiting); err != nil {
@@ -117,6 +106,7 @@ func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 		}
 		all[event][s.Pool] = s
 		return true, nil
-	})
-	return all, wrap("read seats", err)
+	}, `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
+		FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = $1 AND s.counted`, string(org))
+	return all, wire.Wrap("read seats", err)
 }

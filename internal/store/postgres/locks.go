@@ -6,7 +6,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 )
+
+type ledgerKey struct {
+	org   int64
+	event turnout.EventID
+}
 
 // touched are the lanes of places, by number or by event. The parameters are
 // lanes, and orgs and events side by side.
@@ -43,8 +49,8 @@ func (t *tx) queueLocks(b *pgx.Batch, jobs []*job) {
 func (t *tx) foundLanes(found pgx.Rows) error {
 	for found.Next() {
 		var key ledgerKey
-		l := &ledger{pools: map[turnout.Pool]*counter{}}
-		if err := found.Scan(&l.lane, &key.org, &key.event, &l.open, &l.opens, &l.closes, &l.ends); err != nil {
+		l := ledger.New(0)
+		if err := found.Scan(&l.Lane, &key.org, &key.event, &l.Open, &l.Opens, &l.Closes, &l.Ends); err != nil {
 			return fmt.Errorf("lock lanes: %w", err)
 		}
 		t.ledgers[key] = l
@@ -55,13 +61,13 @@ func (t *tx) foundLanes(found pgx.Rows) error {
 func (t *tx) foundSeats(found pgx.Rows) error {
 	for found.Next() {
 		var key ledgerKey
-		c := &counter{}
-		if err := found.Scan(&key.org, &key.event, &c.Pool, &c.counted, &c.Limit, &c.Taken, &c.Outside, &c.Waiting, &c.excess); err != nil {
+		c := &ledger.Counter{}
+		if err := found.Scan(&key.org, &key.event, &c.Pool, &c.Counted, &c.Limit, &c.Taken, &c.Outside, &c.Waiting, &c.Excess); err != nil {
 			return fmt.Errorf("read seats: %w", err)
 		}
-		c.rested = c.Taken
+		c.Rested = c.Taken
 		if l := t.ledgers[key]; l != nil {
-			l.pools[c.Pool] = c
+			l.Add(c)
 		}
 	}
 	return found.Err()
@@ -71,7 +77,7 @@ func (t *tx) foundSeats(found pgx.Rows) error {
 func (t *tx) lock(events []ledgerKey) error {
 	b := &pgx.Batch{}
 	t.queueLocks(b, []*job{{events: events}})
-	return t.send(b)
+	return t.Send(b)
 }
 
 // queueSeats writes the counters that changed. What is taken is added to what
@@ -81,18 +87,11 @@ func (t *tx) queueSeats(b *pgx.Batch) {
 	var pools []string
 	var counted []bool
 	for _, l := range t.ledgers {
-		for _, c := range l.pools {
-			if !c.dirty {
-				continue
-			}
-			c.dirty = false
-			if c.Limit != turnout.Unlimited {
-				c.excess = min(c.excess, max(0, c.Taken+c.Outside-c.Limit))
-			}
-			lanes, pools, counted = append(lanes, l.lane), append(pools, string(c.Pool)), append(counted, c.counted)
+		for c := range l.Changed() {
+			lanes, pools, counted = append(lanes, l.Lane), append(pools, string(c.Pool)), append(counted, c.Counted)
 			limits, taken, outside = append(limits, int64(c.Limit)), append(taken, int64(c.Taken)), append(outside, int64(c.Outside))
-			waiting, excess = append(waiting, int64(c.Waiting)), append(excess, int64(c.excess))
-			rested = append(rested, int64(c.rested))
+			waiting, excess = append(waiting, int64(c.Waiting)), append(excess, int64(c.Excess))
+			rested = append(rested, int64(c.Rested))
 		}
 	}
 	if len(lanes) == 0 {

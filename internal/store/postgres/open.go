@@ -23,11 +23,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Options of a store.
@@ -39,9 +42,18 @@ type Options struct {
 	Logger *slog.Logger
 	// BatchCap bounds a commit; 0 means groupcommit.DefaultCap.
 	BatchCap int
+	// Existing opens a store that is there, for commands that only look: it makes
+	// and upgrades nothing, and schema.ErrNothing says that there is none.
+	Existing bool
+	// Ours is shown the wrapped keys of orgs that rest in the store before
+	// anything is written; its error refuses a store of another deployment. Nil
+	// takes any.
+	Ours func(ctx context.Context, keys []seal.StoredKey) error
 
 	// step is called at each step of a commit, for tests that break the connection there.
 	step func(name string)
+	// now is this process's clock; nil means time.Now.
+	now func() time.Time
 }
 
 // asides is the number of connections besides the writer's: for reads, and for
@@ -55,19 +67,23 @@ type Store struct {
 	pool   *pgxpool.Pool
 	writer *groupcommit.Writer[*job]
 	step   func(name string)
+	clock  *wire.Clock
 
-	// conn is the writer goroutine's own; nil after it broke.
-	conn *pgx.Conn
-	orgs sync.Map // numbers by turnout.OrgID; they never change
-	once sync.Once
+	// conn is the writer goroutine's own; nil after it broke, and not dialled again
+	// before pausing.
+	conn    *pgx.Conn
+	pausing time.Time
+	orgs    sync.Map // numbers by turnout.OrgID; they never change
+	once    sync.Once
 }
 
 // Open connects to the store, makes or upgrades its schema, and starts its
-// writer, which works until Close. A server that promises too little, a URL
-// without TLS and a schema from which a newer version has taken away what this
-// one needs are errors and leave everything as it is.
+// writer, which works until Close. A server that promises too little, that lets
+// two take one seat, a URL without TLS, a store of another deployment and a schema
+// from which a newer version has taken away what this one needs are errors of one
+// line that says what to do, and leave everything as it is.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	cfg, err := parse(o.URL)
+	cfg, err := wire.Parse(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -77,8 +93,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.step == nil {
 		o.step = func(string) {}
 	}
-	s := &Store{log: o.Logger, config: cfg, step: o.step}
-	if err := s.open(ctx); err != nil {
+	s := &Store{log: o.Logger, config: cfg, step: o.step, clock: wire.NewClock(o.now)}
+	if err := s.open(ctx, o); err != nil {
 		s.closeConns()
 		return nil, fmt.Errorf("open store at %s: %w", cfg.Host, err)
 	}
@@ -87,27 +103,76 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) (err error) {
-	if s.conn, err = connect(ctx, forWriter(s.config)); err != nil {
+func (s *Store) open(ctx context.Context, o Options) (err error) {
+	if s.conn, err = wire.Connect(ctx, wire.ForWriter(s.config)); err != nil {
 		return err
 	}
-	known, err := knownSchema()
-	if err != nil {
-		return err
-	}
-	if err := known.migrate(ctx, s.conn); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return err
 	}
 	if err := usable(ctx, s.conn); err != nil {
 		return err
 	}
+	s.clock.Measure(ctx, s.conn)
 	pool, err := pgxpool.ParseConfig("")
 	if err != nil {
 		return err
 	}
-	pool.ConnConfig, pool.MaxConns, pool.AfterConnect = s.config.Copy(), asides, verify
+	pool.ConnConfig, pool.MaxConns, pool.AfterConnect = s.config.Copy(), asides, wire.Verify
 	s.pool, err = pgxpool.NewWithConfig(ctx, pool)
 	return err
+}
+
+// prepare looks at what is there before it makes anything.
+func (s *Store) prepare(ctx context.Context, o Options) error {
+	known, err := knownSchema()
+	if err != nil {
+		return err
+	}
+	have, from, err := schemaVersion(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	if o.Existing {
+		err = known.Usable(have, from)
+	} else {
+		_, err = known.Missing(have, from)
+	}
+	if err != nil {
+		return err
+	}
+	if have == 0 {
+		err = s.race(ctx)
+	} else {
+		err = s.ours(ctx, o)
+	}
+	if err != nil || o.Existing {
+		return err
+	}
+	return migrate(ctx, s.conn, known)
+}
+
+// race tries a server out before it gets its first table.
+func (s *Store) race(ctx context.Context) error {
+	other, err := wire.Connect(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	defer other.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only tried
+	return mayNot(wire.Race(ctx, s.conn, other))
+}
+
+// ours asks whether the store is this deployment's.
+func (s *Store) ours(ctx context.Context, o Options) error {
+	if o.Ours == nil {
+		return nil
+	}
+	found, err := s.conn.Query(ctx, "SELECT scope, purpose, version, wrapped FROM org_keys ORDER BY scope, purpose, version")
+	keys, err := wire.Collect(found, err, scanOrgKey)
+	if err != nil {
+		return fmt.Errorf("read org keys: %w", err)
+	}
+	return o.Ours(ctx, keys)
 }
 
 // Close finishes what was handed in and closes the connections. It may be called twice.
@@ -129,15 +194,27 @@ func (s *Store) closeConns() {
 	}
 }
 
+// Now is the database's time, one clock for all instances.
+func (s *Store) Now() time.Time { return s.clock.Now() }
+
+// pause is how long nobody dials after it was in vain: what waits meanwhile is
+// answered at once.
+const pause = 500 * time.Millisecond
+
 // reconnect opens the writer's connection anew.
 func (s *Store) reconnect() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	if time.Now().Before(s.pausing) {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wire.Patience)
 	defer cancel()
-	conn, err := connect(ctx, forWriter(s.config))
+	conn, err := wire.Connect(ctx, wire.ForWriter(s.config))
 	if err != nil {
-		return errors.Join(errAway, err)
+		s.pausing = time.Now().Add(pause)
+		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	s.conn = conn
+	s.clock.Measure(ctx, conn) // another server may have another clock
 	return nil
 }
 

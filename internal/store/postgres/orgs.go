@@ -10,6 +10,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // org is an org's short number; CodeNotFound for one that was never applied.
@@ -18,7 +19,7 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 		return n.(int64), nil
 	}
 	var num int64
-	err := s.pool.QueryRow(ctx, "SELECT num FROM orgs WHERE org = $1", string(id)).Scan(&num)
+	err := wire.QueryRow(ctx, s.pool, "SELECT num FROM orgs WHERE org = $1", []any{string(id)}, &num)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
 	}
@@ -32,10 +33,10 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
 	settings, err := json.Marshal(o)
 	if err != nil {
-		return wrap("write org", err)
+		return wire.Wrap("write org", err)
 	}
 	return s.aside(ctx, "write org", func(t *tx) error {
-		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
+		if err := t.Exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
 			return err
 		}
@@ -46,37 +47,35 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 
 // Orgs lists all orgs in order of their ids, without secrets.
 func (s *Store) Orgs(ctx context.Context) ([]turnout.Org, error) {
-	found, err := s.pool.Query(ctx, "SELECT settings FROM orgs ORDER BY org")
-	all, err := collect(found, err, func(row scanner) (o turnout.Org, err error) {
+	all, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (o turnout.Org, err error) {
 		var text string
 		if err := row.Scan(&text); err != nil {
 			return o, err
 		}
 		return o, json.Unmarshal([]byte(text), &o)
-	})
-	return all, wrap("list orgs", err)
+	}, "SELECT settings FROM orgs ORDER BY org")
+	return all, wire.Wrap("list orgs", err)
 }
 
 // OrgSecrets reads an org's sealed secrets; CodeNotFound for an unknown org.
 func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error) {
 	var sealed []byte
-	err := s.pool.QueryRow(ctx, "SELECT secrets FROM orgs WHERE org = $1", string(org)).Scan(&sealed)
+	err := wire.QueryRow(ctx, s.pool, "SELECT secrets FROM orgs WHERE org = $1", []any{string(org)}, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
 	}
-	return sealed, wrap("read org secrets", err)
+	return sealed, wire.Wrap("read org secrets", err)
 }
 
 const selectOrgKeys = "SELECT scope, purpose, version, wrapped FROM org_keys WHERE scope = $1 ORDER BY purpose, version"
 
 // OrgKeys implements seal.Shelf.
 func (s *Store) OrgKeys(ctx context.Context, scope string) ([]seal.StoredKey, error) {
-	found, err := s.pool.Query(ctx, selectOrgKeys, scope)
-	keys, err := collect(found, err, scanOrgKey)
-	return keys, wrap("read org keys", err)
+	keys, err := wire.Query(ctx, s.pool, scanOrgKey, selectOrgKeys, scope)
+	return keys, wire.Wrap("read org keys", err)
 }
 
-func scanOrgKey(row scanner) (k seal.StoredKey, err error) {
+func scanOrgKey(row wire.Scanner) (k seal.StoredKey, err error) {
 	err = row.Scan(&k.Scope, &k.Purpose, &k.Version, &k.Wrapped)
 	return k, err
 }
@@ -87,11 +86,11 @@ func (s *Store) AddOrgKeys(ctx context.Context, keys []seal.StoredKey) ([]seal.S
 	var rest []seal.StoredKey
 	err := s.aside(ctx, "add org keys", func(t *tx) (err error) {
 		for _, k := range keys { // whoever adds the same waits here for the other's commit
-			if err := t.exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", k.Scope, k.Purpose, k.Version, k.Wrapped); err != nil {
+			if err := t.Exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", k.Scope, k.Purpose, k.Version, k.Wrapped); err != nil {
 				return err
 			}
 		}
-		if rest, err = rows(t.session, scanOrgKey, selectOrgKeys, keys[0].Scope); err != nil {
+		if rest, err = wire.Rows(t.Session, scanOrgKey, selectOrgKeys, keys[0].Scope); err != nil {
 			return err
 		}
 		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: turnout.OrgID(keys[0].Scope)})
@@ -104,7 +103,7 @@ func (s *Store) AddOrgKeys(ctx context.Context, keys []seal.StoredKey) ([]seal.S
 func (s *Store) ReplaceOrgKeys(ctx context.Context, keys []seal.StoredKey) error {
 	return s.aside(ctx, "replace org keys", func(t *tx) error {
 		for _, k := range keys {
-			if err := t.exec("UPDATE org_keys SET wrapped = $1 WHERE scope = $2 AND purpose = $3 AND version = $4", k.Wrapped, k.Scope, k.Purpose, k.Version); err != nil {
+			if err := t.Exec("UPDATE org_keys SET wrapped = $1 WHERE scope = $2 AND purpose = $3 AND version = $4", k.Wrapped, k.Scope, k.Purpose, k.Version); err != nil {
 				return err
 			}
 		}

@@ -11,16 +11,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // DataKey reads a person's wrapped key; CodeForgotten when there is none.
 func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.PersonID) (turnout.DataKey, error) {
 	k := turnout.DataKey{Person: person, Stored: true}
-	err := s.pool.QueryRow(ctx, "SELECT p.wrapped FROM people p JOIN orgs o ON o.num = p.org WHERE o.org = $1 AND p.person = $2", string(org), person[:]).Scan(&k.Wrapped)
+	err := wire.QueryRow(ctx, s.pool, "SELECT p.wrapped FROM people p JOIN orgs o ON o.num = p.org WHERE o.org = $1 AND p.person = $2", []any{string(org), person[:]}, &k.Wrapped)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return k, turnout.Errorf(turnout.CodeForgotten, "read data key", "there is no key for this person")
 	}
-	return k, wrap("read data key", err)
+	return k, wire.Wrap("read data key", err)
 }
 
 // ensuredAtOnce is how many keys one transaction keeps.
@@ -32,7 +33,7 @@ const ensuredAtOnce = 500
 func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return nil, wrap("keep data keys", err)
+		return nil, wire.Wrap("keep data keys", err)
 	}
 	out := make([]turnout.DataKey, 0, len(keys))
 	for some := range slices.Chunk(keys, ensuredAtOnce) {
@@ -59,20 +60,20 @@ const (
 // ensureDataKeys adds the keys that are missing, in order of person, and reads
 // what rests of all.
 func (t *tx) ensureDataKeys(org int64, keys []turnout.DataKey) ([]turnout.DataKey, error) {
-	if err := t.session.exec(whileNobodyIsForgotten, org); err != nil {
+	if err := t.Session.Exec(whileNobodyIsForgotten, org); err != nil {
 		return nil, fmt.Errorf("keep data keys: %w", err)
 	}
 	people, wrapped := make([][]byte, len(keys)), make([][]byte, len(keys))
 	for i, k := range keys {
 		people[i], wrapped[i] = k.Person[:], k.Wrapped
 	}
-	if err := t.exec(`INSERT INTO people (org, person, wrapped)
+	if err := t.Exec(`INSERT INTO people (org, person, wrapped)
 		SELECT $1, k.person, k.wrapped FROM unnest($2::bytea[], $3::bytea[]) WITH ORDINALITY AS k (person, wrapped, place)
 		WHERE NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.org = $1 AND t.person = k.person)
 		ORDER BY k.person, k.place ON CONFLICT DO NOTHING`, org, people, wrapped); err != nil {
 		return nil, fmt.Errorf("keep data keys: %w", err)
 	}
-	rest, err := rows(t.session, scanKey, `SELECT p.person, p.wrapped FROM people p WHERE p.org = $1 AND p.person = ANY($2)
+	rest, err := wire.Rows(t.Session, scanKey, `SELECT p.person, p.wrapped FROM people p WHERE p.org = $1 AND p.person = ANY($2)
 		AND NOT EXISTS (SELECT 1 FROM tombstones t WHERE t.org = $1 AND t.person = p.person)`, org, people)
 	if err != nil {
 		return nil, fmt.Errorf("read data keys: %w", err)
@@ -94,7 +95,7 @@ func (t *tx) ensureDataKeys(org int64, keys []turnout.DataKey) ([]turnout.DataKe
 	return out, nil
 }
 
-func scanKey(row scanner) (k turnout.DataKey, err error) {
+func scanKey(row wire.Scanner) (k turnout.DataKey, err error) {
 	var person []byte
 	err = row.Scan(&person, &k.Wrapped)
 	copy(k.Person[:], person)
@@ -104,10 +105,9 @@ func scanKey(row scanner) (k turnout.DataKey, err error) {
 // DataKeysAfter reads up to limit keys of an org in order of person, from the
 // one after; for rewrapping.
 func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error) {
-	found, err := s.pool.Query(ctx, `SELECT person, wrapped FROM people
+	keys, err := wire.Query(ctx, s.pool, scanKey, `SELECT person, wrapped FROM people
 		WHERE org = (SELECT num FROM orgs WHERE org = $1) AND person > $2 ORDER BY person LIMIT $3`, string(org), after[:], limit)
-	keys, err := collect(found, err, scanKey)
-	return keys, wrap("read data keys", err)
+	return keys, wire.Wrap("read data keys", err)
 }
 
 // Rewrap replaces the wrapped form of keys that are still the same: somebody who
@@ -115,7 +115,7 @@ func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turn
 func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Rewrapped) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("rewrap data keys", err)
+		return wire.Wrap("rewrap data keys", err)
 	}
 	keys = slices.SortedFunc(slices.Values(keys), func(x, y turnout.Rewrapped) int { return bytes.Compare(x.Person[:], y.Person[:]) })
 	return s.aside(ctx, "rewrap data keys", func(t *tx) error {
@@ -124,7 +124,7 @@ func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Re
 			b.Queue("UPDATE people SET wrapped = $4 WHERE org = $1 AND person = $2 AND wrapped = $3", num, k.Person[:], k.Wrapped, k.Anew)
 		}
 		t.changes++
-		return t.send(b)
+		return t.Send(b)
 	})
 }
 
@@ -133,7 +133,7 @@ func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Re
 func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error) {
 	var n int64
 	err := s.aside(ctx, "shred answers", func(t *tx) (err error) {
-		n, err = t.execN(`WITH over AS MATERIALIZED (SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
+		n, err = t.ExecN(`WITH over AS MATERIALIZED (SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
 			WHERE o.org = $1 AND l.ends > 0 AND l.ends < $2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND r.parked_code IS NULL
 			ORDER BY r.id LIMIT $3 FOR UPDATE OF r)
 			UPDATE registrations SET sealed = NULL WHERE id IN (SELECT id FROM over)`, string(org), millis(before), limit)

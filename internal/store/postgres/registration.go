@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
@@ -16,7 +18,7 @@ const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.perso
 	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
 
-func scanRegistration(row scanner) (turnout.Registration, error) {
+func scanRegistration(row wire.Scanner) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, parkedText []byte
 	var claims string
@@ -46,27 +48,26 @@ func scanRegistration(row scanner) (turnout.Registration, error) {
 
 // Registration reads one; CodeNotFound when there is none.
 func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error) {
-	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.key = $2", string(org), string(key)))
+	r, err := s.readRegistration(ctx, " WHERE o.org = $1 AND r.key = $2", string(org), string(key))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "read registration", "there is no such registration")
 	}
-	return r, wrap("read registration", err)
+	return r, wire.Wrap("read registration", err)
 }
 
 // LinkRegistration reads the latest registration that came through a link.
 func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
-	r, err := scanRegistration(s.pool.QueryRow(ctx, selectRegistration+" WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:]))
+	r, err := s.readRegistration(ctx, " WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, false, nil
 	}
-	return r, err == nil, wrap("read registration of link", err)
+	return r, err == nil, wire.Wrap("read registration of link", err)
 }
 
 // Parked lists registrations that Salesforce refused, oldest first, at most limit.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	found, err := s.pool.Query(ctx, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
-	all, err := collect(found, err, scanRegistration)
-	return all, wrap("list parked", err)
+	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
+	return all, wire.Wrap("list parked", err)
 }
 
 // Unpark sends a parked registration out again; all of an org's when key is
@@ -74,11 +75,11 @@ func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]tur
 func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return 0, wrap("retry parked", err)
+		return 0, wire.Wrap("retry parked", err)
 	}
 	var n int64
 	err = s.aside(ctx, "retry parked", func(t *tx) error {
-		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
+		n, err = t.ExecN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
 			WHERE org = $1 AND parked_code IS NOT NULL AND ($2 = '' OR key = $2)`, num, string(key), millis(now))
 		return err
 	})
@@ -90,10 +91,10 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error {
 	num, err := s.org(ctx, org)
 	if err != nil {
-		return wrap("send again", err)
+		return wire.Wrap("send again", err)
 	}
 	return s.aside(ctx, "send again", func(t *tx) error {
-		return t.exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
+		return t.Exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
 			AND (sealed IS NOT NULL OR person = $4)`, num, string(key), millis(now), nobody[:])
 	})
 }
@@ -109,12 +110,20 @@ func nullable(t time.Time) *int64 {
 	return &ms
 }
 
+// foreign is a text from elsewhere as PostgreSQL takes it: it has no zero bytes,
+// and is UTF-8.
+func foreign(text string) string {
+	const instead = "\uFFFD"
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", instead), instead)
+}
+
 func parkedColumns(p *turnout.Parked) (code *string, text []byte, at *int64) {
 	if p == nil {
 		return nil, nil, nil
 	}
 	ms := millis(p.At)
-	return &p.Code, p.Sealed, &ms
+	parkedCode := foreign(p.Code)
+	return &parkedCode, p.Sealed, &ms
 }
 
 // eachPage is how many registrations one read of Each takes.
@@ -125,11 +134,10 @@ const eachPage = 500
 // yield ends it and is returned.
 func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.EventID, yield func(turnout.Registration) error) error {
 	for after := int64(0); ; {
-		found, err := s.pool.Query(ctx, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
+		page, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+` WHERE o.org = $1 AND ($2 = '' OR l.event = $2) AND r.id > $3 ORDER BY r.id LIMIT $4`,
 			string(org), string(event), after, eachPage)
-		page, err := collect(found, err, scanRegistration)
 		if err != nil {
-			return wrap("list registrations", err)
+			return wire.Wrap("list registrations", err)
 		}
 		for _, r := range page {
 			if err := yield(r); err != nil {
@@ -139,10 +147,10 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 		if len(page) < eachPage {
 			return nil
 		}
-		err = s.pool.QueryRow(ctx, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
-			string(org), string(page[len(page)-1].Key)).Scan(&after)
+		err = wire.QueryRow(ctx, s.pool, "SELECT r.id FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = $2",
+			[]any{string(org), string(page[len(page)-1].Key)}, &after)
 		if err != nil {
-			return wrap("list registrations", err)
+			return wire.Wrap("list registrations", err)
 		}
 	}
 }
@@ -151,15 +159,36 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 // of them: ask seldom.
 func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
 	all := map[turnout.EventID]turnout.Progress{}
-	found, err := s.pool.Query(ctx, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
-		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
-		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
-	_, err = collect(found, err, func(row scanner) (bool, error) {
+	_, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (bool, error) {
 		var event turnout.EventID
 		var p turnout.Progress
 		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked)
 		all[event] = p
 		return true, err
-	})
-	return all, wrap("count registrations", err)
+	}, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
+		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
+		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
+	return all, wire.Wrap("count registrations", err)
+}
+
+// readRegistration reads one beside the writer; pgx.ErrNoRows for none.
+func (s *Store) readRegistration(ctx context.Context, where string, args ...any) (turnout.Registration, error) {
+	ctx, cancel := context.WithTimeout(ctx, wire.LookPatience)
+	defer cancel()
+	return scanRegistration(s.pool.QueryRow(ctx, selectRegistration+where, args...))
+}
+
+// millis and timeOf are how times rest: milliseconds since 1970, 0 for none.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

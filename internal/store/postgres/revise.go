@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Revise changes a registration and its seats in one atomic step, or does
@@ -19,17 +20,17 @@ import (
 func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error) {
 	org, err := s.org(ctx, v.Org)
 	if err != nil {
-		return turnout.Registration{}, wrap("revise registration", err)
+		return turnout.Registration{}, wire.Wrap("revise registration", err)
 	}
 	// A registration never moves to another event, so which lane to lock can be
 	// read before.
 	key := ledgerKey{org: org}
-	err = s.pool.QueryRow(ctx, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", org, string(v.Key)).Scan(&key.event)
+	err = wire.QueryRow(ctx, s.pool, "SELECT l.event FROM registrations r JOIN lanes l ON l.lane = r.lane WHERE r.org = $1 AND r.key = $2", []any{org, string(v.Key)}, &key.event)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return turnout.Registration{}, turnout.Errorf(turnout.CodeNotFound, "revise registration", "there is no such registration")
 	}
 	if err != nil {
-		return turnout.Registration{}, wrap("revise registration", err)
+		return turnout.Registration{}, wire.Wrap("revise registration", err)
 	}
 	var out turnout.Registration
 	err = s.do(ctx, "revise registration", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
@@ -40,35 +41,20 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 	return out, err
 }
 
-func (t *tx) revise(org int64, l *ledger, v turnout.Revision) (turnout.Registration, error) {
+func (t *tx) revise(org int64, l *ledger.Ledger, v turnout.Revision) (turnout.Registration, error) {
 	r, err := t.registration(org, v.Key)
 	if err != nil {
 		return r, err
 	}
-	if r.Revision != v.From {
-		return r, turnout.Errorf(turnout.CodeConflict, "revise registration", "it was changed meanwhile")
-	}
-	if r.Person.IsZero() {
-		return r, turnout.Errorf(turnout.CodeForgotten, "revise registration", "its registrant was forgotten")
-	}
-	to, err := l.destination(&r, v)
-	if err != nil {
+	if err := ledger.Revisable(&r, &v); err != nil {
 		return r, err
 	}
-	waited := r.Status == turnout.StatusWaitlisted || to == turnout.StatusWaitlisted
-	if v.Source == turnout.SourceSalesforce && (to != r.Status || r.Delivered == r.Revision) {
-		r.Told = to
-	}
-	l.move(&r, to, v)
-	if err := t.writeRevision(org, &r, v); err != nil {
+	if err := l.Revise(&r, &v); err != nil {
 		return r, err
 	}
-	// While the event is closed, whoever would find seats waits all the same, and is
-	// counted nowhere until somebody else takes them.
-	if !waited && l.open && !l.anybodyWaits() {
-		return r, nil
+	if err := t.writeRevision(org, &r); err != nil {
+		return r, err
 	}
-	l.promoteAt(v.At)
 	if r.Status != turnout.StatusWaitlisted {
 		return r, nil
 	}
@@ -82,7 +68,7 @@ func (t *tx) revise(org int64, l *ledger, v turnout.Revision) (turnout.Registrat
 // registration reads one and keeps everybody else from changing it, those who
 // go without the lane's lock included.
 func (t *tx) registration(org int64, key turnout.Key) (turnout.Registration, error) {
-	all, err := rows(t.session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.key = $2 FOR UPDATE OF r", org, string(key))
+	all, err := wire.Rows(t.Session, scanRegistration, selectRegistration+" WHERE r.org = $1 AND r.key = $2 FOR UPDATE OF r", org, string(key))
 	if err != nil {
 		return turnout.Registration{}, fmt.Errorf("read registration: %w", err)
 	}
@@ -92,26 +78,13 @@ func (t *tx) registration(org int64, key turnout.Key) (turnout.Registration, err
 	return all[0], nil
 }
 
-func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revision) error {
+func (t *tx) writeRevision(org int64, r *turnout.Registration) error {
 	claims, err := json.Marshal(r.Claims)
 	if err != nil {
 		return fmt.Errorf("write claims: %w", err)
 	}
-	if v.Sealed != nil {
-		r.Sealed = v.Sealed
-	}
-	r.ChangedAt = timeOf(millis(v.At))
-	if v.Source == turnout.SourceSalesforce {
-		r.Attendance = v.Attendance
-	}
-	// Salesforce has its own changes already. But where one of ours is still on
-	// its way, what arrives would undo them: both go out together.
-	if v.Source == turnout.SourceRegistrant || r.Delivered < r.Revision {
-		r.Revision++
-		r.Due, r.Attempts, r.Parked = r.ChangedAt, 0, nil
-	}
 	parkedCode, parkedText, parkedAt := parkedColumns(r.Parked)
-	err = t.exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
+	err = t.Exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
 		due_at = $9, parked_code = $10, parked_text = $11, parked_at = $12, changed_at = $13, told = $14 WHERE org = $1 AND key = $2`,
 		org, string(r.Key), string(r.Status), string(claims), r.Sealed, string(r.Attendance), r.Revision, r.Attempts,
 		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt), string(r.Told))
@@ -125,13 +98,13 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration, v turnout.Revisio
 // who were accepted to the end of one are written first.
 func (t *tx) promoteAll() error {
 	for _, l := range t.ledgers {
-		if l.promote.IsZero() {
+		if !l.Promoting() {
 			continue
 		}
 		b := &pgx.Batch{}
 		t.changes += len(t.writes.registrations)
 		t.writes.queue(b)
-		if err := t.send(b); err != nil {
+		if err := t.Send(b); err != nil {
 			return fmt.Errorf("write before promotion: %w", err)
 		}
 		if err := t.promote(l); err != nil {
@@ -141,49 +114,27 @@ func (t *tx) promoteAll() error {
 	return nil
 }
 
-// promote gives free seats to the waitlist, first come first served. A party
-// that does not fit waits at the pools that are short for it, and keeps
-// everybody behind it off those, so that a large party is not overtaken for ever.
-//
-// It counts the waiting anew, which takes as long as the line is. So it is
-// called once for all changes of a transaction, before the commit; until then
-// what came free is kept for the line, since Waiting still stands.
-func (t *tx) promote(l *ledger) error {
-	at := millis(l.promote)
-	l.promote = timeOf(0)
-	queue, err := rows(t.session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.lane)
+// promote gives free seats to the waitlist.
+func (t *tx) promote(l *ledger.Ledger) error {
+	line, err := wire.Rows(t.Session, scanWaiting, "SELECT id, claims FROM registrations WHERE lane = $1 AND status = 'waitlisted' ORDER BY id", l.Lane)
 	if err != nil {
 		return fmt.Errorf("read waitlist: %w", err)
 	}
-	l.nobodyWaits()
-	var promoted []int64
-	for _, p := range queue {
-		if !l.open || slices.ContainsFunc(p.claims, l.lacks) {
-			l.enter(turnout.StatusWaitlisted, p.claims)
-			continue
-		}
-		l.take(p.claims, 1)
-		promoted = append(promoted, p.id)
-	}
+	promoted, at := l.Promote(line)
 	if len(promoted) == 0 {
 		return nil
 	}
-	if err := t.exec(`UPDATE registrations SET status = 'registered', revision = revision + 1, attempts = 0,
-		due_at = $2, changed_at = $2, parked_code = NULL, parked_text = NULL, parked_at = NULL WHERE id = ANY($1)`, promoted, at); err != nil {
+	if err := t.Exec(`UPDATE registrations SET status = 'registered', revision = revision + 1, attempts = 0,
+		due_at = $2, changed_at = $2, parked_code = NULL, parked_text = NULL, parked_at = NULL WHERE id = ANY($1)`, promoted, millis(at)); err != nil {
 		return fmt.Errorf("promote: %w", err)
 	}
 	return nil
 }
 
-type waitingParty struct {
-	id     int64
-	claims []turnout.Claim
-}
-
-func scanWaiting(row scanner) (p waitingParty, err error) {
+func scanWaiting(row wire.Scanner) (p ledger.Party, err error) {
 	var text string
-	if err := row.Scan(&p.id, &text); err != nil {
+	if err := row.Scan(&p.ID, &text); err != nil {
 		return p, err
 	}
-	return p, json.Unmarshal([]byte(text), &p.claims)
+	return p, json.Unmarshal([]byte(text), &p.Claims)
 }

@@ -8,6 +8,10 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
+	"github.com/turnout-events/turnout/internal/store/schema"
 )
 
 //go:embed schema/*.sql
@@ -18,73 +22,69 @@ var migrations embed.FS
 // raises this to the first version that does not.
 const readableFrom = 1
 
-// schema is what a program knows of it.
-type schema struct {
-	// steps make it; its version is their number.
-	steps []string
-	// readableFrom is the oldest version whose programs may use a store that has
-	// taken all the steps.
-	readableFrom int
-}
-
-func knownSchema() (schema, error) {
-	known := schema{readableFrom: readableFrom}
-	entries, err := migrations.ReadDir("schema")
-	for _, e := range entries {
-		text, readErr := migrations.ReadFile("schema/" + e.Name())
-		err = errors.Join(err, readErr)
-		known.steps = append(known.steps, string(text))
-	}
-	return known, err
-}
+func knownSchema() (schema.Known, error) { return schema.Read(migrations, readableFrom) }
 
 // migrate brings the store up to date in one transaction, under an advisory
 // lock, so that of instances that start together one does it and the others
 // find it done. A store that a newer program has expanded is used as it is.
-func (known schema) migrate(ctx context.Context, conn *pgx.Conn) error {
+func migrate(ctx context.Context, conn *pgx.Conn, known schema.Known) error {
 	return pgx.BeginFunc(ctx, conn, func(t pgx.Tx) error {
 		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('turnout schema in ' || coalesce(current_schema(), ''), 0))"); err != nil {
 			return fmt.Errorf("wait for the schema: %w", err)
 		}
 		have, from, err := schemaVersion(ctx, t)
 		if err != nil {
-			return fmt.Errorf("read schema version: %w", err)
+			return err
 		}
-		if have >= len(known.steps) {
-			if have > len(known.steps) && from > len(known.steps) {
-				return fmt.Errorf("the schema has version %d and can be used from version %d on, this program knows %d; use the newer program", have, from, len(known.steps))
-			}
-			return nil
+		missing, err := known.Missing(have, from)
+		if err != nil || len(missing) == 0 {
+			return err
 		}
-		return known.apply(ctx, t, have)
+		return apply(ctx, t, known, have)
 	})
 }
 
 // schemaVersion is 0 for a store that was never made. A store without a mark of
 // who may use it can be used by its own version alone.
-func schemaVersion(ctx context.Context, t pgx.Tx) (have, from int, err error) {
+func schemaVersion(ctx context.Context, q wire.Querier) (have, from int, err error) {
 	var made bool
-	if err := t.QueryRow(ctx, "SELECT to_regclass('meta') IS NOT NULL").Scan(&made); err != nil || !made {
-		return 0, 0, err
+	// Not to_regclass: it may remember what was not there before the lock was waited for.
+	err = q.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = 'meta' AND pg_table_is_visible(oid))").Scan(&made)
+	if err == nil && made {
+		err = q.QueryRow(ctx, `SELECT coalesce(max(value::int) FILTER (WHERE name = 'version'), 0),
+			coalesce(max(value::int) FILTER (WHERE name = 'readable_from'), max(value::int) FILTER (WHERE name = 'version'), 0) FROM meta`).Scan(&have, &from)
 	}
-	err = t.QueryRow(ctx, `SELECT coalesce(max(value::int) FILTER (WHERE name = 'version'), 0),
-		coalesce(max(value::int) FILTER (WHERE name = 'readable_from'), max(value::int) FILTER (WHERE name = 'version'), 0) FROM meta`).Scan(&have, &from)
-	return have, from, err
+	if err != nil {
+		return 0, 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return have, from, nil
 }
 
-func (known schema) apply(ctx context.Context, t pgx.Tx, have int) error {
+// noPrivilege is the server's state for what its role may not do.
+const noPrivilege = "42501"
+
+func apply(ctx context.Context, t pgx.Tx, known schema.Known, have int) error {
 	// Instances of the version before go on while columns are added: whoever
 	// holds a table for long must not make them wait behind this.
 	text := "SET LOCAL lock_timeout = '5s';"
 	if have == 0 {
 		text += "CREATE TABLE meta (name text PRIMARY KEY, value text NOT NULL);"
 	}
-	text += strings.Join(known.steps[have:], "\n;\n") + fmt.Sprintf(`;
+	text += strings.Join(known.Steps[have:], "\n;\n") + fmt.Sprintf(`;
 		INSERT INTO meta (name, value) VALUES ('version', '%d'), ('readable_from', '%d')
-		ON CONFLICT (name) DO UPDATE SET value = excluded.value;`, len(known.steps), known.readableFrom)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value;`, len(known.Steps), known.ReadableFrom)
 	// Several statements at once go by the simple protocol only.
 	if _, err := t.Conn().PgConn().Exec(ctx, text).ReadAll(); err != nil {
-		return fmt.Errorf("apply schema steps %d to %d: %w", have+1, len(known.steps), err)
+		return mayNot(fmt.Errorf("apply schema steps %d to %d: %w", have+1, len(known.Steps), err))
 	}
 	return nil
+}
+
+// mayNot says what to do where the role lacks the right to make tables.
+func mayNot(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == noPrivilege {
+		return fmt.Errorf("the store's user may not make tables (%s): make it the owner of its database", e.Message)
+	}
+	return err
 }

@@ -1,19 +1,26 @@
 package postgres
 
 import (
+	"context"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/schema"
 )
 
 // newer is the schema of a later program.
-func newer(t *testing.T, readableFrom int) schema {
+func newer(t *testing.T, readableFrom int) schema.Known {
 	t.Helper()
 	known, err := knownSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	known.readableFrom = readableFrom
-	known.steps = append(known.steps, `ALTER TABLE registrations ADD COLUMN shade text NOT NULL DEFAULT 'plain';
+	known.ReadableFrom = readableFrom
+	known.Steps = append(known.Steps, `ALTER TABLE registrations ADD COLUMN shade text NOT NULL DEFAULT 'plain';
 		ALTER TABLE people ADD COLUMN seen bigint; CREATE TABLE shades (shade text PRIMARY KEY);`)
 	return known
 }
@@ -34,7 +41,7 @@ func TestExpandedStoreIsUsedByOlderPrograms(t *testing.T) {
 		}
 	}
 	accept(s, 1)
-	if err := newer(t, 1).migrate(t.Context(), dial(t, url)); err != nil {
+	if err := migrate(t.Context(), dial(t, url), newer(t, 1)); err != nil {
 		t.Fatal(err)
 	}
 	accept(s, 2)
@@ -59,7 +66,7 @@ func TestContractedStoreIsLeftAlone(t *testing.T) {
 			if spoil == "" {
 				from = 2
 			}
-			if err := newer(t, from).migrate(t.Context(), conn); err != nil {
+			if err := migrate(t.Context(), conn, newer(t, from)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := conn.Exec(t.Context(), spoil); err != nil {
@@ -94,5 +101,129 @@ func TestManyStartAtOnce(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// While a newer program expands the store, the older one goes on taking
+// registrations: nobody is refused, and nobody waits for long.
+func TestExpandedUnderLoad(t *testing.T) {
+	url := place(t, t.TempDir())
+	s := openStore(t, url)
+	defer s.Close()
+	prepare(t, s, 1<<30)
+	var next atomic.Int64
+	stop, failed := make(chan struct{}), make(chan error, 8)
+	for range 8 {
+		go func() {
+			for {
+				select {
+				case <-stop:
+					failed <- nil
+					return
+				default:
+				}
+				if _, err := s.Accept(context.Background(), submitted(int(next.Add(1)))); err != nil {
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	known := newer(t, 1)
+	conn := dial(t, url)
+	for range 5 {
+		if err := migrate(t.Context(), conn, known); err != nil {
+			t.Error(err)
+		}
+		known.Steps = append(known.Steps, "ALTER TABLE lanes ADD COLUMN shade_"+string(rune('a'+len(known.Steps)))+" text")
+	}
+	close(stop)
+	for range 8 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// tables counts what is in the store's schema.
+func tables(t *testing.T, url string) (n int) {
+	t.Helper()
+	if err := dial(t, url).QueryRow(t.Context(), "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A command that only looks makes no tables and upgrades none, and is told in
+// one line what to do.
+func TestOpenedAsItIs(t *testing.T) {
+	url := place(t, t.TempDir())
+	open := func() error {
+		s, err := Open(t.Context(), Options{URL: url, Existing: true})
+		if err == nil {
+			_, err = s.Orgs(t.Context())
+			s.Close()
+		}
+		return err
+	}
+	if err := open(); !errors.Is(err, schema.ErrNothing) {
+		t.Errorf("where there is none: %v", err)
+	}
+	if n := tables(t, url); n != 0 {
+		t.Errorf("it made %d tables and indexes", n)
+	}
+	openStore(t, url).Close()
+	if err := open(); err != nil {
+		t.Errorf("as it is: %v", err)
+	}
+	have, from, err := schemaVersion(t.Context(), dial(t, url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newer(t, 1).Usable(have, from); err == nil || !strings.Contains(err.Error(), "turnout serve") {
+		t.Errorf("opened by a newer program: %v", err)
+	}
+}
+
+// A store whose org keys are another deployment's is refused before anything is
+// written.
+func TestP8StoreOfAnotherDeploymentIsLeftAlone(t *testing.T) {
+	url := place(t, t.TempDir())
+	s := openStore(t, url)
+	if _, err := s.AddOrgKeys(t.Context(), []seal.StoredKey{{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("w")}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	foreign := errors.New("another deployment's")
+	for _, existing := range []bool{false, true} {
+		s, err := Open(t.Context(), Options{URL: url, Existing: existing, Ours: func(_ context.Context, keys []seal.StoredKey) error {
+			if len(keys) != 1 || keys[0].Scope != "acme" {
+				t.Errorf("it was shown %v", keys)
+			}
+			return foreign
+		}})
+		if !errors.Is(err, foreign) {
+			s.Close()
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// A role that may not make tables is told whose fault that is.
+func TestRoleWithoutRights(t *testing.T) {
+	url := place(t, t.TempDir())
+	conn := dial(t, url)
+	for _, text := range []string{"DO $$ BEGIN CREATE ROLE turnout_guest LOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
+		"DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO turnout_guest', current_schema()); END $$"} {
+		if _, err := conn.Exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Open(t.Context(), Options{URL: strings.Replace(url, "user=turnout", "user=turnout_guest", 1)})
+	if err == nil || !strings.Contains(err.Error(), "make it the owner") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
+	}
+	if turnout.CodeOf(err) == "" || tables(t, url) != 0 {
+		t.Error("something was made")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // Scratch is a schema that a run of the conformance suite makes in somebody's
@@ -73,11 +75,11 @@ func (s Scratch) Quiet(ctx context.Context) error {
 }
 
 func (s Scratch) with(ctx context.Context, do func(*pgx.Conn) error) error {
-	cfg, err := parse(s.url)
+	cfg, err := wire.Parse(s.url)
 	if err != nil {
 		return err
 	}
-	conn, err := connect(ctx, cfg)
+	conn, err := wire.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}

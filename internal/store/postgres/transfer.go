@@ -8,20 +8,16 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 	"github.com/turnout-events/turnout/internal/store/transfer"
 )
-
-// movedState is the SQLSTATE of what a fence says (see transfer): the store is not
-// to be written to.
-const movedState = "TM001"
 
 // OpenTransfer opens the store at url to be copied from or to; only the latter is
 // made where it is missing.
 func OpenTransfer(ctx context.Context, url string, target bool) (*transfer.Side, error) {
-	cfg, err := parse(url)
+	cfg, err := wire.Parse(url)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -33,7 +29,7 @@ func OpenTransfer(ctx context.Context, url string, target bool) (*transfer.Side,
 }
 
 func openTransfer(ctx context.Context, cfg *pgx.ConnConfig, target bool) (*transfer.Side, error) {
-	conn, err := connect(ctx, cfg)
+	conn, err := wire.Connect(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +39,7 @@ func openTransfer(ctx context.Context, cfg *pgx.ConnConfig, target bool) (*trans
 		if err != nil {
 			return nil, err
 		}
-		if err := known.migrate(ctx, conn); err != nil {
+		if err := migrate(ctx, conn, known); err != nil {
 			return nil, err
 		}
 	}
@@ -74,16 +70,13 @@ func dialect() transfer.Dialect {
 		},
 		Fence: func(table string) []string {
 			return []string{
-				"CREATE OR REPLACE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the store was moved' USING ERRCODE = '" + movedState + "'; END $$",
+				"CREATE OR REPLACE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the store was moved' USING ERRCODE = '" + wire.Moved + "'; END $$",
 				fmt.Sprintf("CREATE TRIGGER moved BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION moved()", table),
 			}
 		},
 		Unfence: func(table string) []string { return []string{"DROP TRIGGER IF EXISTS moved ON " + table} },
 		Write:   func(do func() error) error { return do() },
-		Again: func(err error) bool {
-			var e *pgconn.PgError
-			return errors.As(err, &e) && (e.Code == deadlock || e.Code == lockNotAvailable)
-		},
+		Again:   wire.Waited,
 		Written: func(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, "ANALYZE")
 			return err

@@ -8,9 +8,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/store/ledger"
+	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
 // job is one caller's change: either an acceptance, of which a whole batch costs
@@ -36,12 +39,12 @@ func (s *Store) do(ctx context.Context, op string, j *job) error {
 	if errors.Is(err, groupcommit.ErrClosed) {
 		return turnout.Wrap(turnout.CodeUnavailable, op, err)
 	}
-	return wrap(op, err)
+	return wire.Wrap(op, err)
 }
 
 // Ping tells whether the writer reaches the database: registrations can be taken.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.do(ctx, "reach the writer", &job{apply: func(t *tx) error { return t.exec("SELECT 1") }})
+	return s.do(ctx, "reach the writer", &job{apply: func(t *tx) error { return t.Exec("SELECT 1") }})
 }
 
 // aside makes a change in a transaction of its own on a connection of its own:
@@ -49,9 +52,9 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) error {
 	var err error
 	for range attempts {
-		conn, acquireErr := s.pool.Acquire(ctx)
+		conn, acquireErr := s.acquire(ctx)
 		if acquireErr != nil {
-			return wrap(op, acquireErr)
+			return wire.Wrap(op, acquireErr)
 		}
 		errs := []error{nil}
 		err = s.transact(conn.Conn(), []*job{{apply: apply}}, errs)
@@ -62,11 +65,17 @@ func (s *Store) aside(ctx context.Context, op string, apply func(*tx) error) err
 			_ = conn.Conn().Close(context.Background()) // the pool makes another one
 		}
 		conn.Release()
-		if !again(err) {
+		if !wire.Again(err) {
 			break
 		}
 	}
-	return wrap(op, err)
+	return wire.Wrap(op, err)
+}
+
+func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, wire.Patience)
+	defer cancel()
+	return s.pool.Acquire(ctx)
 }
 
 // attempts is how often a transaction is tried that another process got in the
@@ -96,9 +105,12 @@ func (s *Store) commit(jobs []*job) []error {
 	return errs
 }
 
-// persist runs jobs on the writer's connection, again where processes met.
+// persist runs jobs on the writer's connection, again where processes met, and
+// once more on a new connection where the old one was lost before the commit: a
+// server that was restarted, or is no longer the primary, costs nobody an error.
 func (s *Store) persist(jobs []*job, errs []error) error {
 	var err error
+	anew := false
 	for range attempts {
 		if s.conn == nil {
 			if err := s.reconnect(); err != nil {
@@ -112,12 +124,16 @@ func (s *Store) persist(jobs []*job, errs []error) error {
 			_ = s.conn.Close(context.Background())
 			s.conn = nil
 			s.pool.Reset() // those beside it most likely broke too
+			if !anew && turnout.CodeOf(err) != turnout.CodeUnknown && !pgconn.Timeout(err) {
+				anew = true
+				continue
+			}
 		}
-		if !again(err) {
+		if !wire.Again(err) {
 			break
 		}
 	}
-	return wrap("write", err)
+	return wire.Wrap("write", err)
 }
 
 // aboutOneJob tells a failure that one job brought about from one of the
@@ -135,10 +151,8 @@ func broken(conn *pgx.Conn, err error) bool {
 	if err == nil {
 		return false
 	}
-	var e *pgconn.PgError
-	demoted := errors.As(err, &e) && e.Code == readOnlyTransaction
 	const idle = 'I' // outside of any transaction
-	return demoted || conn.IsClosed() || conn.PgConn().TxStatus() != idle
+	return wire.Demoted(err) || conn.IsClosed() || conn.PgConn().TxStatus() != idle
 }
 
 // transact runs jobs in one transaction of READ COMMITTED and leaves each one's
@@ -147,7 +161,7 @@ func broken(conn *pgx.Conn, err error) bool {
 // The locks come first, so that every statement after them sees all that was
 // committed under them before; the feed's counter comes last.
 func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
-	t := &tx{session: session{conn}, ledgers: map[ledgerKey]*ledger{}, reads: newReads(jobs)}
+	t := &tx{Session: wire.Session{Conn: conn}, ledgers: map[ledgerKey]*ledger.Ledger{}, reads: newReads(jobs)}
 	if err := t.begin(jobs); err != nil {
 		return t.back(err)
 	}
@@ -163,8 +177,8 @@ func (s *Store) transact(conn *pgx.Conn, jobs []*job, errs []error) error {
 // memory and written before the commit: however many registrations one
 // transaction takes, each seat counter is read and written once.
 type tx struct {
-	session
-	ledgers map[ledgerKey]*ledger
+	wire.Session
+	ledgers map[ledgerKey]*ledger.Ledger
 	reads   *reads
 	writes  writes
 	feed    []turnout.Change
@@ -172,17 +186,17 @@ type tx struct {
 	changes int
 }
 
-// execN shadows the session's, to know whether a job changed anything.
-func (t *tx) execN(query string, args ...any) (int64, error) {
-	n, err := t.session.execN(query, args...)
+// ExecN shadows the session's, to know whether a job changed anything.
+func (t *tx) ExecN(query string, args ...any) (int64, error) {
+	n, err := t.Session.ExecN(query, args...)
 	if n > 0 {
 		t.changes++
 	}
 	return n, err
 }
 
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.execN(query, args...)
+func (t *tx) Exec(query string, args ...any) error {
+	_, err := t.ExecN(query, args...)
 	return err
 }
 
@@ -195,7 +209,7 @@ func (t *tx) begin(jobs []*job) error {
 	if t.reads.early {
 		t.reads.queue(b)
 	}
-	if err := t.send(b); err != nil {
+	if err := t.Send(b); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	return nil
@@ -219,7 +233,7 @@ func (t *tx) run(jobs []*job, errs []error) error {
 	if !t.reads.early {
 		b := &pgx.Batch{}
 		t.reads.queue(b)
-		if err := t.send(b); err != nil {
+		if err := t.Send(b); err != nil {
 			return fmt.Errorf("read for acceptances: %w", err)
 		}
 	}
@@ -246,13 +260,13 @@ func (t *tx) end() error {
 		committed = tag.String() == "COMMIT"
 		return nil
 	})
-	err := t.send(b)
+	err := t.Send(b)
 	switch {
 	case err == nil && committed:
 		return nil
 	case err == nil:
 		return errors.New("commit: the server rolled back")
-	case refused(err): // a statement before the commit failed, which was then skipped
+	case wire.Refused(err): // a statement before the commit failed, which was then skipped
 		return t.back(err)
 	}
 	return turnout.Wrap(turnout.CodeUnknown, "commit", err)
@@ -260,10 +274,10 @@ func (t *tx) end() error {
 
 // back rolls back and returns err, or why that did not go.
 func (t *tx) back(err error) error {
-	if t.conn.IsClosed() {
+	if t.Conn.IsClosed() {
 		return err // the server rolls back what the connection leaves
 	}
-	if failed := t.session.exec("ROLLBACK"); failed != nil {
+	if failed := t.Session.Exec("ROLLBACK"); failed != nil {
 		return fmt.Errorf("roll back: %w", failed)
 	}
 	return err

@@ -1,15 +1,14 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 )
 
 // Accept takes the seats and inserts the registration in one atomic step, or
@@ -36,7 +35,11 @@ func (t *tx) accept(a turnout.Acceptance, claims []byte, out *turnout.Accepted) 
 	if err != nil {
 		return err
 	}
-	l, status, err := t.admit(org, a)
+	l, err := t.ledger(org, a.Event)
+	if err != nil {
+		return err
+	}
+	status, err := l.Admit(&a, func() (bool, error) { return t.holds(org, l.Lane, a) })
 	if err != nil {
 		if !isRejection(err) {
 			return err
@@ -56,7 +59,7 @@ func (t *tx) accept(a turnout.Acceptance, claims []byte, out *turnout.Accepted) 
 	if err != nil || out.DataKey != nil {
 		return err
 	}
-	inserted, err := t.insert(org, l.lane, status, a, claims)
+	inserted, err := t.insert(org, l.Lane, status, a, claims)
 	if err != nil {
 		return err
 	}
@@ -70,50 +73,15 @@ func (t *tx) accept(a turnout.Acceptance, claims []byte, out *turnout.Accepted) 
 		first, _, err := t.first(org, a)
 		return repeat(first, a, out, err)
 	}
-	l.enter(status, a.Claims)
-	out.Registration = registrationOf(a, status)
+	l.Enter(status, a.Claims)
+	out.Registration = ledger.Registration(&a, status)
 	return nil
 }
 
-// admit decides what the submission gets: a seat, a place in line, or a no.
-func (t *tx) admit(org int64, a turnout.Acceptance) (*ledger, turnout.Status, error) {
-	l, err := t.ledger(org, a.Event)
-	if err != nil {
-		return nil, "", err
-	}
-	at := millis(a.At)
-	switch {
-	case l == nil:
-		return nil, "", turnout.Errorf(turnout.CodeNotFound, "accept registration", "the event is not known")
-	case a.Status == turnout.StatusDeclined && l.ends != 0 && at >= l.ends:
-		return nil, "", turnout.Errorf(turnout.CodeClosed, "accept decline", "the event is over")
-	case a.Status == turnout.StatusDeclined:
-		// "Not coming" takes no seat, so an organiser wants to hear it whether
-		// registration is open or not.
-		return l, turnout.StatusDeclined, nil
-	case !l.open || at < l.opens || (l.closes != 0 && at >= l.closes):
-		return nil, "", turnout.Errorf(turnout.CodeClosed, "accept registration", "registration is not open")
-	}
-	if a.OncePerPerson {
-		there, err := t.exists(`SELECT 1 FROM registrations WHERE org = ? AND person = ? AND lane = ?
-			AND status IN ('registered', 'waitlisted') AND key <> ?`, org, a.DataKey.Person[:], l.lane, string(a.Key))
-		if err != nil {
-			return nil, "", err
-		}
-		if there {
-			return nil, "", turnout.Errorf(turnout.CodeConflict, "accept registration", "this person is registered already")
-		}
-	}
-	fits, err := l.fits(a.Claims)
-	switch {
-	case err != nil:
-		return nil, "", err
-	case fits:
-		return l, turnout.StatusRegistered, nil
-	case a.Waitlist:
-		return l, turnout.StatusWaitlisted, nil
-	}
-	return nil, "", turnout.Errorf(turnout.CodeFull, "accept registration", "not enough seats are left")
+// holds tells whether the person has a place by another key.
+func (t *tx) holds(org, lane int64, a turnout.Acceptance) (bool, error) {
+	return t.exists(`SELECT 1 FROM registrations WHERE org = ? AND person = ? AND lane = ?
+		AND status IN ('registered', 'waitlisted') AND key <> ?`, org, a.DataKey.Person[:], lane, string(a.Key))
 }
 
 // first finds what a's key, or else its link, was answered with before.
@@ -132,17 +100,12 @@ func (t *tx) first(org int64, a turnout.Acceptance) (turnout.Registration, bool,
 	return r, err == nil, err
 }
 
-// repeat answers with the first registration, unless the key names another
-// submission.
+// repeat answers with the first registration.
 func repeat(first turnout.Registration, a turnout.Acceptance, out *turnout.Accepted, err error) error {
 	if err != nil {
 		return fmt.Errorf("find first registration: %w", err)
 	}
-	if first.Key == a.Key && (first.Fingerprint != a.Fingerprint || first.Event != a.Event) {
-		return turnout.Errorf(turnout.CodeReused, "accept registration", "this idempotency key belongs to another submission; make a new key")
-	}
-	out.Registration, out.Repeat = first, true
-	return nil
+	return ledger.Repeat(&first, &a, out)
 }
 
 // keepDataKey stores a new person's key. A person who has another one already
@@ -162,25 +125,19 @@ func (t *tx) keepDataKey(org int64, k turnout.DataKey, out *turnout.Accepted) (a
 	if err := t.row("SELECT wrapped FROM people WHERE org = ? AND person = ?", org, k.Person[:]).Scan(&have); err != nil {
 		return false, fmt.Errorf("read data key: %w", err)
 	}
-	if !bytes.Equal(have, k.Wrapped) {
-		out.DataKey = &turnout.DataKey{Person: k.Person, Wrapped: have, Stored: true}
-	}
-	return false, nil
+	out.DataKey, err = ledger.KeyToUse(k, have)
+	return false, err
 }
 
 // stillStored refuses a key that was destroyed since it was read (P8).
 func (t *tx) stillStored(org int64, k turnout.DataKey, out *turnout.Accepted) error {
 	var have []byte
 	err := t.row("SELECT wrapped FROM people WHERE org = ? AND person = ?", org, k.Person[:]).Scan(&have)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return turnout.Errorf(turnout.CodeForgotten, "accept registration", "the person was forgotten meanwhile")
-	case err != nil:
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read data key: %w", err)
-	case !bytes.Equal(have, k.Wrapped):
-		out.DataKey = &turnout.DataKey{Person: k.Person, Wrapped: have, Stored: true}
 	}
-	return nil
+	out.DataKey, err = ledger.KeyToUse(k, have)
+	return err
 }
 
 func (t *tx) insert(org, lane int64, status turnout.Status, a turnout.Acceptance, claims []byte) (bool, error) {
@@ -197,14 +154,6 @@ func (t *tx) insert(org, lane int64, status turnout.Status, a turnout.Acceptance
 		return false, fmt.Errorf("insert registration: %w", err)
 	}
 	return n > 0, nil
-}
-
-func registrationOf(a turnout.Acceptance, status turnout.Status) turnout.Registration {
-	at := a.At.UTC().Truncate(time.Millisecond)
-	return turnout.Registration{
-		Org: a.Org, Event: a.Event, Key: a.Key, Fingerprint: a.Fingerprint, Person: a.DataKey.Person, Link: a.Link,
-		Status: status, Claims: a.Claims, Sealed: a.Sealed, Revision: 1, Due: at, AcceptedAt: at, ChangedAt: at,
-	}
 }
 
 func (t *tx) exists(query string, args ...any) (bool, error) {

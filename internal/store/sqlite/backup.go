@@ -169,7 +169,7 @@ func newCopy(ctx context.Context, path string) error {
 	}
 	known, err := knownSchema()
 	if err == nil {
-		err = known.migrate(ctx, db)
+		err = migrate(ctx, db, known)
 	}
 	return errors.Join(err, db.Close())
 }

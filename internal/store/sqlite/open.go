@@ -18,27 +18,25 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
 	"github.com/turnout-events/turnout/internal/point"
+	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/schema"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
-
-//go:embed schema/*.sql
-var migrations embed.FS
 
 // Options of a store.
 type Options struct {
@@ -47,6 +45,13 @@ type Options struct {
 	Logger *slog.Logger
 	// BatchCap bounds a commit; 0 means groupcommit.DefaultCap.
 	BatchCap int
+	// Existing opens a store that is there, for commands that only look: it makes
+	// and upgrades nothing, and schema.ErrNothing says that there is none.
+	Existing bool
+	// Ours is shown the wrapped keys of orgs that rest in the store before
+	// anything is written; its error refuses a store of another deployment. Nil
+	// takes any.
+	Ours func(ctx context.Context, keys []seal.StoredKey) error
 
 	// step is called at each step of a commit, for tests that end the process there.
 	step func(name string)
@@ -75,21 +80,21 @@ type Store struct {
 
 // Open opens the store, makes or upgrades its schema, and starts its writer,
 // which works until Close.
-// A setting that the file does not take (a journal mode, a schema from which a
-// newer version has taken away what this one needs) is an error and leaves the
-// file as it is.
+// A setting that the file does not take, a store of another deployment and a
+// schema from which a newer version has taken away what this one needs are
+// errors and leave the file as it is.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+	if err := place(o); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if o.step == nil {
 		o.step = func(string) {}
 	}
 	s := &Store{path: o.Path, log: o.Logger, step: o.step, scrubs: newScrubber()}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), s.closeFiles())
 	}
 	s.writer = groupcommit.New(s.commit, o.BatchCap)
@@ -98,7 +103,19 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context) (err error) {
+// place makes the directory of a store that may be made.
+func place(o Options) error {
+	if !o.Existing {
+		return os.MkdirAll(filepath.Dir(o.Path), 0o700)
+	}
+	_, err := os.Stat(o.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return schema.ErrNothing
+	}
+	return err
+}
+
+func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if s.turn, err = openTurnLock(s.path + ".lock"); err != nil {
 		return err
 	}
@@ -111,10 +128,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.turn.lock(); err != nil {
 		return err
 	}
-	known, err := knownSchema()
-	if err == nil {
-		err = known.migrate(ctx, s.writes)
-	}
+	err = s.prepare(ctx, o)
 	s.turn.unlock()
 	if err == nil {
 		err = usable(ctx, s.writes)
@@ -235,67 +249,8 @@ func verifyPragmas(ctx context.Context, c *sql.Conn) error {
 	return nil
 }
 
-// schema is what a program knows of it.
-type schema struct {
-	// steps make it, one transaction each; its version is their number.
-	steps []string
-	// readableFrom is the oldest version whose programs may use a file that has
-	// taken all the steps.
-	readableFrom int
-}
-
-// readableFrom stays as it is while steps only expand. A step that takes
-// something away comes a release after the last program that needs it, and
-// raises this to the first version that does not.
-const readableFrom = 1
-
-func knownSchema() (schema, error) {
-	known := schema{readableFrom: readableFrom}
-	entries, err := migrations.ReadDir("schema")
-	for _, e := range entries {
-		text, readErr := migrations.ReadFile("schema/" + e.Name())
-		err = errors.Join(err, readErr)
-		known.steps = append(known.steps, strings.TrimSpace(string(text)))
-	}
-	return known, err
-}
-
-// migrate brings a file up to date, one transaction a step, each of which says
-// in the file from which version on it can be used. A file that a newer program
-// has expanded is used as it is, so that an older one may be started again
-// during a rollout and after a rollback.
-func (known schema) migrate(ctx context.Context, db *sql.DB) error {
-	var have int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
-		return fmt.Errorf("read schema version: %w", err)
-	}
-	if have > len(known.steps) {
-		return known.readable(ctx, db, have)
-	}
-	for i := have; i < len(known.steps); i++ {
-		step := fmt.Sprintf(`BEGIN IMMEDIATE; %s;
-			INSERT INTO meta (name, value) VALUES ('readable_from', '%d') ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-			PRAGMA user_version = %d; COMMIT`, strings.TrimSuffix(known.steps[i], ";"), known.readableFrom, i+1)
-		if _, err := db.ExecContext(ctx, step); err != nil {
-			return fmt.Errorf("apply schema step %d: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
-// readable refuses a file of a newer version unless its mark says that this
-// program may use it; one without a mark is refused.
-func (known schema) readable(ctx context.Context, db *sql.DB, have int) error {
-	from := have
-	err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'readable_from'").Scan(&from)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("read who may use the schema: %w", err)
-	}
-	if from > len(known.steps) {
-		return fmt.Errorf("the schema has version %d and can be used from version %d on, this program knows %d; use the newer program", have, from, len(known.steps))
-	}
-	return nil
-}
+// Now is the time: all who share the file have one clock.
+func (s *Store) Now() time.Time { return time.Now() }
 
 // Close finishes what was handed in and closes the file. It may be called twice.
 func (s *Store) Close() error {

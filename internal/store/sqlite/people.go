@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 )
 
 // DataKey reads a person's wrapped key; CodeForgotten when there is none.
@@ -159,13 +160,13 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 	// Whoever is promoted into these seats is so once all of them are erased: the
 	// person must not be given a place by their own cancellation.
 	for _, r := range held {
+		f.SeatsReturned += r.Seats()
 		l, err := t.erase(org, r, at)
 		if err != nil {
 			return f, err
 		}
-		f.SeatsReturned += r.Seats()
 		if r.Status.Holds() {
-			l.promoteAt(at)
+			l.PromoteAt(at)
 		}
 	}
 	return f, nil
@@ -176,28 +177,20 @@ func (t *tx) ofPerson(org int64, person turnout.PersonID) ([]turnout.Registratio
 	return collect("read registrations of person", rows, err)
 }
 
-// erase leaves of a registration what counts seats and nothing that names
-// anybody, the blind index included. Where Salesforce has it, that it is
-// cancelled stays to be delivered, so that both sides count the same seats (P2).
-func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger, error) {
-	status, revision, delivered, due := r.Status, r.Revision, r.Revision, any(nil)
-	if r.Status.Holds() {
-		status = turnout.StatusCancelled
-		if r.Delivered > 0 {
-			revision, delivered, due = r.Revision+1, r.Delivered, millis(at)
-		}
+// erase leaves of a registration what names nobody.
+func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger.Ledger, error) {
+	l, err := t.ledger(org, r.Event)
+	if err != nil {
+		return nil, err
 	}
-	err := t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = ?7, link = NULL,
+	l.Erase(&r, at)
+	err = t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = ?7, link = NULL,
 		fingerprint = zeroblob(16), person = zeroblob(16), status = ?4, revision = ?5, delivered = ?6, attempts = 0, changed_at = ?3
-		WHERE org = ?1 AND key = ?2`, org, string(r.Key), millis(at), string(status), revision, delivered, due)
+		WHERE org = ?1 AND key = ?2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due))
 	if err != nil {
 		return nil, fmt.Errorf("erase registration: %w", err)
 	}
-	l, err := t.ledger(org, r.Event)
-	if err == nil && r.Status == turnout.StatusRegistered {
-		l.take(r.Claims, -1)
-	}
-	return l, err
+	return l, nil
 }
 
 // Shred destroys the answers of registrations whose event ended before, once

@@ -40,23 +40,13 @@ func (t *tx) recount(now time.Time) (wrong []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		held, err := t.held(l.lane)
+		held, err := t.held(l.Lane)
 		if err != nil {
 			return nil, err
 		}
-		for pool := range held {
-			if _, ok := l.pools[pool]; !ok {
-				l.take([]turnout.Claim{{Pool: pool}}, 1)
-			}
+		for _, w := range l.Recount(held, now) {
+			wrong = append(wrong, fmt.Sprintf("%s %s", lane.event, w))
 		}
-		for pool, c := range l.pools {
-			if c.Taken != held[pool] {
-				wrong = append(wrong, fmt.Sprintf("%s %s: counted %d, held %d", lane.event, pool, c.Taken, held[pool]))
-				c.Taken, c.dirty = held[pool], true
-			}
-		}
-		l.settleExcess()
-		l.promoteAt(now)
 	}
 	return wrong, nil
 }

@@ -1,24 +1,28 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/schema"
 )
 
 // newer is the schema of a later program: everything that a step may add.
-func newer(t *testing.T, readableFrom int) schema {
+func newer(t *testing.T, readableFrom int) schema.Known {
 	t.Helper()
 	known, err := knownSchema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	known.readableFrom = readableFrom
-	known.steps = append(known.steps, `
+	known.ReadableFrom = readableFrom
+	known.Steps = append(known.Steps, `
 		ALTER TABLE registrations ADD COLUMN shade TEXT NOT NULL DEFAULT 'plain';
 		ALTER TABLE people ADD COLUMN seen INTEGER;
 		CREATE TABLE shades (shade TEXT PRIMARY KEY) STRICT;
@@ -27,14 +31,14 @@ func newer(t *testing.T, readableFrom int) schema {
 }
 
 // expand lets a later program start on the file at path.
-func expand(t *testing.T, path string, to schema) {
+func expand(t *testing.T, path string, to schema.Known) {
 	t.Helper()
 	db, err := openDB(path, 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := to.migrate(t.Context(), db); err != nil {
+	if err := migrate(t.Context(), db, to); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,7 +90,7 @@ func TestContractedFileIsLeftAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			expand(t, path, newer(t, len(known.steps)+1))
+			expand(t, path, newer(t, len(known.Steps)+1))
 		},
 		"no mark": func(t *testing.T, path string) {
 			expand(t, path, newer(t, 2))
@@ -137,5 +141,76 @@ func TestBackupOfAnExpandedFile(t *testing.T) {
 	defer s.Close()
 	if r, err := s.Registration(t.Context(), acme, acceptance(1).Key); err != nil || r.Status != turnout.StatusRegistered {
 		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// A command that only looks makes no file and upgrades none, and is told in one
+// line what to do.
+func TestOpenedAsItIs(t *testing.T) {
+	open := func(path string) error {
+		s, err := Open(t.Context(), Options{Path: path, Existing: true})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	dir := filepath.Join(t.TempDir(), "nowhere")
+	if err := open(filepath.Join(dir, "turnout.db")); !errors.Is(err, schema.ErrNothing) {
+		t.Errorf("where there is none: %v", err)
+	}
+	if made, err := filepath.Glob(dir); err != nil || made != nil {
+		t.Errorf("it made %v, %v", made, err)
+	}
+	path := prepared(t, 5)
+	if err := open(path); err != nil {
+		t.Errorf("as it is: %v", err)
+	}
+	older := filepath.Join(t.TempDir(), "turnout.db")
+	first, err := knownSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Steps = first.Steps[:1]
+	expand(t, older, first)
+	before := digest(t, older)
+	if err := open(older); err == nil || !strings.Contains(err.Error(), "turnout serve") {
+		t.Errorf("an older one: %v", err)
+	}
+	if digest(t, older) != before {
+		t.Error("the older one was changed")
+	}
+}
+
+// A store whose org keys are another deployment's is refused before anything is
+// written, an upgrade included.
+func TestP8StoreOfAnotherDeploymentIsLeftAlone(t *testing.T) {
+	older := filepath.Join(t.TempDir(), "turnout.db")
+	first, err := knownSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Steps = first.Steps[:1]
+	expand(t, older, first)
+	db, err := sql.Open("sqlite", older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("INSERT INTO org_keys (scope, purpose, version, wrapped) VALUES ('acme', 'wrap', 1, x'01')"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	before := digest(t, older)
+	foreign := errors.New("another deployment's")
+	_, err = Open(t.Context(), Options{Path: older, Ours: func(_ context.Context, keys []seal.StoredKey) error {
+		if len(keys) != 1 || keys[0].Scope != "acme" {
+			t.Errorf("it was shown %v", keys)
+		}
+		return foreign
+	}})
+	if !errors.Is(err, foreign) {
+		t.Errorf("got %v", err)
+	}
+	if digest(t, older) != before {
+		t.Error("the file was changed")
 	}
 }

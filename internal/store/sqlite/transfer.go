@@ -51,7 +51,7 @@ func openTransfer(ctx context.Context, path string) (*transfer.Side, error) {
 		if err != nil {
 			return err
 		}
-		return known.migrate(ctx, db)
+		return migrate(ctx, db, known)
 	})
 	if err != nil {
 		return nil, errors.Join(err, side.Close())

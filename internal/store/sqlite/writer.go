@@ -9,6 +9,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
+	"github.com/turnout-events/turnout/internal/store/ledger"
 
 	"modernc.org/sqlite"
 )
@@ -95,7 +96,7 @@ func (s *Store) transact(jobs []*job, errs []error) error {
 		return turnout.Wrap(codeOf(err), "begin", err)
 	}
 	s.step("begun")
-	t := &tx{session: s.session, numbers: &s.orgs, ledgers: map[ledgerKey]*ledger{}}
+	t := &tx{session: s.session, numbers: &s.orgs, ledgers: map[ledgerKey]*ledger.Ledger{}}
 	if err := t.run(jobs, errs); err != nil {
 		if back := s.session.exec("ROLLBACK"); back != nil {
 			s.drop(back)
@@ -220,7 +221,7 @@ func (s *session) rows(query string, args ...any) (*sql.Rows, error) {
 type tx struct {
 	*session
 	numbers *orgNumbers
-	ledgers map[ledgerKey]*ledger
+	ledgers map[ledgerKey]*ledger.Ledger
 	// addedOrg says that this transaction may still take an org back.
 	addedOrg bool
 	// changes counts the statements that changed rows.
@@ -252,12 +253,12 @@ func (t *tx) run(jobs []*job, errs []error) error {
 		}
 	}
 	for _, l := range t.ledgers {
-		if !l.promote.IsZero() {
+		if l.Promoting() {
 			if err := t.promote(l); err != nil {
 				return err
 			}
 		}
-		if err := l.flush(t); err != nil {
+		if err := t.flush(l); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,11 @@ func concurrentTests() map[string]func(*env) {
 		"TestP2NeverOversoldTwoProcesses": func(e *env) { testNeverOversold(e, e.Store, e.again()) },
 		"TestP1OneKeyFromManyCallers":     testOneKeyManyCallers,
 		"TestP2TakingAndGivingBack":       testTakingAndGivingBack,
+		"TestP8ForgetRacesARegistration":  testForgetRaces,
+		"TestP1OneLinkAtTwoEvents":        testOneLinkTwoEvents,
+		"TestP8OneKeyForEachPerson":       testOneKeyForEachPerson,
+		"TestOneTurnForManyWhoAsk":        testTurnRace,
+		"TestFeedSkipsNobody":             testFeedSkipsNobody,
 	}
 }
 

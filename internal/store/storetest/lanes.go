@@ -22,6 +22,7 @@ func laneTests() map[string]func(*env) {
 		"TakesLongestWaitingFirst":      testLanesTakeOrder,
 		"SettleDone":                    testSettleDone,
 		"SettleRetry":                   testSettleRetry,
+		"SettleWhateverSalesforceSays":  testSettleForeignText,
 		"SettleParkedAndUnpark":         testSettleParked,
 		"ProgressAddsUp":                testProgress,
 		"P1ChangedWhileUnderWayStays":   testSettleChangedMeanwhile,
@@ -370,6 +371,25 @@ func testSettleChangedMeanwhile(e *env) {
 		e.deliverAll()
 		if got := e.read(r.Key); got.Delivered != 2 || !got.Due.IsZero() {
 			e.Errorf("a cancellation is not delivered: %+v", got)
+		}
+	}
+}
+
+// testSettleForeignText: what Salesforce answered is foreign text, and no byte of
+// it keeps a batch from being settled.
+func testSettleForeignText(e *env) {
+	e.publish(pools(50)...)
+	for i, text := range []string{"nul\x00byte", "not UTF-8: \xff\xfe", "\U0010FFFF", ""} {
+		delivered, parked := e.accept(e.submission(pools(1)...), turnout.StatusRegistered), e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+		ok := done(delivered)
+		ok.Record = text
+		e.ok(e.Settle(e.ctx, e.claim("one"), []turnout.Outcome{ok,
+			{Key: parked.Key, Revision: 1, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: text, Sealed: []byte(text), At: e.now}}}, time.Time{}))
+		if r := e.read(delivered.Key); r.Delivered != 1 || !r.Due.IsZero() {
+			e.Errorf("%d: delivered, and rests as %+v", i, r)
+		}
+		if r := e.read(parked.Key); r.Parked == nil || string(r.Parked.Sealed) != text {
+			e.Errorf("%d: parked, and rests as %+v", i, r)
 		}
 	}
 }

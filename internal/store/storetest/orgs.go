@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/turnout-events/turnout"
@@ -12,6 +13,7 @@ import (
 func orgTests() map[string]func(*env) {
 	return map[string]func(*env){
 		"SetReadReplace":           testOrgs,
+		"InOrderOfBytes":           testOrgsInOrder,
 		"KeysRestAsHandedIn":       testOrgKeys,
 		"TwoCreatorsShareOneKey":   testOrgKeysRace,
 		"KeyringOverTwoProcesses":  testKeyring,
@@ -38,6 +40,22 @@ func testOrgs(e *env) {
 	secrets, err := e.OrgSecrets(e.ctx, "beta")
 	if e.ok(err); string(secrets) != "second" {
 		e.Errorf("got %q", secrets)
+	}
+}
+
+// testOrgsInOrder: whatever languages the engine knows, ids are bytes.
+func testOrgsInOrder(e *env) {
+	for _, id := range []turnout.OrgID{"ab", "a0", "a-c", "a-b", "a"} {
+		e.ok(e.SetOrg(e.ctx, turnout.Org{ID: id, Mapping: "turnout"}, []byte("s"), e.now))
+	}
+	all, err := e.Orgs(e.ctx)
+	e.ok(err)
+	var got []turnout.OrgID
+	for _, o := range all {
+		got = append(got, o.ID)
+	}
+	if want := []turnout.OrgID{"a", "a-b", "a-c", "a0", "ab", acme}; !slices.Equal(got, want) {
+		e.Errorf("got %v, want %v", got, want)
 	}
 }
 

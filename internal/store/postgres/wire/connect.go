@@ -1,4 +1,7 @@
-package postgres
+// Package wire makes connections to PostgreSQL that keep the store's promises,
+// says in one line why one cannot be made and what to do, and turns what the
+// server reports into codes.
+package wire
 
 import (
 	"context"
@@ -23,13 +26,13 @@ const lockPatience = 10 * time.Second
 // Check tells what is wrong with a store's URL without connecting: one line that
 // says what to do, and never holds the password.
 func Check(url string) error {
-	_, err := parse(url)
+	_, err := Parse(url)
 	return err
 }
 
-// parse reads a URL and refuses what would send registrations in the clear: no
+// Parse reads a URL and refuses what would send registrations in the clear: no
 // attempt outside this machine may be without TLS 1.2 or newer.
-func parse(url string) (*pgx.ConnConfig, error) {
+func Parse(url string) (*pgx.ConnConfig, error) {
 	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
 		return nil, errors.New("give the store as postgres://user@host/database?sslmode=verify-full")
 	}
@@ -64,11 +67,12 @@ func secure(host string, t *tls.Config) error {
 // settle adds what every connection of the store needs.
 func settle(cfg *pgx.ConnConfig) {
 	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = 10 * time.Second
+		cfg.ConnectTimeout = 5 * time.Second // for each host of several
 	}
 	if cfg.ValidateConnect == nil { // after a failover the old primary must not be taken for the store
 		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
+	cfg.ValidateConnect = (&timeline{then: cfg.ValidateConnect}).validate // shared by all of the store's connections
 	for name, value := range map[string]string{
 		"application_name": "turnout", "timezone": "UTC",
 		"lock_timeout":                        fmt.Sprint(lockPatience.Milliseconds()),
@@ -78,16 +82,16 @@ func settle(cfg *pgx.ConnConfig) {
 			cfg.RuntimeParams[name] = value
 		}
 	}
-	cfg.RuntimeParams["default_transaction_isolation"] = "read committed" // see writer.go
+	cfg.RuntimeParams["default_transaction_isolation"] = "read committed" // see transact in package postgres
 }
 
 // wanted are settings without which an answered commit may be lost (P1), with
 // the values that are strong enough.
 var wanted = map[string][]string{"synchronous_commit": {"on", "remote_apply"}, "fsync": {"on"}, "full_page_writes": {"on"}}
 
-// verify reads back what the server promises, and holds the session to it:
+// Verify reads back what the server promises, and holds the session to it:
 // reloading the server's settings cannot weaken it later.
-func verify(ctx context.Context, conn *pgx.Conn) error {
+func Verify(ctx context.Context, conn *pgx.Conn) error {
 	for name, strong := range wanted {
 		var got string
 		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&got); err != nil {
@@ -114,21 +118,23 @@ func verify(ctx context.Context, conn *pgx.Conn) error {
 // tables were young, or before they were analysed, would read them whole ever after.
 var pointed = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
 
-// forWriter is cfg for the writer's own connection.
-func forWriter(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+// ForWriter is cfg for the writer's own connection.
+func ForWriter(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	own := cfg.Copy()
 	maps.Copy(own.RuntimeParams, pointed)
 	return own
 }
 
-// connect opens a connection that keeps P1's promises.
-func connect(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
+// Connect opens a connection that keeps P1's promises. Its error is one line
+// that says what to do.
+func Connect(ctx context.Context, cfg *pgx.ConnConfig) (*pgx.Conn, error) {
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, plain(cfg, err)
 	}
-	if err := verify(ctx, conn); err != nil {
-		return nil, errors.Join(err, conn.Close(ctx))
+	if err := Verify(ctx, conn); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
 	}
 	return conn, nil
 }

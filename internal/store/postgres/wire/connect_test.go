@@ -1,4 +1,4 @@
-package postgres
+package wire
 
 import (
 	"crypto/tls"
@@ -33,7 +33,7 @@ func TestP8WireIsEncryptedOutsideOfThisMachine(t *testing.T) {
 			t.Errorf("%s: %v, want %q", url, err, words)
 		}
 	}
-	cfg, err := parse("postgres://u@db.example,other.example/t?sslmode=require")
+	cfg, err := Parse("postgres://u@db.example,other.example/t?sslmode=require")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add("postgres://u@db.example/t?sslmode=disable")
 	f.Add("postgres://u@localhost,db.example/t?sslmode=allow")
 	f.Fuzz(func(t *testing.T, url string) {
-		cfg, err := parse(url)
+		cfg, err := Parse(url)
 		if err != nil {
 			return
 		}
