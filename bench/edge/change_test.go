@@ -14,13 +14,16 @@ import (
 type upheaval struct {
 	name string
 	do   func(b *testing.B, h *house, x *proxy)
+	// lasts is for how long a session goes on, 0 for ever.
+	lasts time.Duration
 }
 
 func upheavals() []upheaval {
 	return []upheaval{
-		{"the addition of an instance", grow},
-		{fmt.Sprintf("%d changes of the configuration", *changes), retouch},
-		{"a restart of each instance under its drain", roll},
+		{"the addition of an instance", grow, 0},
+		{fmt.Sprintf("%d changes of the configuration", *changes), retouch, 0},
+		{"a restart of each instance under its drain of 3 s", roll, 0},
+		{"the same with sessions that last 2 s", roll, 2 * time.Second},
 	}
 }
 
@@ -82,7 +85,7 @@ func compareChange(b *testing.B, u upheaval) {
 			defer h.end()
 			x := k.run(b, h.plan())
 			defer x.end()
-			c := gather(x.addr, visitors, thinking, h.ill, nil)
+			c := assemble(&crowd{addr: x.addr, think: thinking, lasts: u.lasts, ill: h.ill}, visitors)
 			pass(2 * time.Second)
 			lost := int64(0)
 			_, _ = c.mark(&lost)

@@ -64,6 +64,9 @@ func (j *journal) ill(who string, from, to time.Time) bool {
 type crowd struct {
 	addr  string
 	think time.Duration
+	// lasts is for how long a session goes on before its visitor is another one; 0
+	// for ever.
+	lasts time.Duration
 	ill   *journal
 	stop  chan struct{}
 	all   sync.WaitGroup
@@ -82,7 +85,12 @@ type crowd struct {
 
 // gather starts n visitors, who do something about once in think.
 func gather(addr string, n int, think time.Duration, ill *journal, heard func(string, int)) *crowd {
-	c := &crowd{addr: addr, think: think, ill: ill, stop: make(chan struct{}), faults: map[string]int{}, typed: map[string]string{}, heard: heard}
+	return assemble(&crowd{addr: addr, think: think, ill: ill, heard: heard}, n)
+}
+
+// assemble starts n visitors of c.
+func assemble(c *crowd, n int) *crowd {
+	c.stop, c.faults, c.typed = make(chan struct{}), map[string]int{}, map[string]string{}
 	for i := range n {
 		c.all.Go(func() { c.visit(i) })
 	}
@@ -99,15 +107,15 @@ func (c *crowd) disperse() {
 type visitor struct {
 	c      *crowd
 	client *http.Client
+	began  time.Time
 	who    string // that answered last
 	when   time.Time
 	moves  int64
 }
 
 func (c *crowd) visit(n int) {
-	jar, _ := cookiejar.New(nil)
 	dialer := net.Dialer{Timeout: 5 * time.Second}
-	v := &visitor{c: c, client: &http.Client{Jar: jar, Timeout: 30 * time.Second, Transport: &http.Transport{
+	v := &visitor{c: c, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 1, DisableCompression: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			c.dials.Add(1)
@@ -116,7 +124,11 @@ func (c *crowd) visit(n int) {
 	}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	defer v.client.CloseIdleConnections()
 	rng := rand.New(rand.NewPCG(uint64(n), 7))
+	v.arrive()
 	for round := 0; ; round++ {
+		if round%2 == 0 && c.lasts > 0 && time.Since(v.began) > c.lasts {
+			v.arrive()
+		}
 		due := time.Now().Add(c.think/2 + time.Duration(rng.Int64N(int64(c.think))))
 		select {
 		case <-c.stop:
@@ -136,6 +148,12 @@ func (c *crowd) visit(n int) {
 			c.mu.Unlock()
 		}
 	}
+}
+
+// arrive makes them somebody whom nobody has seen.
+func (v *visitor) arrive() {
+	v.client.Jar, _ = cookiejar.New(nil) // never fails
+	v.began, v.who, v.moves = time.Now(), "", 0
 }
 
 // ask sends one request, once, as a browser does, which was due at a time.
