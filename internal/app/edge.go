@@ -177,5 +177,6 @@ func edgeAdmin(cfg config.Config, e *edge.Edge, more ...prometheus.Collector) (h
 		return nil, err
 	}
 	mux.Handle("/edge/", pages)
+	mux.Handle("GET /{$}", http.RedirectHandler("/edge/status", http.StatusSeeOther))
 	return mux, nil
 }

@@ -110,6 +110,16 @@ func TestEdgesMetricsAreDocumented(t *testing.T) {
 	agree(t, documentedMetrics(t, "turnout edge"), exposed(t, crowdedEdge(t)))
 }
 
+// Whoever opens the admin listener in a browser, with nothing behind it, sees how
+// the edge is.
+func TestAnEdgesAdminListenerLeadsToItsStatus(t *testing.T) {
+	w := httptest.NewRecorder()
+	crowdedEdge(t).ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:9091/", nil))
+	if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || to != "/edge/status" {
+		t.Errorf("answered %d to %q", w.Code, to)
+	}
+}
+
 // crowdedEdge is the admin listener of an edge that has all it can show: an org, an
 // instance, and a waiting room, since two visitors came to a form that holds one.
 func crowdedEdge(t *testing.T) http.Handler {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/pool"
 )
 
 // drainFor is how long a drained upstream keeps its sessions unless it is said.
@@ -22,7 +24,7 @@ var statusHTML string
 func (e *Edge) Admin(guard func(http.Handler) http.Handler) (http.Handler, error) {
 	page, err := template.New("status").Funcs(template.FuncMap{
 		"ms":      func(seconds float64) string { return fmt.Sprintf("%.1f ms", 1000*seconds) },
-		"at":      func(t *time.Time) string { return t.Format("15:04 UTC") },
+		"drains":  drains,
 		"percent": func(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) },
 		"join":    func(all []string) string { return strings.Join(all, ", ") },
 	}).Parse(statusHTML)
@@ -35,6 +37,18 @@ func (e *Edge) Admin(guard func(http.Handler) http.Handler) (http.Handler, error
 	mux.HandleFunc("POST /edge/upstreams/{name}/undrain", e.undrain)
 	mux.HandleFunc("POST /edge/back", e.back)
 	return guard(http.NewCrossOriginProtection().Handler(mux)), nil
+}
+
+// drains tells of an instance that was drained: until when its sessions stay, and
+// that it takes no new ones after that either.
+func drains(c pool.Condition, until *time.Time, now time.Time) string {
+	switch {
+	case c != pool.Draining: // down, and nobody stays with it
+		return string(c)
+	case now.Before(*until):
+		return "draining, sessions stay until " + until.Format("15:04 UTC")
+	}
+	return "drained"
 }
 
 // shown is what the page shows.
@@ -62,7 +76,7 @@ func (e *Edge) showStatus(w http.ResponseWriter, r *http.Request, page *template
 		return
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	_, _ = w.Write(b.Bytes()) // whoever went away does not need it
 }
 
@@ -75,11 +89,11 @@ func (e *Edge) drain(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e.done(w, r, e.Drain(r.PathValue("name"), e.now().Add(long)), "there is no such upstream")
+	e.done(w, r, e.Drain(r.PathValue("name"), e.now().Add(long)), "there is no such instance", "for", long)
 }
 
 func (e *Edge) undrain(w http.ResponseWriter, r *http.Request) {
-	e.done(w, r, e.Drain(r.PathValue("name"), time.Time{}), "there is no such upstream")
+	e.done(w, r, e.Drain(r.PathValue("name"), time.Time{}), "there is no such instance")
 }
 
 func (e *Edge) back(w http.ResponseWriter, r *http.Request) {
@@ -87,9 +101,9 @@ func (e *Edge) back(w http.ResponseWriter, r *http.Request) {
 }
 
 // done answers a button: a browser goes back to the page, a program gets the status.
-func (e *Edge) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise string) {
+func (e *Edge) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise string, more ...any) {
 	if ok {
-		e.log.Info("edge: an operator has acted", "path", r.URL.Path)
+		e.log.Info("edge: an operator has acted", append([]any{"path", r.URL.Path}, more...)...)
 	}
 	switch {
 	case !ok:

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOperators(t *testing.T) {
@@ -47,7 +48,11 @@ func TestOperators(t *testing.T) {
 			t.Errorf("%s answered %d %s", c.path, w.Code, w.Body)
 		}
 	}
-	if page := do("GET", "/edge/status", "text/html").Body.String(); strings.Count(page, `aria-label="Stop draining`) != 2 || !strings.Contains(page, "draining until 13:00 UTC") {
+	if page := do("GET", "/edge/status", "text/html").Body.String(); strings.Count(page, `aria-label="Undrain`) != 2 || !strings.Contains(page, "draining, sessions stay until 13:00 UTC") {
+		t.Errorf("the page shows %s", page)
+	}
+	s.Drain("blue-home-2", s.now().Add(-time.Minute)) // its sessions have moved, and it takes no new ones
+	if page := do("GET", "/edge/status", "text/html").Body.String(); !strings.Contains(page, `<td class="draining">drained</td>`) {
 		t.Errorf("the page shows %s", page)
 	}
 	if w := do("POST", "/edge/upstreams/blue-home-1/undrain", "*/*"); w.Code != 200 || !s.upstream("blue-home-1").State(s.now()).Deadline.IsZero() {
