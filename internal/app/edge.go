@@ -113,6 +113,7 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, shared *l
 		Signer: signer, Tickets: tickets, Name: cfg.Instance, Connect: connect, Default: cfg.Edge.Org.Allowance(),
 		Client: limit.Rate{PerSecond: cfg.Edge.Client.PerSecond, Burst: max(1, cfg.Edge.Client.Burst)},
 		Meter:  shared.meters(), Share: shared.shares(), Trusted: trusted, AccessLog: access, Logger: log,
+		Trial: cfg.Edge.Certificates.Internal(),
 	}, table), closeLog, nil
 }
 

@@ -55,6 +55,9 @@ type Options struct {
 	// Stay is how long a visitor whose turn is near is kept waiting for it before
 	// they are shown their place again; 0 means 10 s, less than nothing not at all.
 	Stay time.Duration
+	// Trial says that certificates are for development: browsers are not told to
+	// keep to HTTPS, since the same names are served without it on other days.
+	Trial bool
 	// AccessLog gets a line for each request, nil for none. Lines hold nothing of
 	// a person: tokens are masked, addresses left out.
 	AccessLog io.Writer

@@ -686,6 +686,22 @@ func TestToHTTPS(t *testing.T) {
 	}
 }
 
+// Browsers are told to keep to HTTPS, whoever answers, but not under certificates
+// for development: their names are served without it on other days.
+func TestKeepingToHTTPS(t *testing.T) {
+	for trial, want := range map[bool]string{false: "max-age=31536000", true: ""} {
+		s := onStage(t, stacks(), func(o *Options) {
+			o.Trial, o.Trusted = trial, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		})
+		for _, host := range []string{"acme.example", "nobody.example"} {
+			w := s.browser(host).ask("GET", "/", "", "X-Forwarded-Proto", "https", "X-Forwarded-For", "198.51.100.9")
+			if got := w.Header().Get("Strict-Transport-Security"); got != want {
+				t.Errorf("trial %v, %s: %d with %q, want %q", trial, host, w.Code, got, want)
+			}
+		}
+	}
+}
+
 // P9: a session whose stack is gone goes to the one that the org is on now.
 func TestP9AStackThatIsGone(t *testing.T) {
 	s := onStage(t, stacks(), nil)

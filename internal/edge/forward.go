@@ -213,9 +213,7 @@ func (e *Edge) answer(v *visit, resp *http.Response) {
 	}
 	e.found(v, resp.StatusCode)
 	e.tell(v, resp.Header)
-	if v.https {
-		resp.Header.Set("Strict-Transport-Security", strictTransport)
-	}
+	e.keepToHTTPS(v, resp.Header)
 	err := exchange.Answer(v.w, resp)
 	if ok && err == nil {
 		_, err = v.w.Write(whole.Bytes())
@@ -227,6 +225,12 @@ func (e *Edge) answer(v *visit, resp *http.Response) {
 
 // strictTransport keeps browsers on HTTPS for a year (RFC 6797).
 const strictTransport = "max-age=31536000"
+
+func (e *Edge) keepToHTTPS(v *visit, h http.Header) {
+	if v.https && !e.o.Trial {
+		h.Set("Strict-Transport-Security", strictTransport)
+	}
+}
 
 func (v *visit) proto() string {
 	if v.https {

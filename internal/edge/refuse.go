@@ -114,9 +114,7 @@ func (e *Edge) refuse(v *visit, status int) {
 	case http.StatusBadRequest, http.StatusRequestTimeout: // the rest of the body is not to be waited for
 		v.w.Header().Set("Connection", "close")
 	}
-	if v.https {
-		v.w.Header().Set("Strict-Transport-Security", strictTransport)
-	}
+	e.keepToHTTPS(v, v.w.Header())
 	e.found(v, status)
 	if v.pass != "" { // whoever was let in stays in, though nobody answered
 		v.setCookie(v.w.Header(), v.passName, v.pass)

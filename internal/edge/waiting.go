@@ -195,9 +195,7 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 		"{{keep}}", keep, "{{seconds}}", strconv.Itoa(seconds), "{{hidden}}", map[bool]string{true: " hidden"}[position == ""],
 	).Replace(waitingHTML)
 	v.status = http.StatusOK
-	if v.https {
-		h.Set("Strict-Transport-Security", strictTransport)
-	}
+	e.keepToHTTPS(v, h)
 	for name, values := range header("text/html; charset=utf-8") {
 		h[name] = values
 	}
