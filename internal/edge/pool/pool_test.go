@@ -106,6 +106,24 @@ func TestTheBusyGetLess(t *testing.T) {
 	}
 }
 
+// Visitors who come one by one to instances that are idle do not all go to the one
+// that is a little quicker: they would move together when it goes.
+func TestTheIdleShare(t *testing.T) {
+	all := upstreams(2)
+	p := &Pool{Upstreams: all}
+	got := map[string]int{}
+	for i := range 200 {
+		now := noon.Add(time.Duration(i) * time.Millisecond)
+		u := p.Pick(now)
+		got[u.Name]++
+		took := map[string]time.Duration{"u0": 100 * time.Microsecond, "u1": 900 * time.Microsecond}[u.Name]
+		u.Answered(1, took, false, now)
+	}
+	if got["u0"] < 60 || got["u1"] < 60 {
+		t.Errorf("of 200 sessions they got %v", got)
+	}
+}
+
 // One whose first answer was slow is asked again after a while, and is then known
 // by what it does now.
 func TestASlowStartIsForgotten(t *testing.T) {

@@ -119,9 +119,10 @@ func (u *Upstream) State(now time.Time) State {
 const (
 	smoothing = 0.1
 	fades     = 5 * time.Second
-	// quickest is what nobody counts as quicker than, so that requests under way
-	// decide between those that are idle.
-	quickest = 100 * time.Microsecond
+	// quickest is what nobody counts as quicker than, and what is not known yet
+	// counts as, so that chance decides between those that are idle: a part of a
+	// millisecond says nothing about the hours of a session.
+	quickest = 2 * time.Millisecond
 )
 
 // left is what is left of the weight of what was last measured, in (0,1].
@@ -217,11 +218,6 @@ func (u *Upstream) IsDown() bool {
 
 // load is how busy it looks to a new session; less is better.
 func (u *Upstream) load(now time.Time) float64 {
-	latency := math.Float64frombits(u.latency.Load())
-	if latency == 0 {
-		latency = float64(time.Millisecond)
-	} else {
-		latency = max(latency*u.left(now), float64(quickest))
-	}
+	latency := max(math.Float64frombits(u.latency.Load())*u.left(now), float64(quickest))
 	return (float64(u.Places.InFlight()) + 1) * latency
 }
