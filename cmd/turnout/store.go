@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -34,7 +35,8 @@ time has passed, copy again: only what differs is written.
 With --finish nobody can write to the first store any more from the moment on at
 which the last copy begins, and the second may be used when it is done: name it in
 the settings and start the instances again. Until then they show pages and answer
-registrations with "try again in a minute". --cancel stays with the first store when
+registrations with "try again in a minute". A store.db is named by its directory, in
+the setting data, and needs the master key there: copy it, too. --cancel stays with the first store when
 that copy does not come to its end.
 
 A URL is postgres://…, the path of a store.db, or env:NAME for what the environment
@@ -43,8 +45,16 @@ where it is missing. People's keys are copied as they are, so both stores go wit
 the same master key. The cache is not copied: it is filled again.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			from, err := given(from)
+			if err != nil {
+				return fmt.Errorf("--from: %w", err)
+			}
 			if cancel {
 				return cancelCopy(cmd, from)
+			}
+			to, err := given(to)
+			if err != nil {
+				return fmt.Errorf("--to: %w", err)
 			}
 			if to == "" {
 				return errors.New("give the store to copy to with --to")
@@ -83,11 +93,24 @@ func copyStore(cmd *cobra.Command, from, to string, finish bool) (err error) {
 	tell(cmd.OutOrStdout(), r)
 	switch {
 	case r.Finished:
-		fmt.Fprintf(cmd.OutOrStdout(), "finished: name %s in the settings and start the instances; %s is opened by nobody any more\n", b.Name, a.Name)
+		fmt.Fprintf(cmd.OutOrStdout(), "finished: %s, and start instances and edges again; %s is opened by nobody any more\n", naming(to, b.Name), a.Name)
 	default:
 		fmt.Fprintf(cmd.OutOrStdout(), "equal as of the moment at which this copy began; %s is still the store. Copy again with --finish to move\n", a.Name)
 	}
 	return nil
+}
+
+// naming says how settings name the store that url does. One of SQLite is named by
+// its directory, and whoever opens it looks for the master key there.
+func naming(url, name string) string {
+	switch dir := filepath.Dir(name); {
+	case isPostgres(url):
+		return "name " + name + " in the setting store"
+	case filepath.Base(name) != "store.db":
+		return "put " + name + " as store.db, and master.key, into the directory that the setting data names"
+	default:
+		return "put master.key into " + dir + ", name that in the setting data"
+	}
 }
 
 // tell shows what became of each table.
@@ -115,12 +138,7 @@ func cancelCopy(cmd *cobra.Command, from string) (err error) {
 
 // openSide opens what a URL names.
 func openSide(ctx context.Context, url string, target bool) (*transfer.Side, error) {
-	if name, ok := strings.CutPrefix(url, "env:"); ok {
-		if url = os.Getenv(name); url == "" {
-			return nil, fmt.Errorf("the environment has no %s", name)
-		}
-	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+	if isPostgres(url) {
 		return postgres.OpenTransfer(ctx, url, target)
 	}
 	path := strings.TrimPrefix(url, "sqlite://")
@@ -128,4 +146,20 @@ func openSide(ctx context.Context, url string, target bool) (*transfer.Side, err
 		return nil, errors.New("give postgres://…, the path of a store.db, or env:NAME")
 	}
 	return sqlite.OpenTransfer(ctx, path, target)
+}
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// given is the URL that the environment has in place of env:NAME.
+func given(url string) (string, error) {
+	name, ok := strings.CutPrefix(url, "env:")
+	if !ok {
+		return url, nil
+	}
+	if url = os.Getenv(name); url == "" {
+		return "", fmt.Errorf("the environment has no %s", name)
+	}
+	return url, nil
 }
