@@ -48,6 +48,23 @@ func checkCache(out io.Writer, d *app.Desk) (faults int) {
 	return 0
 }
 
+// checkRedis prints how it stands with the Redis servers of the settings, and tells
+// how many faults there were.
+func checkRedis(cmd *cobra.Command, cfg config.Config) (faults int) {
+	answer, err := app.CheckRedis(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
+	for _, line := range answer {
+		fmt.Fprintf(cmd.OutOrStdout(), "%-14s %s\n", "redis", line)
+	}
+	if err == nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(cmd.OutOrStdout(), "%-14s %s\n", "redis", line)
+		faults++
+	}
+	return faults
+}
+
 // check prints how it all stands. That the configuration is right is said once
 // everything that belongs to it was looked at.
 func check(cmd *cobra.Command, s *settings) error {
@@ -80,6 +97,7 @@ func check(cmd *cobra.Command, s *settings) error {
 	if d != nil {
 		faults += checkCache(out, d)
 	}
+	faults += checkRedis(cmd, cfg)
 	for _, o := range orgs {
 		faults += checkOrg(cmd, out, d, o)
 	}

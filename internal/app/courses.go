@@ -102,6 +102,9 @@ func (c *courses) read(ctx context.Context) (*routing.Table, error) {
 // file means is checked though some of it cannot be read, so that every fault is
 // told at once. A fault of an org in the store is that org's alone.
 func (c *courses) table(plan routing.Plan, fault error) (table *routing.Table, err error) {
+	if fault != nil && len(plan.Stacks) == 0 {
+		return nil, fmt.Errorf("%s:\n%w", c.path, fault) // that there is nothing follows from it
+	}
 	if c.store == nil {
 		table, err = routing.New(plan)
 	} else {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
@@ -23,10 +25,29 @@ func CheckEdge(ctx context.Context, cfg config.Config, log *slog.Logger) (summar
 	if _, err := trustedRoots(cfg.Edge.Certificates.RootsFile); err != nil {
 		faults = append(faults, err)
 	}
+	if err := canLog(cfg.Edge.AccessLog); err != nil {
+		faults = append(faults, fmt.Errorf("edge.access_log: %w", err))
+	}
 	if err := errors.Join(faults...); err != nil {
 		return "", err
 	}
 	return extent(table.Plan()), nil
+}
+
+// canLog reports whether an access log could be opened, and does not make it.
+func canLog(name string) error {
+	if name == "" || name == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(filepath.Dir(name))
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // checkCourses reads routes. What is wrong with the file is told though there is no

@@ -178,6 +178,11 @@ func TestAllFaultsOfAnEdgeAtOnce(t *testing.T) {
 	}
 	_, err := LoadEdge("", []string{"TURNOUT_LOG_LEVEL=loud", "TURNOUT_EDGE_TLS_PORT=-1"})
 	says(t, err, "log.level", "edge.tls_port", "\nedge.routes: name the file")
+	_, err = Load("", []string{"TURNOUT_EDGE_LISTEN=127.0.0.1:9091", "TURNOUT_EDGE_TLS_LISTEN=127.0.0.1:9091", "TURNOUT_EDGE_TRUSTED_PROXIES=10.0.0.0/8,lan"})
+	says(t, err, "edge.tls_listen: edge.listen has this address", "edge.admin_listen: visitors come to this address", `edge.trusted_proxies: "lan" is no network`)
+	if _, err = Load("", []string{"TURNOUT_EDGE_LISTEN=127.0.0.1:0", "TURNOUT_EDGE_ADMIN_LISTEN=127.0.0.1:0"}); err != nil {
+		t.Errorf("two ports that are free are refused: %v", err)
+	}
 	elsewhere := []string{"TURNOUT_LOG_LEVEL=loud", "TURNOUT_EDGE_ROUTES=" + routes + ".gone"}
 	if _, err = Load("", elsewhere); err == nil || strings.Contains(err.Error(), "routes") {
 		t.Errorf("an instance that has no routes: %v", err)

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"reflect"
@@ -139,6 +138,8 @@ func (e Edge) faults() []error {
 	check(e.TLSPort >= 0 && e.TLSPort < 1<<16, "edge.tls_port: use a port, or 0 for the one that is listened at")
 	check(oneOf(e.Certificates.From, fromACME, fromInternal), "edge.certificates.from: use acme or internal")
 	check(validAddress(e.AdminListen), "edge.admin_listen: give host:port, such as 127.0.0.1:9091")
+	check(distinct(e.Listen, e.TLSListen), "edge.tls_listen: edge.listen has this address, too")
+	check(distinct(e.AdminListen, e.Listen) && distinct(e.AdminListen, e.TLSListen), "edge.admin_listen: visitors come to this address: give it one of its own")
 	check(oneOf(e.Orgs, fromStore, fromRoutes), "edge.orgs: use store or routes")
 	check(e.Client.PerSecond >= 0, "edge.client.per_second: use a number of requests, or 0 for no limit")
 	check(e.Client.Burst >= 0, "edge.client.burst: use a number of requests")
@@ -158,6 +159,11 @@ func (e Edge) faults() []error {
 	return faults
 }
 
+// distinct reports whether both addresses can be listened at: any port 0 is another.
+func distinct(a, b string) bool {
+	return a == "" || a != b || strings.HasSuffix(a, ":0")
+}
+
 // TrustedProxies are Trusted as networks; an address stands for itself.
 func (e Edge) TrustedProxies() ([]netip.Prefix, error) {
 	var all []netip.Prefix
@@ -166,7 +172,7 @@ func (e Edge) TrustedProxies() ([]netip.Prefix, error) {
 		if err != nil {
 			a, addrErr := netip.ParseAddr(s)
 			if addrErr != nil {
-				return nil, fmt.Errorf("edge.trusted_proxies: give networks such as 10.0.0.0/8")
+				return nil, fmt.Errorf("edge.trusted_proxies: %q is no network: give such as 10.0.0.0/8", s)
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
@@ -204,7 +210,7 @@ func (e Edge) CheckRoutes() error {
 		return nil
 	}
 	plan, err := Routes(e.Routes, e.HasStore())
-	if missing := (*fs.PathError)(nil); !errors.As(err, &missing) {
+	if err == nil || len(plan.Stacks) > 0 { // else that there is nothing follows from err
 		_, meant := routing.New(plan)
 		err = errors.Join(err, meant)
 	}
