@@ -86,11 +86,11 @@ func (c *child) run(ctx context.Context, started func(Ready)) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for first := true; ; first = false {
-		err := c.once(ctx, started)
+		served, err := c.once(ctx, started)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if first && err != nil {
+		if first && !served {
 			return err
 		}
 		c.log.Warn("demo: a process ended and is started again", "role", c.role, "cause", err)
@@ -104,41 +104,42 @@ func (c *child) run(ctx context.Context, started func(Ready)) error {
 	}
 }
 
-// once runs the process once. It returns nil, or how it ended, only after it
-// had become ready; an error before that is one of starting.
-func (c *child) once(ctx context.Context, started func(Ready)) error {
+// once runs the process once and tells how it ended, and whether it had served
+// before.
+func (c *child) once(ctx context.Context, started func(Ready)) (served bool, err error) {
 	_ = os.Remove(c.ready)
 	defer os.Remove(c.ready)
 	self, err := os.Executable()
 	if err != nil {
-		return err
+		return false, err
 	}
 	cmd := exec.Command(self, append(c.args, "--ready-file", c.ready)...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = c.out, c.out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", c.role, err)
+		return false, fmt.Errorf("start %s: %w", c.role, err)
 	}
 	c.setPID(cmd.Process.Pid)
 	exited := make(chan struct{})
+	var ended error
 	go func() {
-		c.log.Debug("demo: process ended", "role", c.role, "error", cmd.Wait())
+		ended = cmd.Wait()
 		close(exited)
 	}()
 	defer c.setPID(0)
 	r, err := c.awaitReady(ctx, exited)
 	if err != nil {
 		_ = cmd.Process.Kill()
-		return err
+		return false, err
 	}
 	started(r)
 	select {
 	case <-exited:
-		return nil
+		return true, ended
 	case <-ctx.Done():
 	}
-	return stop(cmd.Process, exited)
+	return true, stop(cmd.Process, exited)
 }
 
 func stop(p *os.Process, exited <-chan struct{}) error {
