@@ -1,0 +1,48 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// gone is a queue whose store does not answer until a time.
+type gone struct {
+	*queue
+	until time.Time
+}
+
+func (g gone) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
+	if now.Before(g.until) {
+		return nil, errors.New("connection refused")
+	}
+	return g.queue.Lanes(ctx, now, count)
+}
+
+// P1: a store that is away is told of once and not four times a second, and what
+// waits goes out when it is back.
+func TestP1AStoreThatIsAwayIsToldOfOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &target{}
+		q.add("gala", 5)
+		var log bytes.Buffer
+		start(t, q, s, func(o *Options) {
+			o.Queue, o.Logger = gone{q, time.Now().Add(time.Minute)}, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		pass(2 * time.Minute)
+		synctest.Wait()
+		if n := strings.Count(log.String(), "cannot look at the queue"); n != 1 {
+			t.Errorf("it was said %d times", n)
+		}
+		if left := q.due("gala", time.Now().Add(time.Hour)); len(left) != 0 {
+			t.Errorf("%d are left", len(left))
+		}
+	})
+}
