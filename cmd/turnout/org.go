@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,8 @@ func orgListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List orgs",
+		Long: `Lists orgs, with the stack that serves each, a hyphen for the first one of the
+routes, and their hosts.`,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			orgs, err := listOrgs(cmd, &s)
@@ -77,10 +80,11 @@ func orgListCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ORG\tNAME\tMAPPING\tSALESFORCE\tHOSTS")
+			fmt.Fprintln(w, "ORG\tNAME\tMAPPING\tSALESFORCE\tSTACK\tHOSTS")
 			for _, o := range orgs {
 				hosts := append([]string{string(o.ID) + ".localhost"}, o.Hosts...)
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.ID, o.Name, o.Mapping, o.Salesforce.LoginURL, strings.Join(hosts, " "))
+				stack := cmp.Or(o.Placement.Stack, "-")
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, o.Name, o.Mapping, o.Salesforce.LoginURL, stack, strings.Join(hosts, " "))
 			}
 			return w.Flush()
 		},

@@ -191,6 +191,9 @@ func (c *courses) follow(ctx context.Context, e *edge.Edge) error {
 	}
 }
 
+// mostTold is how many orgs a line of the log names.
+const mostTold = 10
+
 // step swaps e's table if something changed.
 func (c *courses) step(ctx context.Context, e *edge.Edge) error {
 	changed, err := c.changed(ctx)
@@ -206,7 +209,8 @@ func (c *courses) step(ctx context.Context, e *edge.Edge) error {
 		return nil
 	}
 	e.Swap(table)
-	c.log.Info("edge: routes changed")
+	orgs := table.Changed(before)
+	c.log.Info("edge: routes changed", "now", extent(table.Plan()), "orgs", orgs[:min(len(orgs), mostTold)])
 	return nil
 }
 
