@@ -13,7 +13,11 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Everything on one machine, with sample data; Ctrl-C ends all of it",
-		Args:  cobra.NoArgs,
+		Long: `Runs a simulated Salesforce with two organisations' events, instances, and an edge
+before them, each a process of its own that is started again when it ends: end one
+with kill -9, and see what visitors notice. Their process ids and addresses are in
+DIR/*.ready.json, their logs in DIR/*.log. Prints the addresses to open.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Instances < 1 || o.Instances > 16 {
 				return errors.New("--instances: use 1 to 16")
