@@ -34,21 +34,18 @@ func openTransfer(ctx context.Context, cfg *pgx.ConnConfig, target bool) (*trans
 		return nil, err
 	}
 	defer func() { _ = conn.Close(ctx) }() // says goodbye
+	known, err := knownSchema()
+	if err != nil {
+		return nil, err
+	}
 	if target {
-		known, err := knownSchema()
-		if err != nil {
-			return nil, err
-		}
 		if err := migrate(ctx, conn, known); err != nil {
 			return nil, err
 		}
 	}
-	var made bool
-	if err := conn.QueryRow(ctx, "SELECT to_regclass('meta') IS NOT NULL").Scan(&made); err != nil {
+	have, _, err := schemaVersion(ctx, conn)
+	if err := errors.Join(err, known.Same(have)); err != nil {
 		return nil, err
-	}
-	if !made {
-		return nil, errors.New("there is no store in this database")
 	}
 	own := cfg.Copy()
 	own.RuntimeParams["idle_in_transaction_session_timeout"] = "0" // a moment is read for as long as the copy takes
@@ -57,6 +54,14 @@ func openTransfer(ctx context.Context, cfg *pgx.ConnConfig, target bool) (*trans
 		Name: fmt.Sprintf("%s on %s", cfg.Database, cfg.Host), DB: stdlib.OpenDB(*own), Dialect: dialect(),
 		Done: func() error { return nil },
 	}, nil
+}
+
+// passing is the setting of a transaction that fences let through.
+const passing = "turnout.copying"
+
+// barrier is what the fences of all tables do.
+func barrier(body string) string {
+	return "CREATE OR REPLACE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + " END $$"
 }
 
 func dialect() transfer.Dialect {
@@ -68,15 +73,25 @@ func dialect() transfer.Dialect {
 			column := map[string]string{"orgs": "num", "lanes": "lane", "registrations": "id"}[table]
 			return fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%s', '%s'), (SELECT max(%s) FROM %s))", table, column, column, table)
 		},
+		// Readers hold up neither: a lock that waits for them would have all pages
+		// wait behind it. What is left of a fence lets everybody through.
 		Fence: func(table string) []string {
 			return []string{
-				"CREATE OR REPLACE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the store was moved' USING ERRCODE = '" + wire.Moved + "'; END $$",
-				fmt.Sprintf("CREATE TRIGGER moved BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION moved()", table),
+				barrier("IF current_setting('" + passing + "', true) = 'on' THEN RETURN NULL; END IF; RAISE EXCEPTION 'the store was moved' USING ERRCODE = '" + wire.Moved + "';"),
+				fmt.Sprintf("LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", table), // waits for who writes
+				fmt.Sprintf(`DO $$ BEGIN
+					IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = '%[1]s'::regclass AND tgname = 'moved') THEN
+						CREATE TRIGGER moved BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %[1]s FOR EACH STATEMENT EXECUTE FUNCTION moved();
+					END IF;
+				END $$`, table),
 			}
 		},
-		Unfence: func(table string) []string { return []string{"DROP TRIGGER IF EXISTS moved ON " + table} },
-		Write:   func(do func() error) error { return do() },
-		Again:   wire.Waited,
+		Unfence: func(string) []string { return []string{barrier("RETURN NULL;")} },
+		Pass: func(string) (pass, closed []string) {
+			return []string{"SELECT set_config('" + passing + "', 'on', true)"}, nil // until the transaction ends
+		},
+		Write: func(do func() error) error { return do() },
+		Again: wire.Waited,
 		Written: func(ctx context.Context, db *sql.DB) error {
 			_, err := db.ExecContext(ctx, "ANALYZE")
 			return err

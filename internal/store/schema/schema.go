@@ -66,3 +66,17 @@ func (k Known) Usable(have, from int) error {
 	}
 	return nil
 }
+
+// Same is nil for a store that has exactly what this program knows, for whoever
+// copies it: with less there is nothing to copy from, and more would be left behind.
+func (k Known) Same(have int) error {
+	switch {
+	case have == 0:
+		return ErrNothing
+	case have < len(k.Steps):
+		return fmt.Errorf("the schema has version %d, this program copies version %d; start an instance of it there first", have, len(k.Steps))
+	case have > len(k.Steps):
+		return fmt.Errorf("the schema has version %d, of which this program would copy what version %d has; use the program that made it", have, len(k.Steps))
+	}
+	return nil
+}

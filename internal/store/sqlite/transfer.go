@@ -51,7 +51,11 @@ func openTransfer(ctx context.Context, path string) (*transfer.Side, error) {
 		if err != nil {
 			return err
 		}
-		return migrate(ctx, db, known)
+		if err := migrate(ctx, db, known); err != nil {
+			return err
+		}
+		have, _, err := schemaVersion(ctx, db)
+		return errors.Join(err, known.Same(have))
 	})
 	if err != nil {
 		return nil, errors.Join(err, side.Close())
@@ -59,24 +63,28 @@ func openTransfer(ctx context.Context, path string) (*transfer.Side, error) {
 	return side, nil
 }
 
+// fence makes every change of a table fail, unfence takes that back.
+func fence(table string) (all []string) {
+	for _, change := range []string{"INSERT", "UPDATE", "DELETE"} {
+		all = append(all, fmt.Sprintf("CREATE TRIGGER moved_%s_%s BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, '%s'); END", table, change, change, table, errMoved))
+	}
+	return all
+}
+
+func unfence(table string) (all []string) {
+	for _, change := range []string{"INSERT", "UPDATE", "DELETE"} {
+		all = append(all, fmt.Sprintf("DROP TRIGGER IF EXISTS moved_%s_%s", table, change))
+	}
+	return all
+}
+
 func dialect(turn *turnLock) transfer.Dialect {
 	return transfer.Dialect{
 		Mark:     func(n int) string { return "?" + strconv.Itoa(n) },
 		Renumber: func(string) string { return "" }, // the next number is the highest and one
-		Fence: func(table string) []string {
-			var all []string
-			for _, change := range []string{"INSERT", "UPDATE", "DELETE"} {
-				all = append(all, fmt.Sprintf("CREATE TRIGGER moved_%s_%s BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, '%s'); END", table, change, change, table, errMoved))
-			}
-			return all
-		},
-		Unfence: func(table string) []string {
-			var all []string
-			for _, change := range []string{"INSERT", "UPDATE", "DELETE"} {
-				all = append(all, fmt.Sprintf("DROP TRIGGER IF EXISTS moved_%s_%s", table, change))
-			}
-			return all
-		},
+		Fence:    fence, Unfence: unfence,
+		// Nobody sees a transaction of another connection before its end.
+		Pass: func(table string) (pass, closed []string) { return unfence(table), fence(table) },
 		Write: func(do func() error) error {
 			if err := turn.lock(); err != nil {
 				return err

@@ -8,12 +8,15 @@
 // commit that fences it on, whatever instances try there fails, and none of it is
 // acknowledged (P1).
 //
-// Each store carries a mark that keeps everybody else out, until the copy is
-// finished, from the target, and from then on from the source.
+// Each store carries a mark and a fence that keep everybody else out, until the
+// copy is finished, from the target, and from then on from the source: instances
+// that had it open before, too. Marks name the copy that put them there, so of two
+// copies at once the earlier one breaks off.
 package transfer
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -47,26 +50,29 @@ type Report struct {
 // Copy makes to equal to from. It refuses a target that is in use, or that holds
 // orgs which from does not have, and then changes nothing.
 func Copy(ctx context.Context, from, to *Side, o Options) (Report, error) {
-	if err := mayCopy(ctx, from, to); err != nil {
+	source, target, err := mayCopy(ctx, from, to, o)
+	if err != nil {
 		return Report{}, err
 	}
-	if err := to.set(ctx, into, false); err != nil {
+	id := rand.Text()
+	c := &copying{from: from, to: to, mark: by(into, id)}
+	if err := to.set(ctx, target, c.mark, true); err != nil {
 		return Report{}, fmt.Errorf("mark %s: %w", to.Name, err)
 	}
 	if o.Finish {
-		if err := from.set(ctx, moving, true); err != nil {
+		if err := from.set(ctx, source, by(moving, id), true); err != nil {
 			return Report{}, fmt.Errorf("fence %s: %w", from.Name, err)
 		}
 	}
-	r, err := copyOnce(ctx, from, to, o)
+	r, err := c.once(ctx, o)
 	if err != nil || !o.Finish {
 		return r, err
 	}
 	// In this order: should it break off between, neither is in use, and both say so.
-	if err := from.set(ctx, moved, true); err != nil {
+	if err := from.set(ctx, by(moving, id), moved, true); err != nil {
 		return r, fmt.Errorf("mark %s: %w", from.Name, err)
 	}
-	if err := to.set(ctx, "", false); err != nil {
+	if err := to.set(ctx, c.mark, "", false); err != nil {
 		return r, fmt.Errorf("mark %s: %w", to.Name, err)
 	}
 	r.Finished = true
@@ -74,65 +80,77 @@ func Copy(ctx context.Context, from, to *Side, o Options) (Report, error) {
 }
 
 // Cancel takes a fence back that Finish has put up, unless the other store is in
-// use already.
+// use already. A copy that is under way breaks off.
 func Cancel(ctx context.Context, from *Side) error {
 	mark, err := from.mark(ctx)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", from.Name, err)
 	}
-	switch mark {
-	case "", moving:
-		return from.set(ctx, "", false)
+	switch state(mark) {
+	case "":
+		return nil
+	case moving:
+		return from.set(ctx, mark, "", false)
 	case moved:
 		return fmt.Errorf("%s was moved, and what happened since is in the store that took its place: copy that one back", from.Name)
 	}
 	return fmt.Errorf("%s is a copy itself; there is nothing to cancel", from.Name)
 }
 
-func mayCopy(ctx context.Context, from, to *Side) error {
-	source, err := from.mark(ctx)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", from.Name, err)
+// mayCopy gives the marks of both stores, if they allow a copy.
+func mayCopy(ctx context.Context, from, to *Side, o Options) (source, target string, err error) {
+	if source, err = from.mark(ctx); err != nil {
+		return "", "", fmt.Errorf("read %s: %w", from.Name, err)
 	}
-	target, err := to.mark(ctx)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", to.Name, err)
+	if target, err = to.mark(ctx); err != nil {
+		return "", "", fmt.Errorf("read %s: %w", to.Name, err)
 	}
 	have, err := to.orgs(ctx)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", to.Name, err)
+		return "", "", fmt.Errorf("read %s: %w", to.Name, err)
 	}
 	known, err := from.orgs(ctx)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", from.Name, err)
+		return "", "", fmt.Errorf("read %s: %w", from.Name, err)
 	}
-	switch {
-	case source == moved && target == into: // Finish broke off at its last step
-	case source == moved:
-		return fmt.Errorf("%s was moved, and what happened since is in the store that took its place: copy from that one", from.Name)
-	case source == into:
-		return fmt.Errorf("%s is a copy that was not finished: copy from the store that it is made from", from.Name)
-	case target == moving:
-		return fmt.Errorf("%s is being moved itself: finish that, or cancel it", to.Name)
-	case target == "" && len(have) > 0:
-		return fmt.Errorf("%s is in use, and a copy would overwrite it: copy to an empty place", to.Name)
+	switch a, b := state(source), state(target); {
+	case a == moved && b == into && o.Finish: // Finish broke off at its last step
+	case a == moved:
+		return "", "", fmt.Errorf("%s was moved, and what happened since is in the store that took its place: copy from that one", from.Name)
+	case a == into:
+		return "", "", fmt.Errorf("%s is a copy that was not finished: copy from the store that it is made from", from.Name)
+	case a == moving && !o.Finish:
+		return "", "", fmt.Errorf("%s is being moved: go on with --finish, or take that back with --cancel", from.Name)
+	case b == moving:
+		return "", "", fmt.Errorf("%s is being moved itself: finish that, or cancel it", to.Name)
+	case b == "" && len(have) > 0:
+		return "", "", fmt.Errorf("%s is in use, and a copy would overwrite it: copy to an empty place", to.Name)
 	}
 	for _, num := range slices.Sorted(maps.Keys(have)) {
 		if known[num] != have[num] {
-			return fmt.Errorf("%s has the org %s, which %s does not have as it is there: it belongs to another installation; copy to an empty place", to.Name, have[num], from.Name)
+			return "", "", fmt.Errorf("%s has the org %s, which %s does not have as it is there: it belongs to another installation; copy to an empty place", to.Name, have[num], from.Name)
 		}
 	}
-	return nil
+	return source, target, nil
 }
 
-// copyOnce brings to to one moment of from, and compares the two.
-func copyOnce(ctx context.Context, from, to *Side, o Options) (Report, error) {
+// copying is one copy.
+type copying struct {
+	from, to *Side
+	// mark is the target's while nobody else has begun a copy into it.
+	mark   string
+	moment *sql.Tx
+}
+
+// once brings the target to one moment of the source, and compares the two.
+func (c *copying) once(ctx context.Context, o Options) (Report, error) {
+	from, to := c.from, c.to
 	moment, err := from.DB.BeginTx(ctx, &from.Snapshot)
 	if err != nil {
 		return Report{}, fmt.Errorf("read %s: %w", from.Name, err)
 	}
 	defer func() { _ = moment.Rollback() }() // it only reads
-	c := &copying{from: from, to: to, moment: moment}
+	c.moment = moment
 	all := Tables()
 	done := make([]Copied, len(all))
 	for i := len(all) - 1; i >= 0; i-- { // what refers to others goes first
@@ -192,11 +210,6 @@ func (s *Side) digest(ctx context.Context, t *sql.Tx, table Table) (Digest, erro
 	}
 }
 
-type copying struct {
-	from, to *Side
-	moment   *sql.Tx
-}
-
 // sync drops the target's rows that the source does not have, or puts those that
 // it has otherwise; d, if any, is given all of the source's. It returns how many
 // it wrote.
@@ -240,22 +253,32 @@ func (c *copying) sync(ctx context.Context, table Table, drop bool, d *digester)
 	return n, flush()
 }
 
+// write changes rows of the target, as long as that is this copy's.
 func (c *copying) write(ctx context.Context, table Table, rows []row, drop bool) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	return c.to.change(ctx, func(t *sql.Tx) error {
+		if err := c.to.holds(ctx, t, c.mark); err != nil {
+			return err
+		}
+		pass, closed := c.to.Pass(table.Name)
+		if err := run(ctx, t, pass); err != nil {
+			return err
+		}
 		if drop {
-			return c.to.drop(ctx, t, table, rows)
+			if err := c.to.drop(ctx, t, table, rows); err != nil {
+				return err
+			}
+			return run(ctx, t, closed)
 		}
 		if err := c.to.put(ctx, t, table, rows); err != nil {
 			return err
 		}
 		if text := c.to.Renumber(table.Name); table.Numbered && text != "" {
-			_, err := t.ExecContext(ctx, text)
-			return err
+			closed = append(closed, text)
 		}
-		return nil
+		return run(ctx, t, closed)
 	})
 }
 

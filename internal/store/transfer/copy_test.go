@@ -47,6 +47,8 @@ type spot struct {
 	name string
 	open func(t *testing.T) (storetest.Store, error)
 	side func(t *testing.T, target bool) *transfer.Side
+	// again opens a database to be copied from.
+	again func() (*transfer.Side, error)
 }
 
 // file is a place for an embedded store.
@@ -99,6 +101,7 @@ func database(t *testing.T) spot {
 			s, err := postgres.OpenTransfer(t.Context(), url, target)
 			return opened(t, s, err)
 		},
+		again: func() (*transfer.Side, error) { return postgres.OpenTransfer(t.Context(), url, false) },
 	}
 }
 

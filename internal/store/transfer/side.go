@@ -22,6 +22,9 @@ type Dialect struct {
 	// Fence makes every change of a table fail from its commit on, Unfence takes
 	// that back where it is there.
 	Fence, Unfence func(table string) []string
+	// Pass lets the rest of a transaction through a table's fence; what it gives
+	// besides is to be run at the end of that.
+	Pass func(table string) (pass, closed []string)
 	// Write runs do while nobody else writes, where that is for us to see to.
 	Write func(do func() error) error
 	// Again reports whether what failed is to be tried again: two writers waited for
@@ -44,8 +47,8 @@ type Side struct {
 // Close closes it.
 func (s *Side) Close() error { return errors.Join(s.DB.Close(), s.Done()) }
 
-// The marks of a store, in its table meta under markName. A store with one is
-// opened by nobody.
+// The marks of a store, in its table meta under markName, the first two with the
+// name of a copy behind them. A store with one is opened by nobody.
 const (
 	markName = "transfer"
 	// into: copies are written into it.
@@ -56,11 +59,18 @@ const (
 	moved = "moved"
 )
 
+// by is a mark of one copy, state what a mark is, whosever it is.
+func by(mark, id string) string { return mark + " " + id }
+func state(mark string) string  { word, _, _ := strings.Cut(mark, " "); return word }
+
+// errOther says that a mark is not what it was.
+var errOther = errors.New("another copy has begun meanwhile, or this one was cancelled: it ends here")
+
 // NotInUseError says that a store must not be opened, and what to do.
 type NotInUseError struct{ mark string }
 
 func (e NotInUseError) Error() string {
-	switch e.mark {
+	switch state(e.mark) {
 	case into:
 		return "this store is a copy that was not finished: run turnout store copy with --finish, or go on with the store that it is made from"
 	case moving:
@@ -125,35 +135,69 @@ func (s *Side) change(ctx context.Context, do func(t *sql.Tx) error) error {
 // for each other.
 const attempts = 50
 
-// set puts mark in place of the one that is there, and the fence up or down with it.
-func (s *Side) set(ctx context.Context, mark string, fenced bool) (err error) {
+// set puts mark in place of was, and the fence up or down with it. A store that
+// has another mark by now stays as it is.
+func (s *Side) set(ctx context.Context, was, mark string, fenced bool) (err error) {
 	for range attempts {
-		if err = s.setOnce(ctx, mark, fenced); err == nil || !s.Again(err) {
+		if err = s.setOnce(ctx, was, mark, fenced); err == nil || !s.Again(err) {
 			break
 		}
 	}
 	return err
 }
 
-func (s *Side) setOnce(ctx context.Context, mark string, fenced bool) error {
+func (s *Side) setOnce(ctx context.Context, was, mark string, fenced bool) error {
 	return s.change(ctx, func(t *sql.Tx) error {
-		statements := []string{"DELETE FROM meta WHERE name = '" + markName + "'"}
-		if mark != "" {
-			statements = append(statements, "INSERT INTO meta (name, value) VALUES ('"+markName+"', '"+mark+"')")
+		if err := s.replace(ctx, t, was, mark); err != nil {
+			return err
 		}
+		var statements []string
 		for _, table := range Tables() {
 			statements = append(statements, s.Unfence(table.Name)...)
 			if fenced {
 				statements = append(statements, s.Fence(table.Name)...)
 			}
 		}
-		for _, text := range statements {
-			if _, err := t.ExecContext(ctx, text); err != nil {
-				return err
-			}
-		}
-		return nil
+		return run(ctx, t, statements)
 	})
+}
+
+// replace puts mark in place of was, of which at least one is something.
+func (s *Side) replace(ctx context.Context, t *sql.Tx, was, mark string) error {
+	const where = " WHERE name = '" + markName + "' AND value = "
+	switch {
+	case was == "":
+		return one(t.ExecContext(ctx, "INSERT INTO meta (name, value) VALUES ('"+markName+"', "+s.Mark(1)+") ON CONFLICT (name) DO NOTHING", mark))
+	case mark == "":
+		return one(t.ExecContext(ctx, "DELETE FROM meta"+where+s.Mark(1), was))
+	}
+	return one(t.ExecContext(ctx, "UPDATE meta SET value = "+s.Mark(1)+where+s.Mark(2), mark, was))
+}
+
+// holds fails unless the mark is still the same, which then nobody changes before
+// the transaction ends.
+func (s *Side) holds(ctx context.Context, t *sql.Tx, mark string) error {
+	return s.replace(ctx, t, mark, mark)
+}
+
+// one expects that a row was changed.
+func one(r sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(errOther, err)
+	}
+	return nil
+}
+
+func run(ctx context.Context, t *sql.Tx, statements []string) error {
+	for _, text := range statements {
+		if _, err := t.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rows reads a table in the order of its keys within a transaction.
