@@ -19,6 +19,11 @@ type active struct {
 // long as somebody takes over a form.
 const lately = 5
 
+// recent reports whether who was seen in a minute counts in another. What is of a
+// later one was counted under a clock that has been set back, and would else keep
+// everybody out until that comes round; clocks that differ are a minute apart.
+func recent(seen, now int64) bool { return now-seen >= -1 && now-seen < lately }
+
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
 // add counts a new session.
@@ -79,7 +84,7 @@ func (a *active) count(now time.Time) int {
 
 func (a *active) sum(minute int64) (n int) {
 	for i := range a.slots {
-		if s := &a.slots[i]; minute-s.minute < lately {
+		if s := &a.slots[i]; recent(s.minute, minute) {
 			n += int(s.n)
 		}
 	}
@@ -91,7 +96,7 @@ func (a *active) Minutes(now time.Time) (all []room.Minute) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range a.slots {
-		if s := &a.slots[i]; s.n > 0 && minuteOf(now)-s.minute < lately {
+		if s := &a.slots[i]; s.n > 0 && recent(s.minute, minuteOf(now)) {
 			all = append(all, room.Minute{At: s.minute, N: int(s.n)})
 		}
 	}
@@ -104,7 +109,7 @@ func (a *active) Adopt(left []room.Minute, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, m := range left {
-		if age := minuteOf(now) - m.At; age >= 0 && age < lately {
+		if recent(m.At, minuteOf(now)) {
 			a.put(m.At, int64(max(0, m.N)))
 		}
 	}
