@@ -23,6 +23,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/redis/rueidis"
 
@@ -44,7 +45,7 @@ type Sharing struct {
 	edges atomic.Int64
 
 	mu      sync.Mutex
-	holders []held
+	holders []known
 
 	looked, heard time.Time // of the goroutine that steps
 }
@@ -59,6 +60,14 @@ type holder interface {
 type held struct {
 	id id
 	holder
+}
+
+// known is a holder for as long as an edge has it: orgs and hosts come and go, and
+// nobody says so.
+type known struct {
+	id id
+	// now is nil once it is gone.
+	now func() holder
 }
 
 // New makes a Sharing; Run does its work.
@@ -78,21 +87,50 @@ func (s *Sharing) hash(kind, name string) []byte {
 // Meter makes the rate of a holder.
 func (s *Sharing) Meter(name string) *Meter {
 	m := &Meter{}
-	s.add("rate", name, m)
+	s.add("rate", name, whileHeld[Meter](m))
 	return m
 }
 
 // Share makes the places of a holder.
 func (s *Sharing) Share(name string) *Share {
 	h := &Share{}
-	s.add("places", name, h)
+	s.add("places", name, whileHeld[Share](h))
 	return h
 }
 
-func (s *Sharing) add(kind, name string, h holder) {
+// whileHeld finds a holder for as long as somebody else has it.
+func whileHeld[T any, P interface {
+	*T
+	holder
+}](h P) func() holder {
+	here := weak.Make((*T)(h))
+	return func() holder {
+		if h := here.Value(); h != nil {
+			return P(h)
+		}
+		return nil
+	}
+}
+
+func (s *Sharing) add(kind, name string, now func() holder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.holders = append(s.holders, held{id(binary.BigEndian.Uint64(s.hash(kind, name))), h})
+	s.holders = append(s.holders, known{id(binary.BigEndian.Uint64(s.hash(kind, name))), now})
+}
+
+// all are the holders that there are, and forgets the others.
+func (s *Sharing) all() []held {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := make([]held, 0, len(s.holders))
+	s.holders = slices.DeleteFunc(s.holders, func(k known) bool {
+		h := k.now()
+		if h != nil {
+			there = append(there, held{k.id, h})
+		}
+		return h == nil
+	})
+	return there
 }
 
 // Edges is how many edges share as far as this one knows, itself included.
@@ -136,9 +174,7 @@ func (s *Sharing) step(ctx context.Context, now time.Time) {
 		since = every
 	}
 	s.looked = now
-	s.mu.Lock()
-	holders := slices.Clone(s.holders)
-	s.mu.Unlock()
+	holders := s.all()
 	own, limits := map[id]float64{}, make([]float64, len(holders))
 	for i, h := range holders {
 		want, of := h.wants(since)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -388,4 +389,19 @@ func BenchmarkTake(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Orgs and hosts come and go, and what is known of them goes with them.
+func TestHoldersThatAreGoneAreForgotten(t *testing.T) {
+	s := New(Options{Key: key})
+	kept := s.Meter("kept")
+	for range 100 {
+		s.Meter("gone")
+		s.Share("gone")
+	}
+	runtime.GC()
+	if n := len(s.all()); n != 1 || len(s.holders) != 1 {
+		t.Errorf("%d holders are there, %d known", n, len(s.holders))
+	}
+	runtime.KeepAlive(kept)
 }
