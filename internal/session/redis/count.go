@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,25 +40,45 @@ func (e *Engine) Active() map[turnout.OrgID]int {
 	return maps.Clone(e.counts.active)
 }
 
+// countAtOnce is how many orgs are counted in one exchange: what is to be kept waits
+// for that, and not for as many exchanges as there are orgs.
+const countAtOnce = 512
+
 // Count counts the sessions of every org. Run does so every few seconds.
 func (e *Engine) Count(ctx context.Context) {
 	active := map[turnout.OrgID]int{}
-	for _, org := range e.o.Orgs() {
-		ring, err := e.o.Keyring.Ring(ctx, string(org))
-		if err != nil {
-			continue // its metric is missing, which is what is known
-		}
-		all := orgNames(ring).org
-		err = e.o.Server.Do(ctx, func(ctx context.Context, c rueidis.Client) error {
-			n, err := e.scripts.count.Exec(ctx, c, []string{all}, []string{milliseconds(activeFor)}).AsInt64()
-			active[org] = int(n)
-			return err
-		})
-		if err != nil {
+	for some := range slices.Chunk(e.o.Orgs(), countAtOnce) {
+		if e.countSome(ctx, some, active) != nil {
 			return // away, or refused: what was counted before is better than nothing
 		}
 	}
 	e.counts.mu.Lock()
 	defer e.counts.mu.Unlock()
 	e.counts.active = active
+}
+
+func (e *Engine) countSome(ctx context.Context, some []turnout.OrgID, active map[turnout.OrgID]int) error {
+	var orgs []turnout.OrgID
+	var batch []rueidis.LuaExec
+	for _, org := range some {
+		ring, err := e.o.Keyring.Ring(ctx, string(org))
+		if err != nil {
+			continue // its metric is missing, which is what is known
+		}
+		orgs = append(orgs, org)
+		batch = append(batch, rueidis.LuaExec{Keys: []string{orgNames(ring).org}, Args: []string{milliseconds(activeFor)}})
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	return e.o.Server.Do(ctx, func(ctx context.Context, c rueidis.Client) error {
+		for i, r := range e.scripts.count.ExecMulti(ctx, c, batch...) {
+			n, err := r.AsInt64()
+			if err != nil {
+				return err
+			}
+			active[orgs[i]] = int(n)
+		}
+		return nil
+	})
 }

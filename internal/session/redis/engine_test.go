@@ -397,3 +397,35 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 }
+
+// Each org has its own count, however many are counted in one exchange.
+func TestCountsOfManyOrgs(t *testing.T) {
+	b := newBench(t)
+	var orgs []turnout.OrgID
+	for i := range countAtOnce + 3 {
+		orgs = append(orgs, turnout.OrgID(fmt.Sprintf("org-%d", i)))
+	}
+	b.o.Orgs = func() []turnout.OrgID { return orgs }
+	want := map[turnout.OrgID]int{orgs[1]: 2, orgs[countAtOnce-1]: 1, orgs[countAtOnce]: 3, orgs[countAtOnce+2]: 1}
+	for org, n := range want {
+		for i := range n {
+			at := session.Binding{Org: org, Host: "events.acme.example", Stack: "blue"}
+			value, err := b.Seal(t.Context(), at, begun(byte(i+1), "token-0001"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Open(t.Context(), at, value)
+		}
+	}
+	b.Settle()
+	b.Count(t.Context())
+	got := b.Active()
+	for _, org := range orgs {
+		if got[org] != want[org] {
+			t.Errorf("%s has %d, not %d", org, got[org], want[org])
+		}
+	}
+	if len(got) != len(orgs) {
+		t.Errorf("%d of %d orgs are counted", len(got), len(orgs))
+	}
+}
