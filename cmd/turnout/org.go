@@ -71,7 +71,7 @@ func orgListCommand() *cobra.Command {
 		Short: "List orgs",
 		Long: `Lists orgs, with the stack that serves each, a hyphen for the first one of the
 routes, and their hosts.`,
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			orgs, err := listOrgs(cmd, &s)
 			if nothing := (app.NothingSetUp{}); errors.As(err, &nothing) {
