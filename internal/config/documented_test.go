@@ -191,7 +191,7 @@ func samples(t *testing.T) map[string][]string {
 		}
 		first, rest, _ := strings.Cut(block, "\n")
 		name := strings.TrimPrefix(first, "# ")
-		if name != "turnout.yaml" && name != "routes.yaml" {
+		if name != "turnout.yaml" && name != "routes.yaml" && name != "blue-1.yaml" {
 			t.Fatalf("a sample begins with %q, which names no file", first)
 		}
 		if n := len(files[name]); strings.HasPrefix(rest, "orgs:") && n > 0 {
@@ -219,6 +219,19 @@ func TestDocumentedEdges(t *testing.T) {
 		if err != nil || cfg.Edge.Routes != "routes.yaml" || cfg.Edge.HasStore() != (i == 1) || (cfg.Edge.TLSListen != "") != (i == 1) {
 			t.Errorf("%v; it reads %+v", err, cfg.Edge)
 		}
+	}
+}
+
+// The instance that docs/edge.md shows is where its routes look for it.
+func TestDocumentedInstance(t *testing.T) {
+	files := samples(t)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("blue-1.yaml", []byte(files["blue-1.yaml"][0]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load("blue-1.yaml", nil)
+	if err != nil || !strings.Contains(files["routes.yaml"][0], `"http://`+cfg.Listen+`"`) {
+		t.Errorf("%v; it listens at %s", err, cfg.Listen)
 	}
 }
 
