@@ -411,3 +411,22 @@ func TestEveryColumnIsCopied(t *testing.T) {
 		}
 	}
 }
+
+// A file with nothing in it, as one that says when sessions were ended, is copied
+// as that.
+func TestEmptyFilesAreCopied(t *testing.T) {
+	ways(t, func(t *testing.T, from, to spot) {
+		source := from.store(t)
+		furnish(t, source)
+		if err := source.PutFile(t.Context(), "sessions/acme", nil, start); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := transfer.Copy(t.Context(), from.side(t, false), to.side(t, true), transfer.Options{Finish: true}); err != nil {
+			t.Fatal(err)
+		}
+		files, err := to.store(t).Files(t.Context(), "sessions/")
+		if err != nil || len(files) != 1 || !files[0].Modified.Equal(start) {
+			t.Errorf("it has %v (%v)", files, err)
+		}
+	})
+}

@@ -57,7 +57,7 @@ func (t Table) holders() []any {
 		case Boolean:
 			all[i] = new(sql.NullBool)
 		case Bytes:
-			all[i] = new([]byte)
+			all[i] = new(sql.Null[[]byte])
 		}
 	}
 	return all
@@ -80,9 +80,9 @@ func rowOf(holders []any) row {
 			if h.Valid {
 				r[i] = h.Bool
 			}
-		case *[]byte:
-			if *h != nil {
-				r[i] = slices.Clone(*h)
+		case *sql.Null[[]byte]:
+			if h.Valid { // drivers differ on whether what is empty is nil
+				r[i] = append([]byte{}, h.V...)
 			}
 		}
 	}
