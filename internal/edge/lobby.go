@@ -112,8 +112,9 @@ type lines struct {
 	counted                          once
 	links                            links
 	// rooms is how many there are, staying how many visitors are kept, until ended.
-	rooms, staying atomic.Int64
-	ended          chan struct{}
+	// unmade is how many came in the last second to rooms that could not be made.
+	rooms, staying, unmade atomic.Int64
+	ended                  chan struct{}
 	// all are the rooms of the last second, stuck says that the last step failed.
 	// Only the stepping goroutine has them.
 	all   []*room.Room
@@ -192,6 +193,9 @@ func (e *Edge) stepRooms(ctx context.Context, now time.Time) {
 	}
 	e.lines.all = rooms
 	e.lines.rooms.Store(int64(len(rooms)))
+	if n := e.lines.unmade.Swap(0); n > 0 {
+		e.log.Error("edge: waiting rooms cannot be made", "visitors", n, "error", errRooms)
+	}
 	e.step(ctx, rooms, now)
 }
 

@@ -80,9 +80,8 @@ func (e *Edge) enter(v *visit, l *lobby, identity []byte) bool {
 		return true
 	}
 	r, err := e.open(v.r.Context(), l, v.began)
-	if err != nil { // it is a fault of ours, which is not to keep anybody out
-		e.log.Error("edge: a waiting room cannot be made", "room", l.name, "error", err)
-		return true
+	if err != nil {
+		return e.withoutRoom(v, l, identity)
 	}
 	place, at := e.ask(v, r, cookie(v, l.cookie(ticketCookie)), identity)
 	switch {
@@ -96,6 +95,18 @@ func (e *Edge) enter(v *visit, l *lobby, identity []byte) bool {
 		e.showLine(v, l, place, identity != nil)
 	}
 	return false
+}
+
+// withoutRoom is enter where no room can be made: this edge's own count is what
+// there is, and who comes beyond it comes again, in no order.
+func (e *Edge) withoutRoom(v *visit, l *lobby, identity []byte) bool {
+	e.lines.unmade.Add(1)
+	if !l.in.enter(l.holds(), v.began) {
+		e.showLine(v, l, room.Place{Refresh: comeAgain}, identity != nil)
+		return false
+	}
+	e.letIn(v, l, v.began)
+	return true
 }
 
 // ask asks a room for the visitor's place, and says when. Whoever has been shown

@@ -1,7 +1,9 @@
 package edge
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -471,5 +473,36 @@ func TestP11AnotherEdgeKnowsTheLine(t *testing.T) {
 		if !other.browser("acme.example").inLine(form) {
 			t.Error("another edge lets somebody past the line")
 		}
+	}
+}
+
+// P7, P11: where there are as many rooms as may be, other orgs' limits hold all the
+// same, and the log says it once.
+func TestP11LimitsHoldWithoutARoom(t *testing.T) {
+	var log bytes.Buffer
+	plan := stacks()
+	plan.Orgs[0].Placement.Allowance.Sessions = 5
+	s := onStage(t, plan, func(o *Options) {
+		o.Ledger, o.Logger = room.NewMemoryLedger(), slog.New(slog.NewTextHandler(&log, nil))
+	})
+	s.lines.rooms.Store(mostRooms)
+	var in []*browser
+	for range 40 {
+		if b := s.browser("acme.example"); !b.inLine(form) {
+			in = append(in, b)
+		}
+	}
+	if len(in) != 5 {
+		t.Fatalf("%d were let in where 5 have room", len(in))
+	}
+	if in[0].inLine(form) {
+		t.Error("who is in is sent back")
+	}
+	s.stepRooms(t.Context(), s.now())
+	if n := strings.Count(log.String(), "cannot be made"); n != 1 {
+		t.Errorf("it is said %d times:\n%s", n, &log)
+	}
+	if s.browser("acme.example").inLine(form); s.lobby("").room.Load() == nil {
+		t.Error("when there is room for a room, it is made")
 	}
 }
