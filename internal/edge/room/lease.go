@@ -11,6 +11,9 @@ type lease struct {
 	next, last uint64
 	at         time.Time // when it was fetched
 	size       int       // of this one
+	// asked says that the next one is under way: its numbers are above this one.
+	asked bool
+	above uint64
 	// away says that the ledger failed and no step has reached it since.
 	away bool
 }
@@ -65,6 +68,7 @@ func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
 	}
 	r.mu.Lock()
 	size, above := r.lease.fit(now), r.mark.Issued
+	r.lease.asked, r.lease.above = true, above
 	r.mu.Unlock()
 	// Others get of this lease, too, so who asks for it may not break it off.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseWithin)
@@ -72,7 +76,7 @@ func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
 	first, err := r.o.Ledger.Lease(ctx, r.o.Name, size, above)
 	r.mu.Lock()
 	if err != nil {
-		r.lease.away = true
+		r.lease.away, r.lease.asked = true, false
 		r.mu.Unlock()
 		return 0, err
 	}

@@ -137,7 +137,7 @@ type Room struct {
 	o    Options
 	seal sealer
 
-	leasing sync.Mutex // held while a lease is fetched, before mu
+	leasing sync.Mutex // held while a lease is fetched, before mu; no step waits for it
 
 	mu         sync.Mutex
 	moved      chan struct{} // closed by the next step

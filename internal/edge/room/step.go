@@ -84,11 +84,12 @@ func (r *Room) observe(span float64) {
 
 // report says what this edge sees around the watermark.
 func (r *Room) report(now time.Time) Report {
-	r.leasing.Lock() // a lease under way would be known and not be in Ahead
-	defer r.leasing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rep := Report{Edge: r.o.Edge, At: now, Base: r.mark.Served, Issued: r.mark.Issued, Capacity: r.o.Capacity(), Active: r.o.Active()}
+	if r.lease.asked { // what is under way may be known from others, and is not in Ahead
+		rep.Issued = min(rep.Issued, r.lease.above)
+	}
 	if r.o.Sessions != nil {
 		rep.Inside = r.o.Sessions.Minutes(now)
 	}
