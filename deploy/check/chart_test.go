@@ -101,6 +101,23 @@ func restricted(t *testing.T, name string, p *corev1.PodSpec) {
 	}
 }
 
+// Instances read their settings when they start, so another value of theirs starts
+// them anew.
+func TestInstancesFollowTheirStack(t *testing.T) {
+	template := func(stack string) string {
+		for _, text := range render(t, map[string]any{"stack": stack}) {
+			if _, rest, ok := strings.Cut(string(text), "\nkind: StatefulSet\n"); ok {
+				return rest
+			}
+		}
+		t.Fatal("there are no instances")
+		return ""
+	}
+	if template("main") == template("blue") {
+		t.Error("they go on as another stack's")
+	}
+}
+
 // Values that cannot be are refused, with words that say which.
 func TestValuesAreChecked(t *testing.T) {
 	for word, values := range map[string]map[string]any{
