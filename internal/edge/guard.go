@@ -40,6 +40,11 @@ func (g *Guard) Listen(l net.Listener) net.Listener {
 	return &guarded{Listener: l, guard: g}
 }
 
+// sendBuffer is how much of an answer waits in the system for a client who reads
+// slowly, in bytes. Left alone it grows to megabytes, all of which would be fetched,
+// encrypted and kept for whoever asks for much and reads nothing.
+const sendBuffer = 128 << 10
+
 type guarded struct {
 	net.Listener
 	guard *Guard
@@ -51,6 +56,9 @@ func (l *guarded) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
+		}
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetWriteBuffer(sendBuffer) // the system's own is as good, only larger
 		}
 		client := peer(c.RemoteAddr().String())
 		if l.guard.trusts(client) {
