@@ -47,7 +47,8 @@ type Asked struct {
 	From int64
 }
 
-// Answer is an operation's answer. What Read saw is State.
+// Answer is an operation's answer. What Read saw is State; an empty value and a
+// revision of zero were not shown.
 type Answer struct {
 	Outcome Outcome
 	State   State

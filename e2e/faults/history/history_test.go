@@ -53,6 +53,8 @@ func TestRegistrations(t *testing.T) {
 		"an unknown edit comes and goes":        {false, []Operation{at(1, 2, register, ok), at(3, 0, edit, unknown), at(4, 5, read, saw(Registered, "two", 2)), at(6, 7, read, saw(Registered, "one", 1))}},
 		"an edit after somebody else's revives": {false, []Operation{at(1, 2, register, ok), at(3, 0, edit, unknown), at(4, 5, other, ok), at(6, 7, read, saw(Registered, "two", 3))}},
 		"cancelled twice":                       {true, []Operation{at(1, 2, register, ok), at(3, 4, cancel, ok), at(5, 6, cancel, ok), at(7, 8, read, saw(Cancelled, "one", 2))}},
+		"a page that shows less":                {true, []Operation{at(1, 2, register, ok), at(3, 4, cancel, ok), at(5, 6, read, saw(Cancelled, "", 0))}},
+		"a page that shows another":             {false, []Operation{at(1, 2, register, ok), at(3, 4, cancel, ok), at(5, 6, read, saw(Cancelled, "two", 0))}},
 		"cancelled and there again":             {false, []Operation{at(1, 2, register, ok), at(3, 4, cancel, ok), at(7, 8, read, saw(Registered, "one", 1))}},
 		"cancelled before it was made":          {false, []Operation{at(1, 2, cancel, ok), at(3, 4, register, ok)}},
 	} {

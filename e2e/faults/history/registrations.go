@@ -73,11 +73,16 @@ func step(s State, a Asked, answer Answer) []State {
 		}
 	case OK:
 		switch {
-		case a.Verb == Read && answer.State == s, a.Verb == Register, a.Verb == Edit && done != s, a.Verb == Cancel && s.Status != "":
+		case a.Verb == Read && shows(answer.State, s), a.Verb == Register, a.Verb == Edit && done != s, a.Verb == Cancel && s.Status != "":
 			return []State{done}
 		}
 	}
 	return nil
+}
+
+// shows reports whether a page that showed seen can have been of s.
+func shows(seen, s State) bool {
+	return seen.Status == s.Status && (seen.Value == "" || seen.Value == s.Value) && (seen.Revision == 0 || seen.Revision == s.Revision)
 }
 
 // effect is what an operation does that is carried out.

@@ -56,6 +56,9 @@ func Listen(ctx context.Context, address, network, target string) (*Wire, error)
 // Address is where callers find it, as host:port.
 func (w *Wire) Address() string { return w.listener.Addr().String() }
 
+// Target is where it leads.
+func (w *Wire) Target() string { return w.target }
+
 // Set makes the wire behave so from now on. What a connection has lost is not
 // found again by healing.
 func (w *Wire) Set(f Fault) {

@@ -1,0 +1,79 @@
+//go:build e2e
+
+package faults
+
+import (
+	"context"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// few is how many seats there are where there are too few.
+const few = 30
+
+// settings are the seed and how long it lasts; both can be given.
+func settings(t *testing.T) (seed uint64, lasts time.Duration) {
+	t.Helper()
+	seed, lasts = uint64(time.Now().UnixNano()), 3*time.Minute
+	var err error
+	if s := os.Getenv("TURNOUT_FAULTS_SEED"); s != "" {
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("TURNOUT_FAULTS_SEED: %v", err)
+		}
+	}
+	if s := os.Getenv("TURNOUT_FAULTS_DURATION"); s != "" {
+		if lasts, err = time.ParseDuration(s); err != nil {
+			t.Fatalf("TURNOUT_FAULTS_DURATION: %v", err)
+		}
+	}
+	return seed, lasts
+}
+
+// P1, P2, P6, P10: three instances, an edge, their engines and two Salesforce orgs
+// are killed, stopped, cut off and slowed down at random under visitors. In the end
+// everything acknowledged is in Salesforce once and as it was left, seats are exact,
+// nobody saw anything of anybody else, and every instance shows the same.
+func TestP1P2P6P10EverythingFails(t *testing.T) {
+	seed, lasts := settings(t)
+	t.Logf("TURNOUT_FAULTS_SEED=%d TURNOUT_FAULTS_DURATION=%v repeats this", seed, lasts)
+	d := deploy(t)
+	c := d.opening(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	leave, gone := context.WithTimeout(ctx, lasts)
+	defer gone()
+	var all sync.WaitGroup
+	for i := range 24 {
+		v := &visitor{crowd: c, number: i, rng: rand.New(rand.NewPCG(seed, uint64(1000+i))), stay: ctx}
+		all.Go(func() { v.visit(leave) })
+	}
+	m := newMischief(d, seed)
+	m.run(leave)
+	t.Logf("healed after %v; everybody finishes what they began", lasts)
+	time.AfterFunc(40*time.Second, cancel)
+	all.Wait()
+	for _, what := range slices.Sorted(maps.Keys(c.counts)) {
+		t.Logf("%6d %s", c.counts[what], what)
+	}
+	d.prove(c)
+}
+
+// opening publishes the events and waits until every instance shows them.
+func (d *deployment) opening(t *testing.T) *crowd {
+	t.Helper()
+	for _, o := range d.offices {
+		for slug, seats := range map[string]int{"few": few, "many": -1} {
+			if err := o.publish(t.Context(), slug, seats); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.within(30*time.Second, "the events on every instance", func() bool { return d.differences() == "" })
+	return newCrowd(d)
+}
