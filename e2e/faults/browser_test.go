@@ -72,7 +72,7 @@ type browser struct {
 func newBrowser(o *office, p person, origin string, f *faults) *browser {
 	jar, _ := cookiejar.New(nil)
 	return &browser{at: o, who: p, origin: origin, seen: f, client: &http.Client{
-		Jar: jar, Timeout: 25 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
+		Jar: jar, Timeout: 12 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

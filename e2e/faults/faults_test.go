@@ -15,7 +15,7 @@ import (
 )
 
 // few is how many seats there are where there are too few.
-const few = 30
+const few = 12
 
 // settings are the seed and how long it lasts; both can be given.
 func settings(t *testing.T) (seed uint64, lasts time.Duration) {
@@ -42,8 +42,11 @@ func settings(t *testing.T) (seed uint64, lasts time.Duration) {
 func TestP1P2P6P10EverythingFails(t *testing.T) {
 	seed, lasts := settings(t)
 	t.Logf("TURNOUT_FAULTS_SEED=%d TURNOUT_FAULTS_DURATION=%v repeats this", seed, lasts)
+	began := time.Now()
+	since := func() time.Duration { return time.Since(began).Round(100 * time.Millisecond) }
 	d := deploy(t)
 	c := d.opening(t)
+	t.Logf("%v: everything serves", since())
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	leave, gone := context.WithTimeout(ctx, lasts)
@@ -55,13 +58,15 @@ func TestP1P2P6P10EverythingFails(t *testing.T) {
 	}
 	m := newMischief(d, seed)
 	m.run(leave)
-	t.Logf("healed after %v; everybody finishes what they began", lasts)
+	t.Logf("%v: all is mended, and everybody finishes what they began", since())
 	time.AfterFunc(40*time.Second, cancel)
 	all.Wait()
+	t.Logf("%v: everybody has left", since())
 	for _, what := range slices.Sorted(maps.Keys(c.counts)) {
 		t.Logf("%6d %s", c.counts[what], what)
 	}
 	d.prove(c)
+	t.Logf("%v: proven", since())
 }
 
 // opening publishes the events and waits until every instance shows them.

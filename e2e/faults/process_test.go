@@ -117,7 +117,7 @@ func (p *process) await(cmd *exec.Cmd, exited chan struct{}) {
 	_ = cmd.Wait() // its state says how
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, err := os.Stat(p.ready); err == nil && !p.told || cmd.ProcessState.ExitCode() == 2 {
+	if _, err := os.Stat(p.ready); !p.told && (err == nil || cmd.ProcessState.ExitCode() == 2) {
 		p.unasked = append(p.unasked, fmt.Sprintf("%s ended by itself: %v", p.name, cmd.ProcessState))
 	}
 	close(exited)
@@ -135,7 +135,7 @@ func (p *process) signal(s syscall.Signal) bool {
 		return false
 	default:
 	}
-	if s == syscall.SIGKILL || s == syscall.SIGTERM {
+	if s == syscall.SIGKILL || s == syscall.SIGTERM || s == syscall.SIGQUIT {
 		p.told = true
 	}
 	return p.cmd.Process.Signal(s) == nil
@@ -147,13 +147,16 @@ func (p *process) kill() {
 	p.gone(time.Minute)
 }
 
-// end tells it to end, and kills it where it does not within limit.
+// end tells it to end, and kills it where it does not within limit; its log shows
+// then what it was doing.
 func (p *process) end(limit time.Duration) (orderly bool) {
 	p.signal(syscall.SIGCONT)
 	p.signal(syscall.SIGTERM)
 	if p.gone(limit) {
 		return true
 	}
+	p.signal(syscall.SIGQUIT)
+	p.gone(5 * time.Second)
 	p.kill()
 	return false
 }
