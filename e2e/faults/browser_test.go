@@ -79,11 +79,27 @@ func newBrowser(o *office, p person, origin string, f *faults) *browser {
 
 // ask sends one request, with a form if there is one, and looks whose page it got.
 func (b *browser) ask(ctx context.Context, method, path string, form url.Values) page {
+	p := b.send(ctx, b.at, method, path, form)
+	b.look(method, path, p)
+	return p
+}
+
+// stray asks another org for a page, with this one's cookies: they are worth
+// nothing there (P6).
+func (b *browser) stray(ctx context.Context, o *office, path string) {
+	p := b.send(ctx, o, http.MethodGet, path, nil)
+	if found := anyMarker.FindString(p.body); found != "" {
+		b.seen.add("P6: %s of %s asked %s for %s and got a page with %s (%d)", b.who.marker, b.at.org, o.org, path, found, p.status)
+	}
+}
+
+// send sends one request to an org's pages.
+func (b *browser) send(ctx context.Context, o *office, method, path string, form url.Values) page {
 	req, err := http.NewRequestWithContext(ctx, method, b.origin+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page{err: err}
 	}
-	req.Host = b.at.org + ".localhost"
+	req.Host = o.org + ".localhost"
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -94,9 +110,8 @@ func (b *browser) ask(ctx context.Context, method, path string, form url.Values)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	p := page{status: resp.StatusCode, location: resp.Header.Get("Location"), body: string(text), err: err}
-	b.look(method, path, p)
 	if err != nil {
-		p.status = 0
+		p.status = 0 // it is not whole, but what there is is looked at
 	}
 	return p
 }

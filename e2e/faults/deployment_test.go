@@ -19,10 +19,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/turnout-events/turnout/e2e/faults/wire"
 	"github.com/turnout-events/turnout/internal/cache/mongotest"
 	"github.com/turnout-events/turnout/internal/redis/redistest"
 	"github.com/turnout-events/turnout/internal/store/pgtest"
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 const hookSecret = "faults-hook-secret-0123456789"
@@ -40,7 +40,7 @@ type deployment struct {
 	offices   []*office
 	instances []*process
 	edge      *process
-	wires     map[string]*wire.Wire // by "caller→target"
+	wires     map[string]*wiretest.Wire // by "caller→target"
 	client    *http.Client
 }
 
@@ -64,7 +64,7 @@ func deploy(t *testing.T) *deployment {
 		}
 		os.RemoveAll(dir)
 	})
-	d := &deployment{t: t, dir: dir, starter: newStarter(t), wires: map[string]*wire.Wire{}, client: &http.Client{
+	d := &deployment{t: t, dir: dir, starter: newStarter(t), wires: map[string]*wiretest.Wire{}, client: &http.Client{
 		Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -124,8 +124,10 @@ func (d *deployment) describe() {
 	routes := "stacks:\n- name: blue\n  pools:\n  - region: here\n    upstreams:\n"
 	for i := range 3 {
 		p := d.process(fmt.Sprintf("instance-%d", i+1), freeAddress(d.t))
+		admin := freeAddress(d.t)
+		p.admin = "http://" + admin
 		p.args, p.env = []string{"serve"}, append(d.environment(p.name),
-			"TURNOUT_LISTEN="+address(p), "TURNOUT_ADMIN_LISTEN="+freeAddress(d.t), "TURNOUT_DRAIN=1s", "TURNOUT_MIRROR_EVERY=10s",
+			"TURNOUT_LISTEN="+address(p), "TURNOUT_ADMIN_LISTEN="+admin, "TURNOUT_DRAIN=1s", "TURNOUT_MIRROR_EVERY=10s",
 			"TURNOUT_SESSIONS=redis://"+d.wire(p.name, "redis", "tcp", d.redis.Address()))
 		d.instances = append(d.instances, p)
 		routes += fmt.Sprintf("    - {name: %s, url: %q}\n", p.name, "http://"+d.wire("edge", p.name, "tcp", address(p)))
@@ -161,7 +163,7 @@ func (d *deployment) environment(name string) []string {
 
 // wire lays one out and returns the address that the caller is to call.
 func (d *deployment) wire(caller, target, network, address string) string {
-	w, err := wire.Listen(d.t.Context(), freeAddress(d.t), network, address)
+	w, err := wiretest.Listen(d.t.Context(), freeAddress(d.t), network, address)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -56,12 +56,16 @@ func TestP1P2P6P10EverythingFails(t *testing.T) {
 		v := &visitor{crowd: c, number: i, rng: rand.New(rand.NewPCG(seed, uint64(1000+i))), stay: ctx}
 		all.Go(func() { v.visit(leave) })
 	}
-	m := newMischief(d, seed)
-	m.run(leave)
+	o := &organisers{crowd: c, rng: rand.New(rand.NewPCG(seed, 500))}
+	all.Go(func() { o.work(leave) })
+	f := &forgetter{crowd: c, rng: rand.New(rand.NewPCG(seed, 501))}
+	all.Go(func() { f.work(leave, ctx) })
+	newMischief(d, seed).run(leave)
 	t.Logf("%v: all is mended, and everybody finishes what they began", since())
 	time.AfterFunc(40*time.Second, cancel)
 	all.Wait()
 	t.Logf("%v: everybody has left", since())
+	o.finish(t)
 	for _, what := range slices.Sorted(maps.Keys(c.counts)) {
 		t.Logf("%6d %s", c.counts[what], what)
 	}
@@ -79,6 +83,15 @@ func (d *deployment) opening(t *testing.T) *crowd {
 			}
 		}
 	}
+	c := newCrowd(d)
+	o := organisers{crowd: c}
+	for _, at := range d.offices {
+		for range 20 {
+			if err := o.invite(t.Context(), at, "many"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	d.within(30*time.Second, "the events on every instance", func() bool { return d.differences() == "" })
-	return newCrowd(d)
+	return c
 }

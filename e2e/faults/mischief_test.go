@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/turnout-events/turnout/e2e/faults/wire"
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // hands is how many things go wrong at once.
@@ -233,15 +233,15 @@ func (m *mischief) ofEngines() {
 }
 
 // ofWire: it does what networks do.
-func (m *mischief) ofWire(name string, w *wire.Wire) {
-	for what, f := range map[string]func(*rand.Rand) wire.Fault{
-		"slow": func(rng *rand.Rand) wire.Fault {
-			return wire.Fault{Delay: time.Duration(5+rng.IntN(400)) * time.Millisecond}
+func (m *mischief) ofWire(name string, w *wiretest.Wire) {
+	for what, f := range map[string]func(*rand.Rand) wiretest.Fault{
+		"slow": func(rng *rand.Rand) wiretest.Fault {
+			return wiretest.Fault{Delay: time.Duration(5+rng.IntN(400)) * time.Millisecond}
 		},
-		"holding":         func(*rand.Rand) wire.Fault { return wire.Fault{Hold: true} },
-		"silent":          func(*rand.Rand) wire.Fault { return wire.Fault{LoseUp: true, LoseDown: true} },
-		"without answers": func(*rand.Rand) wire.Fault { return wire.Fault{LoseDown: true} },
-		"refusing":        func(*rand.Rand) wire.Fault { return wire.Fault{Refuse: true} },
+		"holding":         func(*rand.Rand) wiretest.Fault { return wiretest.Fault{Hold: true} },
+		"silent":          func(*rand.Rand) wiretest.Fault { return wiretest.Fault{LoseUp: true, LoseDown: true} },
+		"without answers": func(*rand.Rand) wiretest.Fault { return wiretest.Fault{LoseDown: true} },
+		"refusing":        func(*rand.Rand) wiretest.Fault { return wiretest.Fault{Refuse: true} },
 	} {
 		_ = what
 		m.add(act{what, name, 1, 12 * time.Second, func(rng *rand.Rand) func() {
@@ -249,7 +249,7 @@ func (m *mischief) ofWire(name string, w *wire.Wire) {
 			if what == "refusing" {
 				w.Reset()
 			}
-			return func() { w.Set(wire.Fault{}) }
+			return func() { w.Set(wiretest.Fault{}) }
 		}})
 	}
 	m.add(act{"reset", name, 1, 100 * time.Millisecond, func(*rand.Rand) func() { w.Reset(); return func() {} }})

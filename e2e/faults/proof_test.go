@@ -49,6 +49,8 @@ func (d *deployment) prove(c *crowd) {
 		d.t.Fatal(err)
 	}
 	d.proveAcknowledged(c, truth)
+	d.proveForgotten(c)
+	d.proveCached()
 	d.proveSeats(truth)
 	d.proveHistory(c, truth)
 	for _, fault := range c.faults.all[:min(len(c.faults.all), 30)] {
@@ -96,6 +98,8 @@ func compare(o *office, truth []registration, records []record) string {
 			return fmt.Sprintf("P1: %s is parked: %s", r.key, r.parked)
 		case r.waits || r.delivered != r.revision:
 			return fmt.Sprintf("%s of %s waits: revision %d, %d is delivered", r.key, o.org, r.revision, r.delivered)
+		case !ok && r.erased:
+			continue // forgotten before Salesforce heard of it
 		case !ok:
 			return fmt.Sprintf("P1: %s of %s is not in Salesforce", r.key, o.org)
 		case theirs.Status != want || int64(theirs.Revision) != r.revision || !r.erased && theirs.Company != r.value || theirs.Event != r.event:

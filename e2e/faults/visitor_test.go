@@ -39,10 +39,11 @@ type crowd struct {
 
 	mu     sync.Mutex
 	own    map[string]own           // acknowledged registrations by key
-	links  map[*office][]invitation // unanswered
+	left   []own                    // those whose people do nothing with them any more
+	links  map[*office][]invitation // that nobody has opened yet
 	counts map[string]int           // how often what was answered
-
-	forgotten map[string]own // by key
+	// forgotten are registrations of people who were forgotten, by key.
+	forgotten map[string]own
 }
 
 // own is somebody's acknowledged registration.
@@ -131,9 +132,11 @@ func (v *visitor) once() {
 	if v.rng.IntN(3) > 0 {
 		j.slug = "many"
 	}
-	if i, ok := v.invited(o); ok && v.rng.IntN(4) == 0 {
-		j.slug, j.person, j.link = i.slug, i.person, "/l/"+i.token
-		path = j.link
+	if v.rng.IntN(5) == 0 {
+		if i, ok := v.invited(o); ok {
+			j.slug, j.person, j.link = i.slug, i.person, "/l/"+i.token
+			path = j.link
+		}
 	}
 	if path == "" {
 		path = "/events/" + j.slug + "/register"
@@ -143,19 +146,42 @@ func (v *visitor) once() {
 	if !j.open(path) || !j.register(path) {
 		return
 	}
-	j.read()
+	j.read(j.path)
+	if j.link != "" {
+		j.follow()
+	}
 	if v.rng.IntN(3) == 0 {
 		j.edit()
-		j.read()
+		j.read(j.path)
 	}
 	if j.slug == "few" && v.rng.IntN(10) < 7 || v.rng.IntN(5) == 0 {
 		j.rest(1500)
 		j.cancel()
-		j.read()
+		j.read(j.path)
 	}
 	if v.rng.IntN(8) == 0 { // the form was left open, and is sent once more
 		j.submit(path)
 	}
+	v.done(j.own)
+}
+
+// follow opens the personal link again, the event's page with the session that the
+// link began, and another org's page with it (P6).
+func (j *journey) follow() {
+	j.read(j.link)
+	j.ask(j.stay, http.MethodGet, "/events/"+j.slug, nil)
+	for _, o := range j.d.offices {
+		if o != j.own.office {
+			j.stray(j.stay, o, "/events/"+j.slug)
+		}
+	}
+}
+
+// done notes that somebody does nothing with their registration any more.
+func (c *crowd) done(o own) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = append(c.left, o)
 }
 
 // open gets a form to fill in.
@@ -165,9 +191,7 @@ func (j *journey) open(path string) bool {
 		key := p.field(keyField)
 		switch {
 		case p.status == http.StatusOK && key != "" && p.field(formField) != "":
-			j.key = key
-			j.form = url.Values{"key": {key}, "form": {p.field(formField)}, "ticket": {"std"}, "first_name": {j.person.first},
-				"last_name": {j.person.last}, "email": {j.person.email}, "company": {j.person.says(0)}}
+			j.fill(p)
 			return true
 		case p.status == http.StatusOK:
 			j.count("shown no form")
@@ -183,6 +207,13 @@ func (j *journey) open(path string) bool {
 		j.rest(800)
 	}
 	return false
+}
+
+// fill fills a form in.
+func (j *journey) fill(p page) {
+	j.key = p.field(keyField)
+	j.form = url.Values{"key": {j.key}, "form": {p.field(formField)}, "ticket": {"std"}, "first_name": {j.person.first},
+		"last_name": {j.person.last}, "email": {j.person.email}, "company": {j.person.says(0)}}
 }
 
 // register sends the form until there is a clear answer, now and then twice at once.
@@ -246,11 +277,11 @@ func heading(p page) string {
 	return p.body[:min(len(p.body), 80)]
 }
 
-// read looks at the registration's own page.
-func (j *journey) read() {
+// read looks at the registration on its own page, or by the link that it came through.
+func (j *journey) read(path string) {
 	for range 3 {
 		answered := j.story.Call(j.number, history.Asked{Verb: history.Read, Key: j.key})
-		p := j.ask(j.stay, http.MethodGet, j.path, nil)
+		p := j.ask(j.stay, http.MethodGet, path, nil)
 		if s, ok := standing(p); ok {
 			answered(history.Answer{Outcome: history.OK, State: s})
 			j.count("read")

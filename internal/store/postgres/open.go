@@ -119,6 +119,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	pool.ConnConfig, pool.MaxConns, pool.AfterConnect = s.config.Copy(), asides, wire.Verify
+	askIdle(pool, func() { s.pool.Reset() })
 	s.pool, err = pgxpool.NewWithConfig(ctx, pool)
 	return err
 }

@@ -1,9 +1,9 @@
-// Package wire stands between two processes of a test and does to what they say
+// Package wiretest stands between two processes of a test and does to what they say
 // to each other what networks do: it is slow, it falls silent, it loses one way
 // of it, it cuts connections of which one end never hears, and it resets them.
 //
 // Toxiproxy does less of it (docs/decisions/0021-a-wire-of-our-own.md).
-package wire
+package wiretest
 
 import (
 	"context"
