@@ -210,8 +210,12 @@ func (m *mischief) ofEngines() {
 	}
 	d := m.d
 	m.add(act{"killed", "database", 3, 3 * time.Second, func(*rand.Rand) func() {
-		must("kill the database", d.database.Kill(ctx))
+		must("kill the database", d.database.Kill())
 		return func() { must("start the database", d.database.Restart(ctx)) }
+	}})
+	m.add(act{"stopped", "database", 2, 8 * time.Second, func(*rand.Rand) func() {
+		must("stop the database", d.database.Pause())
+		return func() { must("resume the database", d.database.Resume()) }
 	}})
 	m.add(act{"killed", "cache", 2, 10 * time.Second, func(*rand.Rand) func() {
 		must("kill the cache", d.cache.Kill())
@@ -234,7 +238,7 @@ func (m *mischief) ofEngines() {
 
 // ofWire: it does what networks do.
 func (m *mischief) ofWire(name string, w *wiretest.Wire) {
-	for what, f := range map[string]func(*rand.Rand) wiretest.Fault{
+	faults := map[string]func(*rand.Rand) wiretest.Fault{
 		"slow": func(rng *rand.Rand) wiretest.Fault {
 			return wiretest.Fault{Delay: time.Duration(5+rng.IntN(400)) * time.Millisecond}
 		},
@@ -242,8 +246,9 @@ func (m *mischief) ofWire(name string, w *wiretest.Wire) {
 		"silent":          func(*rand.Rand) wiretest.Fault { return wiretest.Fault{LoseUp: true, LoseDown: true} },
 		"without answers": func(*rand.Rand) wiretest.Fault { return wiretest.Fault{LoseDown: true} },
 		"refusing":        func(*rand.Rand) wiretest.Fault { return wiretest.Fault{Refuse: true} },
-	} {
-		_ = what
+	}
+	for _, what := range slices.Sorted(maps.Keys(faults)) {
+		f := faults[what]
 		m.add(act{what, name, 1, 12 * time.Second, func(rng *rand.Rand) func() {
 			w.Set(f(rng))
 			if what == "refusing" {

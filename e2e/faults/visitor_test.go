@@ -142,7 +142,7 @@ func (v *visitor) once() {
 		path = "/events/" + j.slug + "/register"
 	}
 	j.browser, j.story = newBrowser(o, j.person, v.d.public(), &v.faults), v.history[o][j.slug]
-	defer j.browser.close()
+	defer j.close()
 	if !j.open(path) || !j.register(path) {
 		return
 	}
@@ -154,8 +154,8 @@ func (v *visitor) once() {
 		j.edit()
 		j.read(j.path)
 	}
-	if j.slug == "few" && v.rng.IntN(10) < 7 || v.rng.IntN(5) == 0 {
-		j.rest(1500)
+	if j.slug == "few" && v.rng.IntN(20) > 0 || v.rng.IntN(5) == 0 {
+		j.rest(3000) // a place that comes free is another's
 		j.cancel()
 		j.read(j.path)
 	}
@@ -171,7 +171,7 @@ func (j *journey) follow() {
 	j.read(j.link)
 	j.ask(j.stay, http.MethodGet, "/events/"+j.slug, nil)
 	for _, o := range j.d.offices {
-		if o != j.own.office {
+		if o != j.office {
 			j.stray(j.stay, o, "/events/"+j.slug)
 		}
 	}
@@ -197,10 +197,10 @@ func (j *journey) open(path string) bool {
 			j.count("shown no form")
 			return false
 		case p.status == http.StatusNotFound && j.link == "":
-			j.crowd.faults.add("P3: %s of %s is known and was answered 404", path, j.office.org)
+			j.faults.add("P3: %s of %s is known and was answered 404", path, j.office.org)
 			return false
 		case p.clear() && p.status != http.StatusNotFound:
-			j.crowd.faults.add("the form %s was answered %d: %s", path, p.status, heading(p))
+			j.faults.add("the form %s was answered %d: %s", path, p.status, heading(p))
 			return false
 		}
 		j.count(fmt.Sprintf("GET form %d", p.status))
@@ -250,7 +250,7 @@ func (j *journey) submit(path string) history.Outcome {
 	case p.status == http.StatusConflict && strings.Contains(p.body, sayFull):
 		outcome = history.Full
 	case p.clear():
-		j.crowd.faults.add("registering at %s of %s with key %s was answered %d: %s", path, j.office.org, j.key, p.status, heading(p))
+		j.faults.add("registering at %s of %s with key %s was answered %d: %s", path, j.office.org, j.key, p.status, heading(p))
 	}
 	answered(history.Answer{Outcome: outcome})
 	j.count("registered: " + string(outcome) + " " + strconv.Itoa(p.status))
@@ -262,7 +262,7 @@ func (j *journey) acknowledge(location string) {
 	j.crowd.mu.Lock()
 	defer j.crowd.mu.Unlock()
 	if before, ok := j.crowd.own[j.key]; ok && before.path != location {
-		j.crowd.faults.add("P1: %s was told %s at first and %s then", j.key, before.path, location)
+		j.faults.add("P1: %s was told %s at first and %s then", j.key, before.path, location)
 	}
 	j.path = location
 	j.crowd.own[j.key] = j.own
@@ -288,7 +288,7 @@ func (j *journey) read(path string) {
 			return
 		}
 		if p.clear() {
-			j.crowd.faults.add("the registration %s of %s was answered %d: %s", j.key, j.office.org, p.status, heading(p))
+			j.faults.add("the registration %s of %s was answered %d: %s", j.key, j.office.org, p.status, heading(p))
 		}
 		j.count(fmt.Sprintf("read %d", p.status))
 		j.rest(800)
@@ -328,7 +328,7 @@ func (j *journey) edit() {
 		case p.status == http.StatusConflict && strings.Contains(p.body, sayConflict):
 			outcome = history.Conflict
 		case p.clear():
-			j.crowd.faults.add("the edit of %s was answered %d: %s", j.key, p.status, heading(p))
+			j.faults.add("the edit of %s was answered %d: %s", j.key, p.status, heading(p))
 		}
 		answered(history.Answer{Outcome: outcome})
 		j.count("edited: " + string(outcome) + " " + strconv.Itoa(p.status))
@@ -366,7 +366,7 @@ func (j *journey) cancel() {
 		case p.status == http.StatusSeeOther:
 			outcome = history.OK
 		case p.clear():
-			j.crowd.faults.add("the cancellation of %s was answered %d: %s", j.key, p.status, heading(p))
+			j.faults.add("the cancellation of %s was answered %d: %s", j.key, p.status, heading(p))
 		}
 		answered(history.Answer{Outcome: outcome})
 		j.count("cancelled: " + string(outcome) + " " + strconv.Itoa(p.status))
