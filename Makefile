@@ -3,7 +3,7 @@ GO ?= go
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint unit race e2e chart bench bench-edge fuzz tools
+.PHONY: help demo test check build lint unit race e2e faults chart bench bench-edge fuzz tools
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,8 @@ test: check ## everything that CI runs (the same as check)
 
 # Whatever needs more than Go must be there, or the test fails.
 check: export TURNOUT_CI = 1
-check: tools build lint unit race e2e chart ## build, lint, unit tests, race detector, end-to-end and kill tests, chart
+check: export TURNOUT_FAULTS_DURATION ?= 90s
+check: tools build lint unit race e2e faults chart ## build, lint, unit tests, race detector, end-to-end, kill and fault tests, chart
 
 build: ## build bin/turnout
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/turnout ./cmd/turnout
@@ -32,8 +33,11 @@ race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 e2e: tools build ## the whole product: real processes, kill -9, a real browser, jsforce
-	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 20m ./e2e/...
+	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 20m ./e2e ./e2e/jsforce
 	mkdir -p bin/screenshots && TURNOUT_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count=1 -run TestScreenshots ./internal/web
+
+faults: tools build ## three instances while everything around them fails, 3 minutes: TURNOUT_FAULTS_SEED, TURNOUT_FAULTS_DURATION
+	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 30m -v ./e2e/faults
 
 chart: ## the Helm chart and the systemd units, as Kubernetes, Turnout and systemd read them
 	cd deploy/check && $(GO) vet ./... && $(GO) test ./...

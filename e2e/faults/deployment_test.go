@@ -127,7 +127,7 @@ func (d *deployment) describe() {
 		admin := freeAddress(d.t)
 		p.admin = "http://" + admin
 		p.args, p.env = []string{"serve"}, append(d.environment(p.name),
-			"TURNOUT_LISTEN="+address(p), "TURNOUT_ADMIN_LISTEN="+admin, "TURNOUT_DRAIN=1s", "TURNOUT_MIRROR_EVERY=10s",
+			"TURNOUT_LISTEN="+address(p), "TURNOUT_ADMIN_LISTEN="+admin, "TURNOUT_DRAIN=1s", "TURNOUT_MIRROR_EVERY=10s", d.throughCache(p.name),
 			"TURNOUT_SESSIONS=redis://"+d.wire(p.name, "redis", "tcp", d.redis.Address()))
 		d.instances = append(d.instances, p)
 		routes += fmt.Sprintf("    - {name: %s, url: %q}\n", p.name, "http://"+d.wire("edge", p.name, "tcp", address(p)))
@@ -157,8 +157,13 @@ func (d *deployment) environment(name string) []string {
 		"TURNOUT_DATA=" + filepath.Join(d.dir, name), "TURNOUT_INSTANCE=" + name, "TURNOUT_STACK=blue", "TURNOUT_LOG_LEVEL=info",
 		"TURNOUT_MASTER_KEY_FILE=" + filepath.Join(d.dir, "master.key"), "TURNOUT_EDGE_KEY_FILE=" + filepath.Join(d.dir, "edge.key"),
 		"TURNOUT_STORE=postgres://turnout@" + d.wire(name, "database", "unix", socket) + "/postgres?sslmode=disable",
-		"TURNOUT_CACHE=mongodb://" + d.wire(name, "cache", "tcp", strings.Trim(strings.TrimPrefix(d.cache.URL(), "mongodb://"), "/")) + "/faults",
 	}
+}
+
+// throughCache is for those who use the cache.
+func (d *deployment) throughCache(name string) string {
+	at := strings.Trim(strings.TrimPrefix(d.cache.URL(), "mongodb://"), "/")
+	return "TURNOUT_CACHE=mongodb://" + d.wire(name, "cache", "tcp", at) + "/faults"
 }
 
 // wire lays one out and returns the address that the caller is to call.

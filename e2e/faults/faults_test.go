@@ -65,6 +65,7 @@ func TestP1P2P6P10EverythingFails(t *testing.T) {
 	time.AfterFunc(40*time.Second, cancel)
 	all.Wait()
 	t.Logf("%v: everybody has left", since())
+	d.recovered()
 	o.finish(t)
 	for _, what := range slices.Sorted(maps.Keys(c.counts)) {
 		t.Logf("%6d %s", c.counts[what], what)

@@ -31,6 +31,22 @@ type registration struct {
 // nobody answers are given up after a minute.
 const quiet = 150 * time.Second
 
+// recovered looks whether every instance is well again by itself, now that nothing
+// is away (P10).
+func (d *deployment) recovered() {
+	d.t.Helper()
+	for _, p := range d.instances {
+		last := ""
+		if !d.within(time.Minute, p.name+" is ready again", func() bool {
+			resp, text, err := d.get(p.admin, "", "/readyz")
+			last = fmt.Sprint(text, err)
+			return err == nil && resp.StatusCode == http.StatusOK
+		}) {
+			d.t.Error(last)
+		}
+	}
+}
+
 // prove waits until everything has come to rest, and looks whether it is as it
 // must be.
 func (d *deployment) prove(c *crowd) {
