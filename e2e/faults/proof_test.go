@@ -5,6 +5,7 @@ package faults
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -199,8 +200,11 @@ func (d *deployment) export(p *process, o *office, values map[string]string) err
 		return fmt.Errorf("the export of %s: %s", o.org, resp.Status)
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return fmt.Errorf("the export of %s: %d rows, %v", o.org, len(rows), err)
+	if err == nil && len(rows) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("the export of %s: %w", o.org, err)
 	}
 	key, company := slices.Index(rows[0], "key"), slices.Index(rows[0], "company")
 	for _, row := range rows[1:] {

@@ -259,8 +259,8 @@ func (j *journey) submit(path string) history.Outcome {
 
 // acknowledge notes that somebody was told that they are registered.
 func (j *journey) acknowledge(location string) {
-	j.crowd.mu.Lock()
-	defer j.crowd.mu.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if before, ok := j.crowd.own[j.key]; ok && before.path != location {
 		j.faults.add("P1: %s was told %s at first and %s then", j.key, before.path, location)
 	}
