@@ -162,8 +162,11 @@ func (d *deployment) environment(name string) []string {
 
 // throughCache is for those who use the cache.
 func (d *deployment) throughCache(name string) string {
-	at := strings.Trim(strings.TrimPrefix(d.cache.URL(), "mongodb://"), "/")
-	return "TURNOUT_CACHE=mongodb://" + d.wire(name, "cache", "tcp", at) + "/faults"
+	return "TURNOUT_CACHE=mongodb://" + d.wire(name, "cache", "tcp", d.cacheAddress()) + "/faults?maxPoolSize=10"
+}
+
+func (d *deployment) cacheAddress() string {
+	return strings.Trim(strings.TrimPrefix(d.cache.URL(), "mongodb://"), "/")
 }
 
 // wire lays one out and returns the address that the caller is to call.

@@ -79,7 +79,7 @@ func (f *forgetter) work(leave, stay context.Context) {
 		o, ok := f.somebody()
 		for ok && stay.Err() == nil {
 			if p := f.d.instances[f.rng.IntN(len(f.d.instances))]; f.forget(stay, p, o) {
-				f.count("forgotten")
+				f.note(o)
 				break
 			}
 			wait(stay, 500*time.Millisecond)
@@ -95,11 +95,17 @@ func (f *forgetter) somebody() (own, bool) {
 	for i, o := range f.left {
 		if o.slug == "many" {
 			f.left = slices.Delete(f.left, 0, i+1)
-			f.forgotten[o.key] = o
 			return o, true
 		}
 	}
 	return own{}, false
+}
+
+// note remembers whom there is a receipt for.
+func (f *forgetter) note(o own) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forgotten[o.key] = o
 }
 
 // forget asks an instance, and reports whether there is a receipt.

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -52,8 +53,14 @@ func (d *deployment) recovered() {
 // must be.
 func (d *deployment) prove(c *crowd) {
 	d.t.Helper()
-	last := ""
-	settled := d.within(quiet, "everything comes to rest", func() bool { last = d.unsettled(); return last == "" })
+	last, began := "", time.Now()
+	settled := d.within(quiet, "everything comes to rest", func() bool {
+		if now := d.unsettled(); now != last {
+			last = now
+			d.t.Logf("%v after all was mended: %s", time.Since(began).Round(100*time.Millisecond), cmp.Or(now, "at rest"))
+		}
+		return last == ""
+	})
 	if !settled {
 		d.t.Errorf("it does not come to rest: %s", last)
 	}

@@ -118,21 +118,28 @@ func duplicates(err error) ([]int, error) {
 	return there, nil
 }
 
+// replacedAtOnce is how many replacements one message carries: few, for some messages
+// are under way at once, and FerretDB holds one of its hundred connections for each
+// replacement of a message until that is done, and waits for ever for the next.
+const replacedAtOnce = 10
+
 // replace upserts by _id. Two that insert the same one at once meet a duplicate,
 // which is then there to be replaced.
 func replace(ctx context.Context, in *driver.Collection, docs []versioned) error {
-	if len(docs) == 0 {
-		return nil
+	for some := range slices.Chunk(docs, replacedAtOnce) {
+		var writes []driver.WriteModel
+		for _, d := range some {
+			writes = append(writes, driver.NewReplaceOneModel().SetFilter(byID(d.id)).SetReplacement(d.doc).SetUpsert(true))
+		}
+		_, err := in.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+		if driver.IsDuplicateKeyError(err) {
+			_, err = in.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	var writes []driver.WriteModel
-	for _, d := range docs {
-		writes = append(writes, driver.NewReplaceOneModel().SetFilter(byID(d.id)).SetReplacement(d.doc).SetUpsert(true))
-	}
-	_, err := in.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
-	if driver.IsDuplicateKeyError(err) {
-		_, err = in.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
-	}
-	return err
+	return nil
 }
 
 func byID(id string) bson.D { return bson.D{{Key: "_id", Value: id}} }
