@@ -59,7 +59,13 @@ func (w *organisers) finish(t *testing.T) {
 	t.Helper()
 	for _, o := range w.d.offices {
 		for _, e := range o.events {
-			if err := o.update(t.Context(), e); err != nil {
+			var err error
+			for range 3 { // the session may have ended, or what signed in be a process that was killed
+				if err = o.update(t.Context(), e); err == nil {
+					break
+				}
+			}
+			if err != nil {
 				t.Errorf("update %s of %s: %v", e.slug, o.org, err)
 			}
 		}
