@@ -105,12 +105,16 @@ func (d *doors) addresses() []any {
 	return all
 }
 
-func (d *doors) open(name, address string, server *http.Server) (net.Addr, error) {
+// open listens for a server; each of under goes between it and the guard.
+func (d *doors) open(name, address string, server *http.Server, under ...func(net.Listener) net.Listener) (net.Addr, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("edge.%s: %w", name, err)
 	}
 	l = d.guard.Listen(l)
+	for _, wrap := range under {
+		l = wrap(l)
+	}
 	serve := func() error { return server.Serve(l) }
 	if server.TLSConfig == nil {
 		d.plain = "http://" + l.Addr().String()
@@ -148,7 +152,7 @@ func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge,
 		secure.TLSConfig = certs.TLSConfig()
 		// The standard library's words about handshakes name the client's address (P8).
 		secure.ErrorLog = log.New(io.Discard, "", 0)
-		at, err := d.open("tls_listen", cfg.Edge.TLSListen, secure)
+		at, err := d.open("tls_listen", cfg.Edge.TLSListen, secure, certs.Listen)
 		if err != nil {
 			return nil, err
 		}

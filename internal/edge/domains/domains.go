@@ -2,21 +2,29 @@
 // certificate of its own, asked for by ACME when somebody first comes to it.
 //
 // It promises:
+//
 //   - Only hosts that Options.Known knows are served, asked at every handshake
 //     and before anything else. Any other name is refused with the alert
 //     "unrecognized name": no order, no read of the storage, no log line.
+//
 //   - However many come to a new host at once, on however many edges that share
 //     a storage, one order is made. It goes on when those who wait for it hang up.
+//
 //   - A domain that cannot be had does not make us ask the CA again and again:
 //     after a failed order its host rests, from five minutes up to an hour, on all
 //     edges alike and through restarts. A certificate that is still good is
 //     served meanwhile.
+//
 //   - Nothing is loaded up front and a bounded number of certificates is kept in
 //     memory, so the size of the table costs nothing.
+//
 //   - TLS 1.2 or newer, AEAD suites with forward secrecy only (P8). Private keys
 //     go to the storage alone, which NewStorage seals.
 //
-// What to call: New, then TLSConfig for the TLS listener and ChallengeHandler
+//   - Handshakes take turns on half of the processors, so that a flood of them
+//     leaves the rest to whoever is served already (P7).
+//
+// What to call: New, then Listen and TLSConfig for the TLS listener and ChallengeHandler
 // around the plain one's handler; NewStorage where several edges share a store.
 // All types are safe for concurrent use.
 package domains
@@ -92,6 +100,7 @@ type Domains struct {
 
 	// inside counts handshakes that are with certmagic.
 	inside atomic.Int64
+	turns  chan struct{} // full while as many handshakes compute as may
 	once   sync.Once
 	closed error
 }
@@ -114,7 +123,7 @@ func New(o Options) (*Domains, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	d := &Domains{o: o, log: o.Logger}
+	d := &Domains{o: o, log: o.Logger, turns: turns()}
 	d.tls = d.tlsConfig()
 	if err := d.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open domains: %w", err), d.Close())

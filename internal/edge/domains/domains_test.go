@@ -157,7 +157,7 @@ func shake(t testing.TB, d *Domains, client *tls.Config) (tls.ConnectionState, e
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if c, err := l.Accept(); err == nil {
+		if c, err := d.Listen(l).Accept(); err == nil {
 			serve(t.Context(), tls.Server(c, d.TLSConfig()))
 		}
 	}()

@@ -41,11 +41,12 @@ func (d *Domains) tlsConfig() *tls.Config {
 	// tickets the handshake is a full one, and is refused there.
 	strict := c.Clone()
 	strict.SessionTicketsDisabled = true
+	lax := c.Clone()
 	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if d.serves(hello) {
-			return nil, nil
+			return taking(hello, lax)
 		}
-		return strict, nil
+		return taking(hello, strict)
 	}
 	return c
 }
@@ -72,13 +73,19 @@ func (d *Domains) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 	case d.local != nil && loopback(hello, host):
 		return d.local.ofLoopback(host)
 	case challenges(hello):
+		patient(hello)
 		return d.magic.GetCertificate(hello)
 	case d.resting(host):
+		patient(hello)
 		return d.meanwhile(hello.Context(), host)
 	}
 	defer d.inside.Add(-1)
-	if d.inside.Add(1) > crowd && len(d.cache.AllMatchingCertificates(host)) == 0 {
+	inside, atHand := d.inside.Add(1), d.atHand(host)
+	if inside > crowd && !atHand {
 		return nil, errCrowded
+	}
+	if !atHand {
+		patient(hello)
 	}
 	// Whoever came first may hang up: the order goes on for the others.
 	cert, err := d.magic.GetCertificateWithContext(context.WithoutCancel(hello.Context()), hello)
@@ -86,6 +93,17 @@ func (d *Domains) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, err
 		return nil, fmt.Errorf("certificate of %s: %w", host, err)
 	}
 	return cert, nil
+}
+
+// atHand tells whether a certificate of host is in memory and good, so that nothing
+// is waited for.
+func (d *Domains) atHand(host string) bool {
+	for _, c := range d.cache.AllMatchingCertificates(host) {
+		if !c.Expired() {
+			return true
+		}
+	}
+	return false
 }
 
 func challenges(hello *tls.ClientHelloInfo) bool {
