@@ -133,7 +133,7 @@ func (d *Delivery) callFailed(ctx context.Context, state *orgState, lane turnout
 		d.resize(lane.ID, len(batch), true)
 	}
 	failures := d.failed(state, code, now)
-	wait := max(v.delay(failures-1, rand.Float64()), turnout.RetryAfterOf(err))
+	wait := max(v.delay(steps(v, failures), rand.Float64()), turnout.RetryAfterOf(err))
 	if v.Blameless {
 		// Everything stays due as it is; only the lane waits.
 		return nil, now.Add(wait)
@@ -144,6 +144,16 @@ func (d *Delivery) callFailed(ctx context.Context, state *orgState, lane turnout
 		outcomes = append(outcomes, d.outcome(ctx, &batch[i].Registration, r, v))
 	}
 	return outcomes, time.Time{}
+}
+
+// steps is how often a lane's wait has doubled. Once the circuit is open it is the
+// circuit that waits: its lanes are ready when it closes, and what gathered behind
+// them goes out at once.
+func steps(v Verdict, failures int) int {
+	if failures >= tripAfter && !v.OrgWide {
+		return 0
+	}
+	return failures - 1
 }
 
 // answered turns the receipts of a call into outcomes. Where all of them tell of

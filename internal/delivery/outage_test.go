@@ -46,3 +46,34 @@ func TestP1AStoreThatIsAwayIsToldOfOnce(t *testing.T) {
 		}
 	})
 }
+
+// P4: what gathered over several parents goes out within seconds of the first call
+// that gets through, however long the outage was: no lane sleeps on by itself.
+func TestP4LanesAreReadyWhenTheCircuitCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		over := time.Now().Add(10 * time.Minute)
+		var first, last time.Time
+		s := &target{latency: 150 * time.Millisecond}
+		s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+			if time.Now().Before(over) {
+				return nil, turnout.Errorf(turnout.CodeUnavailable, "call", "down")
+			}
+			if last = time.Now(); first.IsZero() {
+				first = last
+			}
+			return done(batch), nil
+		}
+		start(t, q, s)
+		for _, e := range []turnout.EventID{"e1", "e2", "e3", "e4", "e5"} {
+			q.add(e, 400)
+		}
+		pass(10*time.Minute + 2*longPause)
+		if n := q.count(delivered); n != 2000 {
+			t.Fatalf("%d of 2,000 delivered", n)
+		}
+		if last.Sub(first) > 3*time.Second {
+			t.Errorf("the last call ended %v after the first", last.Sub(first))
+		}
+	})
+}
