@@ -129,6 +129,14 @@ func (r *Recorder) Done(o Observation) {
 	_ = r.open[n].RecordValue(took)
 }
 
+// Dropped takes back a Begin: the run was interrupted before there was an answer.
+func (r *Recorder) Dropped(intended time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inFlight--
+	r.second(intended).Intended--
+}
+
 // Never counts a request that was meant to be sent and was not, for want of room
 // on the generator's side.
 func (r *Recorder) Never(step int, intended time.Duration, why string) {
