@@ -50,9 +50,17 @@ func (b *Browser) Post(ctx context.Context, path, form string) (Page, error) {
 // is sent once, whatever becomes of it. Errors say nothing of the path, which may
 // be somebody's secret.
 func (b *Browser) Ask(ctx context.Context, method, path, body string, keep bool) (Page, error) {
+	return b.Send(ctx, method, path, body, nil, keep)
+}
+
+// Send is Ask with header fields that stand in place of the usual ones.
+func (b *Browser) Send(ctx context.Context, method, path, body string, fields http.Header, keep bool) (Page, error) {
 	req, err := b.request(ctx, method, path, body)
 	if err != nil {
 		return Page{}, err
+	}
+	for name, values := range fields {
+		req.Header[name] = values
 	}
 	resp, err := b.site.Via.RoundTrip(req)
 	if err != nil {
