@@ -25,9 +25,11 @@ type DemoOptions struct {
 	Dir                      string
 	Public, Admin, Simulator string
 	Instances                int
-	ReadyFile                string
-	Out                      io.Writer
-	Logger                   *slog.Logger
+	// Allowance is how many requests a second each org may have; 0 for no limit.
+	Allowance int
+	ReadyFile string
+	Out       io.Writer
+	Logger    *slog.Logger
 	// temporary is a Dir that is removed at the end.
 	temporary bool
 }
@@ -45,6 +47,12 @@ type DemoReady struct {
 	// sold-out ones last.
 	Links []string         `json:"links"`
 	PIDs  map[string][]int `json:"pids"`
+	// Others are the pages of the other orgs, Metrics where processes show theirs, by
+	// role and in the order of PIDs, and Allowance what each org may ask for, in
+	// requests a second, 0 for no limit.
+	Others    []string            `json:"others"`
+	Metrics   map[string][]string `json:"metrics"`
+	Allowance int                 `json:"allowance"`
 }
 
 // The demo's two orgs: one on Turnout's own objects, one on Campaigns.

@@ -54,6 +54,7 @@ func (d *demo) gather(ctx context.Context) (*DemoReady, error) {
 	r := &DemoReady{
 		Public: "http://" + d.o.Public, Simulator: "http://" + d.o.Simulator, Console: "http://" + d.o.Admin + "/console/",
 		Org: demoOrg, HookSecret: d.secrets[demoOrg], PIDs: d.pids(),
+		Others: []string{d.url(demoSecond)}, Metrics: d.metricsURLs(), Allowance: d.o.Allowance,
 	}
 	if strings.HasPrefix(d.o.Public, "0.0.0.0:") || strings.HasPrefix(d.o.Public, ":") {
 		r.Public = "http://localhost:" + port
