@@ -18,6 +18,7 @@ type Run struct {
 	Interrupted bool      `json:"interrupted"` // Ctrl-C: what follows is what there was by then
 
 	Steps      []Step      `json:"steps"`      // by kind of request, in the scenario's order
+	All        Latency     `json:"all"`        // of all requests together; a Count of 0 where it is not known
 	Timeline   []Interval  `json:"timeline"`   // one for each second
 	Outcomes   []Count     `json:"outcomes"`   // of submissions: accepted, waitlisted, full, declined, …
 	Seats      []Seats     `json:"seats"`      // what the run proved of seats; empty where it did not look
