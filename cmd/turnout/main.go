@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -16,16 +17,28 @@ import (
 
 func main() { os.Exit(Main()) }
 
-// Main runs the command line and returns its exit status: 0 done, 1 failed.
+// Main runs the command line and returns its exit status: 0 done, 1 failed, or what
+// the command says for its failure.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "turnout:", err)
+		if s := (status{}); errors.As(err, &s) {
+			return s.code
+		}
 		return 1
 	}
 	return 0
 }
+
+// status is an error with an exit status of its own.
+type status struct {
+	code int
+	error
+}
+
+func (s status) Unwrap() error { return s.error }
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
@@ -39,7 +52,7 @@ small batches. Begin with "turnout demo".`,
 	}
 	cmd.AddCommand(demoCommand(), serveCommand(), edgeCommand(), simulatorCommand(), orgCommand(), checkCommand(),
 		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(),
-		conformanceCommand())
+		conformanceCommand(), loadCommand())
 	cmd.SetHelpCommand(helpCommand())
 	versioned(cmd)
 	return cmd

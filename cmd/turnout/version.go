@@ -49,3 +49,12 @@ func version(info *debug.BuildInfo) string {
 	}
 	return text + " (" + strings.Join(append(more, info.GoVersion), ", ") + ")"
 }
+
+// shortVersion is the version alone, without spaces.
+func shortVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil || info.Main.Version == "" {
+		return "devel"
+	}
+	return strings.Trim(info.Main.Version, "()")
+}

@@ -84,6 +84,7 @@ type engine struct {
 	people  atomic.Int64
 	present atomic.Int64
 	all     sync.WaitGroup
+	calls   int64 // to Salesforce, as far as was seen
 
 	mu      sync.Mutex
 	scanned []string

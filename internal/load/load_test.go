@@ -220,10 +220,10 @@ func TestSubmissionsAndWhatBecomesOfThem(t *testing.T) {
 		for _, c := range out.Run.Outcomes {
 			counts[c.What] = c.Count
 		}
-		if counts[accepted] != 30 || counts[waitlisted] < 20 || counts[waitlisted] > 50 || counts[accepted]+counts[waitlisted]+counts[turnedAway] != 100 {
+		if counts[Accepted] != 30 || counts[waitlisted] < 20 || counts[waitlisted] > 50 || counts[Accepted]+counts[waitlisted]+counts[turnedAway] != 100 {
 			t.Errorf("%v", counts)
 		}
-		if n := out.Acknowledged.Len(); int64(n) != counts[accepted]+counts[waitlisted] {
+		if n := out.Acknowledged.Len(); int64(n) != counts[Accepted]+counts[waitlisted] {
 			t.Errorf("%d are acknowledged of %v", n, counts)
 		}
 		if s := step(t, out.Run, "submit", ""); len(s.Errors) != 0 || s.Sent != 100+counts[waitlisted] {

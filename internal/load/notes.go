@@ -8,7 +8,7 @@ import (
 
 // lateMatters is how late 99 of 100 requests may have been sent, in milliseconds,
 // before a reader has to know.
-const lateMatters = 20
+const lateMatters = 50
 
 // notes are what a reader has to know of the generator.
 func (e *engine) notes(run *result.Run) {

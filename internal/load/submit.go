@@ -13,17 +13,19 @@ import (
 	"github.com/turnout-events/turnout/internal/load/scenario"
 )
 
-// What becomes of submissions, as results call it.
+// What becomes of submissions and of an attack's requests, as results call it.
 const (
-	accepted   = "accepted"
-	waitlisted = "waitlisted"
-	declined   = "declined"
-	cancelled  = "cancelled"
-	turnedAway = "turned away: full"
-	shut       = "turned away: no form"
-	answered   = "answered before"
-	refused    = "refused: to be mended"
-	unclear    = "no clear answer"
+	Accepted      = "accepted"
+	Cancelled     = "cancelled"
+	AttackRefused = "attack: refused with 429"
+	attackServed  = "attack: served"
+	waitlisted    = "waitlisted"
+	declined      = "declined"
+	turnedAway    = "turned away: full"
+	shut          = "turned away: no form"
+	answered      = "answered before"
+	refused       = "refused: to be mended"
+	unclear       = "no clear answer"
 )
 
 // submit sends the form of the last page, and looks at where it leads.
@@ -132,11 +134,11 @@ func standing(s scenario.Step, body string) string {
 	case s.Submit == "decline":
 		return declined
 	case strings.Contains(body, `class="banner good"`):
-		return accepted
+		return Accepted
 	case strings.Contains(body, `class="banner wait"`):
 		return waitlisted
 	case strings.Contains(body, `class="banner off"`):
-		return cancelled
+		return Cancelled
 	}
 	return unclear
 }

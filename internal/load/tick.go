@@ -9,7 +9,6 @@ import (
 
 // tick looks once a second at how it goes, and tells.
 func (e *engine) tick(ctx context.Context) {
-	calls := int64(0)
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -18,25 +17,26 @@ func (e *engine) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		calls += e.second(ctx, calls, false)
+		e.second(ctx, false)
 	}
 }
 
-// second ends a second of the run, and gives the Salesforce calls in it.
-func (e *engine) second(ctx context.Context, calls int64, draining bool) int64 {
+// second ends a second of the run, and gives what was seen in it. It is called by one
+// goroutine at a time.
+func (e *engine) second(ctx context.Context, draining bool) (seen measure.Seen) {
 	at := e.now()
-	var seen measure.Seen
 	if e.Watch != nil {
 		seen = e.Watch.Look(ctx, int(at/time.Second))
 	}
 	e.rec.Tick(at, seen)
+	e.calls += seen.Calls
 	if e.Progress != nil {
 		e.Progress(Progress{
-			Live: e.rec.Live(), Elapsed: at, Duration: e.Scenario.Duration, Calls: calls + seen.Calls,
+			Live: e.rec.Live(), Elapsed: at, Duration: e.Scenario.Duration, Calls: e.calls,
 			Oldest: time.Duration(seen.OldestAge * float64(time.Second)), Watched: e.Watch != nil, Draining: draining,
 		})
 	}
-	return seen.Calls
+	return seen
 }
 
 // drainPatience is how long the queue to Salesforce may take to empty: several times
@@ -57,12 +57,7 @@ func (e *engine) drain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		at := e.now()
-		seen := e.Watch.Look(ctx, int(at/time.Second))
-		e.rec.Tick(at, seen)
-		if e.Progress != nil {
-			e.Progress(Progress{Live: e.rec.Live(), Elapsed: at, Duration: e.Scenario.Duration, Oldest: time.Duration(seen.OldestAge * float64(time.Second)), Watched: true, Draining: true})
-		}
+		seen := e.second(ctx, true)
 		if quiet++; seen.OldestAge > 0 {
 			quiet = 0
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -121,6 +122,9 @@ func (v *visitor) open(ctx context.Context, s scenario.Step, due time.Duration) 
 		page, end, fault := v.ask(ctx, asked{step: s.Name, path: path, due: due, right: or(s.Expect, 200)})
 		if fault != "" {
 			return end, false
+		}
+		if v.crowd.Attack {
+			v.rec.Outcome(map[bool]string{true: AttackRefused, false: attackServed}[page.Status == http.StatusTooManyRequests])
 		}
 		if page.Refresh == "" {
 			v.page = page

@@ -39,7 +39,7 @@ type Recorder struct {
 	recent           *hdr.Histogram
 	recently, faulty int64
 	// of the whole run
-	lateness                     *hdr.Histogram
+	all, lateness                *hdr.Histogram
 	inFlight, sessions, accepted int64
 	faults, mostAtOnce           int64
 	lastEnd                      time.Duration
@@ -54,7 +54,7 @@ type step struct {
 
 // New makes a recorder.
 func New() *Recorder {
-	return &Recorder{open: map[int]*hdr.Histogram{}, closed: -1, recent: newHistogram(2), lateness: newHistogram(2)}
+	return &Recorder{open: map[int]*hdr.Histogram{}, closed: -1, recent: newHistogram(2), all: newHistogram(3), lateness: newHistogram(2)}
 }
 
 // Step names one kind of request, in the order in which they are to be shown, and
@@ -118,6 +118,7 @@ func (r *Recorder) Done(o Observation) {
 	took := micros(o.Ended - o.Intended)
 	_ = s.latency.RecordValue(took)
 	_ = r.recent.RecordValue(took)
+	_ = r.all.RecordValue(took)
 	n := int(o.Intended / time.Second)
 	if n <= r.closed { // long summed up: an answer that came very late
 		in.Max = max(in.Max, milliseconds(took))
@@ -264,6 +265,7 @@ func (r *Recorder) Into(run *result.Run) {
 			run.Steps = append(run.Steps, result.Step{Name: s.name, Group: s.group, Sent: s.sent, Errors: s.errors.sorted(), Latency: latency(s.latency)})
 		}
 	}
+	run.All = latency(r.all)
 	run.Timeline = slices.Clone(r.seconds)
 	run.Outcomes = r.outcomes.sorted()
 	run.Seconds = r.lastEnd.Seconds()

@@ -104,6 +104,9 @@ func TestPercentilesAreRight(t *testing.T) {
 	var run result.Run
 	r.Into(&run)
 	l := run.Steps[0].Latency
+	if run.All.Count != l.Count || run.All.P99 != l.P99 {
+		t.Errorf("all together: %+v", run.All)
+	}
 	for _, x := range []struct{ got, want float64 }{{l.P50, 5000}, {l.P90, 9000}, {l.P99, 9900}, {l.P999, 9990}, {l.Max, 10_000}, {l.Mean, 5000.5}} {
 		if math.Abs(x.got-x.want) > x.want/500 {
 			t.Errorf("%g, want %g", x.got, x.want)

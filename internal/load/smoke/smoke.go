@@ -30,8 +30,6 @@ type Options struct {
 	Answer bool
 	// Stamp stands in the address of the person who is made up.
 	Stamp string
-	// Progress is told of each page; nil means nobody looks.
-	Progress func(result.Page)
 }
 
 // within is how long all pages may take together, patience how long one may.
@@ -110,9 +108,6 @@ func (s *smoke) ask(ctx context.Context, c check) bool {
 		Method: c.method, Route: c.route, Status: page.Status, Milliseconds: float64((end - at).Microseconds()) / 1000, Bytes: page.Length, Fault: fault,
 	}
 	s.pages = append(s.pages, verdict)
-	if s.Progress != nil {
-		s.Progress(verdict)
-	}
 	if fault == "" && c.then != nil {
 		c.then(page)
 	}
