@@ -16,9 +16,9 @@ type bars struct {
 
 type bar struct{ What, Count, Share, Width string }
 
-// newBars tells false where there is nothing to show.
-func newBars(caption, of string, counts []result.Count) (bars, bool) {
-	b := bars{Caption: caption, Of: of}
+// addBars adds counts to a section unless there are none.
+func (s *section) addBars(caption, of string, counts []result.Count, bad bool) {
+	b := bars{Caption: caption, Of: of, Bad: bad}
 	greatest, all := int64(0), total(counts)
 	for _, c := range counts {
 		greatest = max(greatest, c.Count)
@@ -26,7 +26,9 @@ func newBars(caption, of string, counts []result.Count) (bars, bool) {
 	for _, c := range counts {
 		b.Rows = append(b.Rows, bar{c.What, plot.Group(c.Count), share(c.Count, all), part(c.Count, greatest)})
 	}
-	return b, greatest > 0
+	if greatest > 0 {
+		s.Bars = append(s.Bars, b)
+	}
 }
 
 // seatRow is what a run proved of one event's seats, written out and drawn.

@@ -72,15 +72,15 @@ func acceptedFigure(run *result.Run) (figure, bool) {
 // of its slowest step otherwise.
 func latencyFigures(run *result.Run) [2]figure {
 	slow := slowest(run.Steps)
-	of, l := stepName(slow), slow.Latency
-	if run.All.Count > 0 {
-		of, l = "all requests", run.All
+	if run.All.Count == 0 {
+		of := "of the slowest step, " + stepName(slow)
+		return [2]figure{{Name: "p50", Value: milliseconds(slow.Latency.P50), Also: of}, {Name: "p99", Value: milliseconds(slow.Latency.P99), Also: of}}
 	}
-	p99 := figure{Name: "p99", Value: milliseconds(l.P99), Also: of}
-	if run.All.Count > 0 && len(run.Steps) > 1 {
-		p99.Also += "; slowest: " + stepName(slow) + ", " + milliseconds(slow.Latency.P99)
+	p99 := figure{Name: "p99", Value: milliseconds(run.All.P99), Also: "of all requests"}
+	if len(run.Steps) > 1 {
+		p99.Also += "; slowest " + stepName(slow) + ", " + milliseconds(slow.Latency.P99)
 	}
-	return [2]figure{{Name: "p50", Value: milliseconds(l.P50), Also: of}, p99}
+	return [2]figure{{Name: "p50", Value: milliseconds(run.All.P50), Also: "of all requests"}, p99}
 }
 
 // slowest is the step with the greatest p99.
@@ -100,7 +100,7 @@ func stepName(s result.Step) string {
 
 func errorFigure(run *result.Run) figure {
 	n := total(errorsByKind(run.Steps))
-	return figure{Name: "Errors", Value: plot.Group(n), Also: share(n, sent(run)) + " of requests", Bad: n > 0}
+	return figure{Name: "Errors", Value: plot.Group(n), Also: share(n, sent(run)) + " of requests", Bad: n > 0 && !run.Passed()}
 }
 
 func seatFigures(seats []result.Seats) []figure {
@@ -129,7 +129,7 @@ func drainFigure(s *result.Salesforce) figure {
 	if s.DrainedAfter >= 0 {
 		f = figure{Name: f.Name, Value: duration(s.DrainedAfter)}
 	}
-	f.Also = "after the last accept; oldest waited " + duration(s.OldestWaiting)
+	f.Also = "after the last accept"
 	return f
 }
 

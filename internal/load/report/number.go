@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/turnout-events/turnout/internal/load/report/plot"
 )
@@ -16,10 +17,12 @@ func milliseconds(v float64) string {
 	switch {
 	case !countable(v):
 		return none
-	case v >= 999.5:
+	case v >= 59950:
 		return duration(v / 1000)
+	case v >= 999.5:
+		return trim(digits(v/1000, 3)) + " s"
 	}
-	return digits(v, 2) + " ms"
+	return trim(digits(v, 2)) + " ms"
 }
 
 // bare is milliseconds without the unit, for a column that names it.
@@ -36,7 +39,7 @@ func duration(s float64) string {
 	case !countable(s):
 		return none
 	case s < 59.95:
-		return digits(s, 3) + " s"
+		return trim(strconv.FormatFloat(s, 'f', 1, 64)) + " s"
 	case s < 3599.5:
 		n := int64(math.Round(s))
 		return fmt.Sprintf("%d min %d s", n/60, n%60)
@@ -50,17 +53,25 @@ func rate(v float64) string {
 	if !countable(v) {
 		return none
 	}
-	return digits(v, 3)
+	return trim(digits(v, 3))
+}
+
+// trim leaves out noughts after a point that say nothing.
+func trim(number string) string {
+	if !strings.Contains(number, ".") {
+		return number
+	}
+	return strings.TrimRight(strings.TrimRight(number, "0"), ".")
 }
 
 // digits writes a number with so many digits that count, never fewer than its
 // whole part has, and its thousands grouped.
 func digits(v float64, n int) string {
 	whole := 1
-	for p := 10.0; v >= p && whole < n; p *= 10 {
-		whole++
+	for p := 10.0; v >= p-p*0.5*math.Pow10(-n) && whole < n; p *= 10 {
+		whole++ // 9.96 is written with as many digits as 10
 	}
-	if after := n - whole; after > 0 && v != math.Trunc(v) {
+	if after := n - whole; after > 0 && v != 0 {
 		return strconv.FormatFloat(v, 'f', after, 64)
 	}
 	return plot.Group(int64(math.Round(math.Min(v, 1e15))))
@@ -76,7 +87,7 @@ func size(v float64) string {
 	for v >= 1024 && unit < len(units)-1 {
 		v, unit = v/1024, unit+1
 	}
-	return digits(v, 3) + " " + units[unit]
+	return trim(digits(v, 3)) + " " + units[unit]
 }
 
 // share writes a part of a whole as percent; nothing of nothing is 0 %.
@@ -86,9 +97,9 @@ func share(part, whole int64) string {
 	}
 	p := 100 * float64(part) / float64(whole)
 	if p < 0.01 {
-		return "under 0.01 %"
+		return "<0.01 %"
 	}
-	return digits(p, 2) + " %"
+	return trim(digits(p, 2)) + " %"
 }
 
 func countable(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }

@@ -18,10 +18,14 @@ type page struct {
 	Facts          []fact
 	Sections       []section
 	Steps          []stepRow
+	Contents       []link
 	Grouped        bool // steps name whose requests they are
 	Pages          []pageRow
 	Began          string
 }
+
+// A link leads to a heading of the page.
+type link struct{ ID, Name string }
 
 type fact struct{ Name, Value string }
 
@@ -31,27 +35,53 @@ type section struct {
 	Charts         []*plot.Drawing
 	Bars           []bars
 	Seats          []seatRow
+	Facts          []fact
 }
 
-func (s section) empty() bool { return len(s.Charts)+len(s.Bars)+len(s.Seats) == 0 }
+func (s section) empty() bool { return len(s.Charts)+len(s.Bars)+len(s.Seats)+len(s.Facts) == 0 }
 
 func newPage(run *result.Run, css template.CSS) page {
 	p := page{
 		CSS: css, Run: run, Sentence: Sentence(run), Tone: tone(run), Figures: figures(run), Facts: facts(run),
-		Steps: stepRows(run.Steps), Pages: pageRows(run.Pages),
+		Steps: stepRows(run), Pages: pageRows(run.Pages),
 	}
 	if !run.Began.IsZero() {
 		p.Began = run.Began.UTC().Format("2 January 2006, 15:04:05 UTC")
 	}
+	p.addSections(run)
+	p.Contents = p.contents()
 	for _, s := range run.Steps {
 		p.Grouped = p.Grouped || s.Group != ""
 	}
+	return p
+}
+
+// addSections adds the sections that have something to show.
+func (p *page) addSections(run *result.Run) {
 	for _, s := range []section{latencySection(run), rateSection(run), errorSection(run), seatSection(run), salesforceSection(run), usageSection(run)} {
 		if !s.empty() {
 			p.Sections = append(p.Sections, s)
 		}
 	}
-	return p
+}
+
+// contents are the headings that the page will have, if it is long.
+func (p *page) contents() (all []link) {
+	for _, s := range p.Sections {
+		all = append(all, link{s.ID, s.Name})
+	}
+	for _, t := range []struct {
+		link
+		rows int
+	}{{link{"steps", "Steps"}, len(p.Steps)}, {link{"thresholds", "Thresholds"}, len(p.Run.Verdicts)}, {link{"pages", "Pages"}, len(p.Pages)}, {link{"notes", "Notes"}, len(p.Run.Notes)}} {
+		if t.rows > 0 {
+			all = append(all, t.link)
+		}
+	}
+	if len(all) < 4 {
+		return nil
+	}
+	return all
 }
 
 // facts are what one has to know to repeat a run.
@@ -68,16 +98,16 @@ func facts(run *result.Run) []fact {
 
 // stepRow is a step with its figures written out.
 type stepRow struct {
-	Name, Group, Sent, Errors        string
-	P50, P90, P99, P999, Max, Answer string
-	Failed                           bool
+	Name, Group, Sent, Errors string
+	P50, P90, P99, P999, Max  string
+	Failed                    bool // it has errors, in a run that has not passed
 }
 
-func stepRows(steps []result.Step) (rows []stepRow) {
-	for _, s := range steps {
+func stepRows(run *result.Run) (rows []stepRow) {
+	for _, s := range run.Steps {
 		l, errors := s.Latency, total(s.Errors)
 		rows = append(rows, stepRow{
-			Name: s.Name, Group: s.Group, Sent: plot.Group(s.Sent), Errors: plot.Group(errors), Failed: errors > 0,
+			Name: s.Name, Group: s.Group, Sent: plot.Group(s.Sent), Errors: plot.Group(errors), Failed: errors > 0 && !run.Passed(),
 			P50: bare(l.P50), P90: bare(l.P90), P99: bare(l.P99), P999: bare(l.P999), Max: bare(l.Max),
 		})
 	}

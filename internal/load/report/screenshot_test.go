@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,7 +72,9 @@ func shoot(t *testing.T, tab context.Context, file string, width int64, scheme s
 		t.Fatal(err)
 	}
 	if layout.CSSContentSize.Width > float64(width) {
-		t.Errorf("%s is %v wide on a screen of %d", file, layout.CSSContentSize.Width, width)
+		script := fmt.Sprintf(`[...document.querySelectorAll("main *")].filter(e => !e.closest(".scroll") && e.getBoundingClientRect().right > %d).map(e => e.outerHTML.slice(0, 90)).slice(0, 5).join("\n")`, width)
+		culprits, _ := chromedp.Run(tab, chromedp.Evaluate[string](script))
+		t.Errorf("%s is %v wide on a screen of %d: %s", file, layout.CSSContentSize.Width, width, culprits)
 	}
 	beyond := true
 	picture, err := chromedp.Call(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{

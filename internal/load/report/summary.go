@@ -58,7 +58,7 @@ func (s *summary) steps(steps []result.Step) {
 	if len(steps) == 0 {
 		return
 	}
-	const columns = "%10s%9s%9s%9s%9s"
+	const columns = " %9s %8s %8s %8s %8s"
 	name := s.width - 2 - 46
 	s.line("\n%s"+columns, pad("Steps (ms)", name+2), "sent", "errors", "p50", "p99", "max")
 	for _, step := range steps {

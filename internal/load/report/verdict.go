@@ -17,7 +17,7 @@ func Sentence(run *result.Run) string {
 	case run.Interrupted:
 		return "Interrupted after " + duration(run.Seconds) + "; by then it had missed " + listed(faults) + "."
 	case len(faults) > 0:
-		return "Missed " + counts(run, len(wrong), len(missed)) + listed(faults) + "."
+		return counts(run, len(wrong), len(missed)) + listed(faults) + "."
 	case len(run.Pages) > 0 && len(run.Verdicts) > 0:
 		return "Passed: " + allOf(len(run.Pages), "page is right", "pages are right") + ", and " +
 			allOf(len(run.Verdicts), "threshold was met", "thresholds were met") + "."
@@ -53,21 +53,31 @@ func measured(v result.Verdict) string {
 	return " (measured: " + v.Measured + ")"
 }
 
-// counts says how many of how many, unless it was the only one.
+// counts says how many of how many.
 func counts(run *result.Run, wrong, missed int) string {
-	var parts []string
-	if wrong > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d pages", wrong, len(run.Pages)))
+	pages, thresholds := outOf(wrong, len(run.Pages), "page"), outOf(missed, len(run.Verdicts), "threshold")
+	switch {
+	case missed == 0:
+		return "Not right: " + pages + ": "
+	case wrong == 0:
+		return "Missed " + thresholds + ": "
 	}
-	if missed > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d thresholds", missed, len(run.Verdicts)))
+	return "Not right: " + pages + "; missed: " + thresholds + ": "
+}
+
+func outOf(n, all int, what string) string {
+	if all == 1 {
+		return "the one " + what
 	}
-	return strings.Join(parts, " and ") + ": "
+	return fmt.Sprintf("%d of %d %ss", n, all, what)
 }
 
 func allOf(n int, one, many string) string {
-	if n == 1 {
+	switch n {
+	case 1:
 		return "the one " + one
+	case 2:
+		return "both " + many
 	}
 	return fmt.Sprintf("all %d %s", n, many)
 }

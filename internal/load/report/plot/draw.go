@@ -13,6 +13,7 @@ import (
 type Drawing struct {
 	ID           string // unique on its page
 	Title, About string
+	Note         string
 	XName, YName string
 	XTicks       []Tick
 	YTicks       []Tick
@@ -30,6 +31,9 @@ type Tick struct {
 type Drawn struct {
 	Name  string
 	Style int
+	// Least and Greatest are the ends of its values, written out.
+	Least, Greatest string
+
 	Path  string
 	Band  string // between the least and the greatest of thinned points; may be empty
 	Marks []Mark
@@ -57,8 +61,10 @@ func Draw(id string, c Chart) (*Drawing, bool) {
 	if len(ys) == 0 {
 		return nil, false
 	}
-	x, y := newRuler(c.X, xs), newRuler(c.Y, ys)
-	d := &Drawing{ID: id, Title: c.Title, About: c.About, XName: c.X.Name, YName: c.Y.Name, Table: table(c, x, y)}
+	x := newRuler(c.X, xs)
+	c.Lines = within(c.Lines, x)
+	y := newRuler(c.Y, ys)
+	d := &Drawing{ID: id, Title: c.Title, About: c.About, Note: c.Note, XName: c.X.Name, YName: c.Y.Name, Table: table(c, x, y)}
 	if x.unit != "" {
 		d.XName += ", " + x.unit
 	}
@@ -80,6 +86,9 @@ func Draw(id string, c Chart) (*Drawing, bool) {
 
 func draw(l Line, x, y ruler) Drawn {
 	d := Drawn{Name: l.Name, Style: l.Style}
+	if least, greatest, ok := ends(l.Points); ok {
+		d.Least, d.Greatest = y.label(least), y.label(greatest)
+	}
 	var path, band strings.Builder
 	for _, run := range runs(l.Points) {
 		path.WriteByte('M')
@@ -96,6 +105,20 @@ func draw(l Line, x, y ruler) Drawn {
 	}
 	d.Path, d.Band = path.String(), band.String()
 	return d
+}
+
+// ends are the least and the greatest of a line's values.
+func ends(points []Point) (least, greatest float64, ok bool) {
+	for _, p := range points {
+		if !finite(p.X) || !finite(p.Y) {
+			continue
+		}
+		if !ok {
+			least, greatest, ok = p.Low, p.High, true
+		}
+		least, greatest = math.Min(least, p.Low), math.Max(greatest, p.High)
+	}
+	return least, greatest, ok
 }
 
 // outline goes along the greatest values and back along the least.
@@ -130,21 +153,36 @@ func runs(points []Point) (all [][]Point) {
 // marks stand on a line at the ticks of x that it reaches.
 func marks(l Line, x, y ruler) (all []Mark) {
 	for _, t := range x.ticks {
-		if v, ok := reach(l.Points, t); ok {
+		if v, ok := reach(l.Points, t, x.bend); ok {
 			all = append(all, Mark{percentOf(x.at(t)), pixels(y.at(v))})
 		}
 	}
 	return all
 }
 
-// reach is a line's value at the first point that is not before x.
-func reach(points []Point, x float64) (float64, bool) {
-	for _, p := range points {
-		if p.X >= x-1e-9 {
+// reach is a line's value at x, between the two points that x is between.
+func reach(points []Point, x float64, bend func(float64) float64) (float64, bool) {
+	for i, p := range points {
+		switch {
+		case math.Abs(p.X-x) < 1e-9:
 			return p.Y, finite(p.Y)
+		case p.X > x && i > 0:
+			q := points[i-1]
+			y := q.Y + (p.Y-q.Y)*(bend(x)-bend(q.X))/(bend(p.X)-bend(q.X))
+			return y, finite(y)
 		}
 	}
 	return 0, false
+}
+
+// within leaves out what lies past an axis's end. Only an axis of shares ends
+// before its greatest value.
+func within(lines []Line, x ruler) []Line {
+	lines = slices.Clone(lines)
+	for i, l := range lines {
+		lines[i].Points = slices.DeleteFunc(slices.Clone(l.Points), func(p Point) bool { return p.X > x.high*(1+1e-9) })
+	}
+	return lines
 }
 
 func across(share float64) string    { return short(share * Width) }

@@ -21,6 +21,7 @@ type Chart struct {
 	Title string
 	About string // a sentence for those who do not see it
 	X, Y  Axis
+	Note  string // what to know about its points; may be empty
 	Lines []Line
 	// Rows are the X values that the table has rows for; nil means every point's.
 	Rows []float64

@@ -18,7 +18,7 @@ func table(c Chart, x, y ruler) Table {
 	for _, at := range places(c) {
 		row := []string{x.label(at)}
 		for _, l := range c.Lines {
-			row = append(row, cell(c, l, at, y))
+			row = append(row, cell(c, l, at, x, y))
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -43,11 +43,11 @@ func places(c Chart) []float64 {
 }
 
 // cell is a line's value at a place: that of the point that stands there, or,
-// where the table has places of its own, of the next one.
-func cell(c Chart, l Line, x float64, y ruler) string {
-	v, ok := reach(l.Points, x)
-	if c.Rows == nil {
-		v, ok = exactly(l.Points, x)
+// where the table has places of its own on an axis of shares, between points.
+func cell(c Chart, l Line, at float64, x, y ruler) string {
+	v, ok := exactly(l.Points, at)
+	if c.Rows != nil && x.bend != nil {
+		v, ok = reach(l.Points, at, x.bend)
 	}
 	if !ok {
 		return "–"
