@@ -3,8 +3,6 @@ package report
 import (
 	"encoding/json"
 	"io"
-	"math"
-	"reflect"
 
 	"github.com/turnout-events/turnout/internal/load/result"
 )
@@ -28,40 +26,9 @@ type file struct {
 // milliseconds, other times seconds. A figure that is no number, since there
 // was nothing to divide by, is 0.
 func JSON(w io.Writer, run *result.Run) error {
-	clean := tidy(reflect.ValueOf(*run)).Interface().(result.Run)
-	clean.Began = run.Began.UTC()
+	clean := tidied(run, asIs, numeric)
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(file{Format: Format, Passed: run.Passed(), Verdict: Sentence(run), Run: clean})
-}
-
-// tidy copies a value with what JSON cannot say put right: lists that are nil
-// and numbers that are none.
-func tidy(v reflect.Value) reflect.Value {
-	out := reflect.New(v.Type()).Elem()
-	out.Set(v)
-	switch v.Kind() {
-	case reflect.Float64:
-		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
-			out.SetFloat(0)
-		}
-	case reflect.Slice:
-		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
-		for i := range v.Len() {
-			out.Index(i).Set(tidy(v.Index(i)))
-		}
-	case reflect.Pointer:
-		if v.Type().Elem().Kind() == reflect.Struct && !v.IsNil() {
-			out.Set(reflect.New(v.Type().Elem()))
-			out.Elem().Set(tidy(v.Elem()))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				out.Field(i).Set(tidy(v.Field(i)))
-			}
-		}
-	}
-	return out
+	return e.Encode(file{Format: Format, Passed: run.Passed(), Verdict: Sentence(run), Run: *clean})
 }

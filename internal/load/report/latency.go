@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/turnout-events/turnout/internal/load/report/plot"
@@ -86,5 +87,5 @@ func curve(l result.Latency) (points []plot.Point) {
 		}
 	}
 	slices.SortStableFunc(points, func(a, b plot.Point) int { return cmp.Compare(a.X, b.X) })
-	return slices.CompactFunc(points, func(a, b plot.Point) bool { return b.X-a.X < 1e-9 })
+	return slices.CompactFunc(points, func(a, b plot.Point) bool { return math.Abs(a.X-b.X) < 1e-9 })
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"html/template"
 	"strconv"
+	"strings"
 
 	"github.com/turnout-events/turnout/internal/load/report/plot"
 	"github.com/turnout-events/turnout/internal/load/result"
@@ -27,7 +28,11 @@ type page struct {
 // A link leads to a heading of the page.
 type link struct{ ID, Name string }
 
-type fact struct{ Name, Value string }
+// A fact is a name and a value; Whole asks for a line of its own on a phone.
+type fact struct {
+	Name, Value string
+	Whole       bool
+}
 
 // A section is a heading with charts and tables of bars under it.
 type section struct {
@@ -38,6 +43,7 @@ type section struct {
 	Facts          []fact
 }
 
+// empty tells whether a section has nothing to show.
 func (s section) empty() bool { return len(s.Charts)+len(s.Bars)+len(s.Seats)+len(s.Facts) == 0 }
 
 func newPage(run *result.Run, css template.CSS) page {
@@ -86,7 +92,7 @@ func (p *page) contents() (all []link) {
 
 // facts are what one has to know to repeat a run.
 func facts(run *result.Run) []fact {
-	all := []fact{{"Target", run.Target}, {"Took", duration(run.Seconds)}, {"Seed", strconv.FormatUint(run.Seed, 10)}, {"Version", run.Version}}
+	all := []fact{{"Target", run.Target, true}, {"Took", duration(run.Seconds), false}, {"Seed", strconv.FormatUint(run.Seed, 10), false}, {"Version", run.Version, false}}
 	kept := all[:0]
 	for _, f := range all {
 		if f.Value != "" {
@@ -117,12 +123,13 @@ func stepRows(run *result.Run) (rows []stepRow) {
 // pageRow is smoke's verdict on a route, written out.
 type pageRow struct {
 	result.Page
+	Parts      []string // of the route, each up to a slash: where it may be broken
 	Took, Size string
 }
 
 func pageRows(pages []result.Page) (rows []pageRow) {
 	for _, p := range pages {
-		rows = append(rows, pageRow{p, milliseconds(p.Milliseconds), size(float64(p.Bytes))})
+		rows = append(rows, pageRow{p, strings.SplitAfter(p.Route, "/"), milliseconds(p.Milliseconds), size(float64(p.Bytes))})
 	}
 	return rows
 }

@@ -42,8 +42,12 @@ func deliveryChart(run *result.Run) []*plot.Drawing {
 }
 
 func salesforceFacts(s *result.Salesforce) []fact {
-	return []fact{
-		{"Registrations written", plot.Group(s.Records)}, {"Oldest that waited", duration(s.OldestWaiting)},
-		{"Duplicates seen", plot.Group(s.DuplicatesSeen)}, {"Calls at once to a parent", "at most " + plot.Group(s.MaxCallsAParent)},
+	facts := []fact{
+		{Name: "Registrations written", Value: plot.Group(s.Records)}, {Name: "Oldest that waited", Value: duration(s.OldestWaiting)},
+		{Name: "Duplicates seen", Value: plot.Group(s.DuplicatesSeen)},
 	}
+	if s.MaxCallsAParent > 0 {
+		facts = append(facts, fact{Name: "Calls at once to a parent", Value: "at most " + plot.Group(s.MaxCallsAParent)})
+	}
+	return facts
 }

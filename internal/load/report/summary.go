@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/turnout-events/turnout/internal/load/report/plot"
@@ -19,6 +18,7 @@ func Summary(w io.Writer, run *result.Run, width int) error {
 	if width <= 0 {
 		width = 80
 	}
+	run = tidied(run, printable, asIs)
 	s := &summary{width: max(60, width)}
 	s.head(run)
 	s.figures(figures(run))
@@ -40,9 +40,9 @@ func (s *summary) line(format string, args ...any) {
 }
 
 func (s *summary) head(run *result.Run) {
-	s.wrap("", fmt.Sprintf("%s against %s, seed %d, %s", printable(run.Scenario), printable(run.Target), run.Seed, duration(run.Seconds)))
+	s.wrap("", fmt.Sprintf("%s against %s, seed %d, %s", run.Scenario, run.Target, run.Seed, duration(run.Seconds)))
 	s.line("")
-	s.wrap("", printable(Sentence(run)))
+	s.wrap("", Sentence(run))
 }
 
 func (s *summary) figures(all []figure) {
@@ -50,7 +50,7 @@ func (s *summary) figures(all []figure) {
 		s.line("")
 	}
 	for _, f := range all {
-		s.wrap(strings.Repeat(" ", 34), fmt.Sprintf("  %-17s  %12s  %s", f.Name, f.Value, printable(f.Also)))
+		s.wrap(strings.Repeat(" ", 34), fmt.Sprintf("  %-17s  %12s  %s", f.Name, f.Value, f.Also))
 	}
 }
 
@@ -63,7 +63,7 @@ func (s *summary) steps(steps []result.Step) {
 	s.line("\n%s"+columns, pad("Steps (ms)", name+2), "sent", "errors", "p50", "p99", "max")
 	for _, step := range steps {
 		l := step.Latency
-		label := printable(stepName(step))
+		label := stepName(step)
 		if utf8.RuneCountInString(label) > name {
 			s.line("  %s", cut(label, s.width-2))
 			label = ""
@@ -78,9 +78,9 @@ func (s *summary) pages(pages []result.Page) {
 	}
 	s.line("\nPages")
 	for _, p := range pages {
-		s.line("  %-6s %s%5d%12s", okOr(p.Fault == "", "wrong"), pad(printable(p.Method+" "+p.Route), s.width-26), p.Status, milliseconds(p.Milliseconds))
+		s.line("  %-6s %s%5d%12s", okOr(p.Fault == "", "wrong"), pad(p.Method+" "+p.Route, s.width-26), p.Status, milliseconds(p.Milliseconds))
 		if p.Fault != "" {
-			s.wrap(strings.Repeat(" ", 9), strings.Repeat(" ", 9)+printable(p.Fault))
+			s.wrap(strings.Repeat(" ", 9), strings.Repeat(" ", 9)+p.Fault)
 		}
 	}
 }
@@ -91,13 +91,13 @@ func (s *summary) verdicts(verdicts []result.Verdict) {
 	}
 	s.line("\nThresholds")
 	for _, v := range verdicts {
-		head, measured := fmt.Sprintf("  %-6s ", metOr(v.Met)), printable(v.Measured)
-		room := s.width - len(head) - 2 - utf8.RuneCountInString(measured)
-		if threshold := printable(v.Threshold); utf8.RuneCountInString(threshold) <= room {
-			s.line("%s%s  %s", head, pad(threshold, room), measured)
+		head := fmt.Sprintf("  %-6s ", metOr(v.Met))
+		room := s.width - len(head) - 2 - utf8.RuneCountInString(v.Measured)
+		if utf8.RuneCountInString(v.Threshold) <= room {
+			s.line("%s%s  %s", head, pad(v.Threshold, room), v.Measured)
 			continue
 		}
-		s.wrap(strings.Repeat(" ", len(head)), head+printable(v.Threshold)+": "+measured)
+		s.wrap(strings.Repeat(" ", len(head)), head+v.Threshold+": "+v.Measured)
 	}
 }
 
@@ -107,7 +107,7 @@ func (s *summary) notes(notes []string) {
 	}
 	s.line("\nNotes")
 	for _, n := range notes {
-		s.wrap("    ", "  - "+printable(n))
+		s.wrap("    ", "  - "+n)
 	}
 }
 
@@ -153,17 +153,4 @@ func cut(text string, width int) string {
 		return string(runes[:max(0, width-1)]) + "…"
 	}
 	return text
-}
-
-// printable replaces what would move a terminal's cursor or change its colour.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if !unicode.IsPrint(r) && r != ' ' {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

@@ -50,19 +50,13 @@ type Table struct {
 
 // Draw works a chart out. It tells false where no line has a value.
 func Draw(id string, c Chart) (*Drawing, bool) {
-	var xs, ys []float64
-	for _, l := range c.Lines {
-		for _, p := range l.Points {
-			if finite(p.X) && finite(p.Y) {
-				xs, ys = append(xs, p.X), append(ys, p.Y, p.High)
-			}
-		}
-	}
+	xs, _ := values(c.Lines)
+	x := newRuler(c.X, xs)
+	c.Lines = within(c.Lines, x)
+	_, ys := values(c.Lines)
 	if len(ys) == 0 {
 		return nil, false
 	}
-	x := newRuler(c.X, xs)
-	c.Lines = within(c.Lines, x)
 	y := newRuler(c.Y, ys)
 	d := &Drawing{ID: id, Title: c.Title, About: c.About, Note: c.Note, XName: c.X.Name, YName: c.Y.Name, Table: table(c, x, y)}
 	if x.unit != "" {
@@ -82,6 +76,18 @@ func Draw(id string, c Chart) (*Drawing, bool) {
 		d.Lines = append(d.Lines, drawn)
 	}
 	return d, true
+}
+
+// values are those of all points that are drawn, with all that they stand for.
+func values(lines []Line) (xs, ys []float64) {
+	for _, l := range lines {
+		for _, p := range l.Points {
+			if finite(p.X) && finite(p.Y) {
+				xs, ys = append(xs, p.X), append(ys, p.Low, p.Y, p.High)
+			}
+		}
+	}
+	return xs, ys
 }
 
 func draw(l Line, x, y ruler) Drawn {
