@@ -91,6 +91,7 @@ func slowest(steps []result.Step) result.Step {
 	return slices.MaxFunc(steps, func(a, b result.Step) int { return cmp.Compare(a.Latency.P99, b.Latency.P99) })
 }
 
+// stepName is a step's name, with whose it is.
 func stepName(s result.Step) string {
 	if s.Group == "" {
 		return s.Name
@@ -133,12 +134,13 @@ func drainFigure(s *result.Salesforce) figure {
 	return f
 }
 
-// errorsByKind adds up the errors of all steps, the most frequent first.
+// errorsByKind adds up the errors of all steps, and by group where steps have
+// one, the most frequent first.
 func errorsByKind(steps []result.Step) []result.Count {
 	byKind := map[string]int64{}
 	for _, s := range steps {
 		for _, e := range s.Errors {
-			byKind[e.What] += e.Count
+			byKind[stepName(result.Step{Name: e.What, Group: s.Group})] += e.Count
 		}
 	}
 	var all []result.Count

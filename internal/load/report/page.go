@@ -95,7 +95,7 @@ func facts(run *result.Run) []fact {
 	all := []fact{{"Target", run.Target, true}, {"Took", duration(run.Seconds), false}, {"Seed", strconv.FormatUint(run.Seed, 10), false}, {"Version", run.Version, false}}
 	kept := all[:0]
 	for _, f := range all {
-		if f.Value != "" {
+		if f.Value != "" && f.Value != duration(0) {
 			kept = append(kept, f)
 		}
 	}
