@@ -19,8 +19,8 @@ import (
 )
 
 // TestScreenshots writes a picture of every fixture's page to
-// $TURNOUT_SCREENSHOTS, on a phone and on a desk, by day and by night, and
-// fails when a page is wider than its screen. Without that variable it has
+// $TURNOUT_SCREENSHOTS, on a phone and on a desk, by day and by night, on paper
+// too, and fails when a page is wider than its screen. Without that variable it has
 // nothing to do.
 func TestScreenshots(t *testing.T) {
 	dir := os.Getenv("TURNOUT_SCREENSHOTS")
@@ -51,15 +51,16 @@ func TestScreenshots(t *testing.T) {
 		}
 		for _, width := range []int64{320, 390, 1280} {
 			for _, scheme := range []string{"light", "dark"} {
-				shoot(t, tab, filepath.Join(dir, name), width, scheme)
+				shoot(t, tab, filepath.Join(dir, name), width, scheme, "screen")
 			}
 		}
+		shoot(t, tab, filepath.Join(dir, name), 700, "dark", "print")
 	}
 }
 
-func shoot(t *testing.T, tab context.Context, file string, width int64, scheme string) {
+func shoot(t *testing.T, tab context.Context, file string, width int64, scheme, medium string) {
 	t.Helper()
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	media := emulation.SetEmulatedMediaParams{Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func shoot(t *testing.T, tab context.Context, file string, width int64, scheme s
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := map[int64]string{320: "small", 390: "phone", 1280: "desk"}[width]
+	name := map[int64]string{320: "small", 390: "phone", 700: "paper", 1280: "desk"}[width]
 	if err := os.WriteFile(file+"-"+name+"-"+scheme+".png", picture.Data, 0o600); err != nil {
 		t.Fatal(err)
 	}
