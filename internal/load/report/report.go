@@ -28,5 +28,5 @@ func HTML(w io.Writer, run *result.Run) error {
 	if err != nil {
 		return err
 	}
-	return page.ExecuteTemplate(w, "page.html", newPage(tidied(run, printable, asIs), template.CSS(css)))
+	return page.ExecuteTemplate(w, "page.html", newPage(tidied(run, legible, asIs), template.CSS(css)))
 }

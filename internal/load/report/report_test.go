@@ -217,3 +217,22 @@ func TestSummaryHasTheFigures(t *testing.T) {
 		}
 	}
 }
+
+// The plot of shares has the same figures as the table of steps.
+func TestSharesAgreeWithSteps(t *testing.T) {
+	run := onsale()
+	page := html(t, run)
+	_, plot, _ := strings.Cut(page, `id="latency-by-share-t"`)
+	plot, _, _ = strings.Cut(plot, "</figure>")
+	for _, row := range []string{
+		`<tr><th scope="row" class="n">50 %</th><td class="n">10 ms</td><td class="n">34 ms</td></tr>`,
+		`<tr><th scope="row" class="n">99 %</th><td class="n">31 ms</td><td class="n">95 ms</td></tr>`,
+	} {
+		if !strings.Contains(plot, row) {
+			t.Errorf("the plot's table lacks %s", row)
+		}
+	}
+	if n := strings.Count(plot, `class="mark"`); n != 2*4 {
+		t.Errorf("%d marks", n)
+	}
+}

@@ -18,7 +18,7 @@ func Summary(w io.Writer, run *result.Run, width int) error {
 	if width <= 0 {
 		width = 80
 	}
-	run = tidied(run, printable, asIs)
+	run = tidied(run, legible, asIs)
 	s := &summary{width: max(60, width)}
 	s.head(run)
 	s.figures(figures(run))

@@ -56,9 +56,9 @@ func numeric(v float64) float64 {
 	return v
 }
 
-// printable replaces what would move a terminal's cursor, change its colour, or
+// legible replaces what would move a terminal's cursor, change its colour, or
 // turn the direction in which the rest of a line is read.
-func printable(text string) string {
+func legible(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
