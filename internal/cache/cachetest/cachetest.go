@@ -67,6 +67,9 @@ type Cursors interface {
 	Cursor(ctx context.Context, org turnout.OrgID, name string) (time.Time, error)
 	// SetCursor moves a cursor from what was read of it, and says whether it did.
 	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+	// Place returns what SetPlace left of that name, "" if nothing.
+	Place(ctx context.Context, org turnout.OrgID, name string) (string, error)
+	SetPlace(ctx context.Context, org turnout.OrgID, name, place string) error
 }
 
 // Faults say why published events cannot be shown.
@@ -110,6 +113,7 @@ func Run(t conformance.T, open Open, chunk int) {
 		{"ForgottenPerson", testForgottenPerson},
 		{"OrgsAreApart", testOrgsAreApart},
 		{"Cursors", testCursors},
+		{"Places", testPlaces},
 		{"Faults", testFaults},
 		{"Fetched", testFetched},
 		{"Invited", testInvited},

@@ -292,6 +292,30 @@ func testCursors(t conformance.T, open Open) {
 	want(acme, "events", at)
 }
 
+func testPlaces(t conformance.T, open Open) {
+	dir := t.TempDir()
+	c, ctx := open(t, dir), t.Context()
+	want := func(org turnout.OrgID, name, place string) {
+		t.Helper()
+		if got, err := c.Place(ctx, org, name); err != nil || got != place {
+			t.Fatalf("place %s of %s is %q, %v; want %q", name, org, got, err, place)
+		}
+	}
+	want(acme, "links", "")
+	must(t, c.SetPlace(ctx, acme, "links", "")) // which is not there
+	must(t, c.SetPlace(ctx, acme, "links", `{"job":"one"}`))
+	must(t, c.SetPlace(ctx, birch, "links", "birch's"))
+	must(t, c.SetPlace(ctx, acme, "links", "two \u00e9"))
+	must(t, c.Close())
+	c = open(t, dir)
+	defer c.Close()
+	want(acme, "links", "two \u00e9")
+	want(acme, "events", "")
+	must(t, c.SetPlace(ctx, acme, "links", ""))
+	want(acme, "links", "")
+	want(birch, "links", "birch's")
+}
+
 // move moves a cursor that has to move.
 func move(t conformance.T, c Cache, org turnout.OrgID, name string, from, to time.Time) {
 	t.Helper()

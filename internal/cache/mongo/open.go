@@ -62,7 +62,7 @@ type Cache struct {
 	now  func() time.Time
 	once sync.Once
 
-	links, events, cursors, faults, fetched, pending *driver.Collection
+	links, events, cursors, places, faults, fetched, pending *driver.Collection
 }
 
 // Open connects to the cache and makes what it lacks. A URL without TLS, a server
@@ -101,7 +101,7 @@ func newCache(client *driver.Client, database string, o Options) *Cache {
 	db := client.Database(database)
 	return &Cache{
 		log: o.Logger, deployment: o.Deployment, patience: o.Patience, client: client, db: db, now: time.Now,
-		links: db.Collection("links"), events: db.Collection("events"), cursors: db.Collection("cursors"),
+		links: db.Collection("links"), events: db.Collection("events"), cursors: db.Collection("cursors"), places: db.Collection("places"),
 		faults: db.Collection("faults"), fetched: db.Collection("fetched"), pending: db.Collection("pending"),
 	}
 }

@@ -79,7 +79,7 @@ func (have metaDoc) fits(deployment string) error {
 // nothing that is missing is taken for read.
 func (c *Cache) Clear(ctx context.Context) error {
 	return do(ctx, "begin the cache anew", longest, func(ctx context.Context) error {
-		for _, in := range []*driver.Collection{c.cursors, c.pending, c.links, c.events, c.faults, c.fetched} {
+		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.events, c.faults, c.fetched} {
 			if err := in.Drop(ctx); err != nil {
 				return err
 			}
@@ -94,7 +94,7 @@ func (c *Cache) unclaimed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := []string{metaCollection, "links", "events", "cursors", "faults", "fetched", "pending"}
+	ours := []string{metaCollection, "links", "events", "cursors", "places", "faults", "fetched", "pending"}
 	for _, name := range names {
 		if !slices.Contains(ours, name) {
 			return errForeign

@@ -23,6 +23,9 @@ var schema string
 //go:embed expand.sql
 var expand string
 
+//go:embed place.sql
+var place string
+
 const (
 	// schemaVersion is PRAGMA user_version. A file of another version is begun
 	// anew, since a backfill is simpler than a migration and always right. What
@@ -49,7 +52,7 @@ type file struct {
 	links *sql.DB
 	point *point.Pool
 
-	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readOrg *sql.Stmt
+	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readPlace, readOrg *sql.Stmt
 
 	// orgs holds the numbers of orgs, as far as they were asked for.
 	orgs sync.Map
@@ -121,17 +124,20 @@ func (f *file) prepareSchema(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	var application, version, tables, expanded int
+	var application, version, tables, invited, places int
 	err = tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
-		(SELECT count(*) FROM sqlite_schema), (SELECT count(*) FROM sqlite_schema WHERE name = 'invited')`).Scan(&application, &version, &tables, &expanded)
-	add := schema + expand + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
+		(SELECT count(*) FROM sqlite_schema), (SELECT count(*) FROM sqlite_schema WHERE name = 'invited'),
+		(SELECT count(*) FROM sqlite_schema WHERE name = 'place')`).Scan(&application, &version, &tables, &invited, &places)
+	add := schema + expand + place + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
 	switch {
 	case err != nil:
 		return err
-	case application == applicationID && version == schemaVersion && expanded > 0:
+	case application == applicationID && version == schemaVersion && invited > 0 && places > 0:
 		return tx.Commit()
+	case application == applicationID && version == schemaVersion && invited > 0:
+		add = place
 	case application == applicationID && version == schemaVersion:
-		add = expand
+		add = expand + place
 	case application == applicationID:
 		return errVersion
 	case tables > 0:
@@ -154,6 +160,7 @@ func (f *file) prepare(ctx context.Context) error {
 		{&f.readInvited, "SELECT event, links FROM invited WHERE org = ? AND links > 0"},
 		{&f.readFaults, "SELECT event, sealed FROM fault WHERE org = ?"},
 		{&f.readCursor, "SELECT at FROM cursor WHERE org = ? AND name = ?"},
+		{&f.readPlace, "SELECT place FROM place WHERE org = ? AND name = ?"},
 		{&f.readOrg, "SELECT num FROM org WHERE id = ?"},
 	} {
 		var err error

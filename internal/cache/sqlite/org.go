@@ -84,3 +84,30 @@ func (c *Cache) SetCursor(ctx context.Context, org turnout.OrgID, name string, f
 	n, err := done.RowsAffected()
 	return n == 1, err
 }
+
+// Place returns what SetPlace left of that name, "" if nothing.
+func (c *Cache) Place(ctx context.Context, org turnout.OrgID, name string) (string, error) {
+	f := c.file()
+	num, err := f.number(ctx, org)
+	var place string
+	if err == nil {
+		err = f.readPlace.QueryRowContext(ctx, num, name).Scan(&place)
+	}
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", nil
+	case err != nil:
+		return "", c.failed(f, "read place "+name, err)
+	}
+	return place, nil
+}
+
+// SetPlace keeps where reading something stands, in place of what was kept
+// before; "" removes it.
+func (c *Cache) SetPlace(ctx context.Context, org turnout.OrgID, name, place string) error {
+	if place == "" {
+		return c.exec(ctx, "remove place "+name, org, "DELETE FROM place WHERE org = ? AND name = ?", name)
+	}
+	return c.exec(ctx, "set place "+name, org, `INSERT INTO place (org, name, place) VALUES (?, ?, ?)
+		ON CONFLICT (org, name) DO UPDATE SET place = excluded.place`, name, place)
+}
