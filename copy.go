@@ -23,6 +23,17 @@ type LinkCopy struct {
 	Modified time.Time
 }
 
+// LinkPart is a part of the links that are being read.
+type LinkPart struct {
+	Links []LinkCopy
+	// Place, unless it is empty, is where reading can go on once everything up to
+	// and with Links is kept, in another process too. What it says is the source's
+	// own business; it names nobody.
+	Place string
+	// Done of Total records were read up to here; Total is 0 while it is not known.
+	Done, Total int
+}
+
 // RegistrationCopy is what an organiser may have changed on a registration in
 // Salesforce. It names nobody.
 type RegistrationCopy struct {

@@ -273,11 +273,11 @@ func TestSalesforceLinks(t *testing.T) {
 			o := newSFOrg(t, "turnout")
 			o.http("POST", "/_sim/seed", map[string]any{"events": 2, "links": n}, "")
 			tokens := map[string]turnout.LinkCopy{}
-			cursor, err := o.LinksSince(t.Context(), time.Time{}, func(list []turnout.LinkCopy) error {
-				if len(list) > 2000 {
-					t.Errorf("a list of %d", len(list))
+			cursor, err := o.LinksSince(t.Context(), time.Time{}, "", func(p turnout.LinkPart) error {
+				if len(p.Links) > 2000 {
+					t.Errorf("a list of %d", len(p.Links))
 				}
-				for _, l := range list {
+				for _, l := range p.Links {
 					tokens[l.Token] = l
 				}
 				return nil

@@ -30,6 +30,10 @@ type salesforce struct {
 	chunk         int            // links per list, 0 means all
 	afterChunk    func(n int) error
 	hang          chan struct{} // calls wait until it is closed
+	bulk          bool          // links come from a job, with places
+	job           int           // its number, a new one without a place of it
+	places        []string      // that LinksSince was given
+	yielded       int           // links, as often as they were
 }
 
 func newSalesforce() *salesforce {
@@ -102,7 +106,7 @@ func (s *salesforce) EventsSince(_ context.Context, since time.Time) ([]turnout.
 	return out, next, nil
 }
 
-func (s *salesforce) LinksSince(_ context.Context, since time.Time, yield func([]turnout.LinkCopy) error) (time.Time, error) {
+func (s *salesforce) LinksSince(_ context.Context, since time.Time, place string, yield func(turnout.LinkPart) error) (time.Time, error) {
 	if err := s.call("LinksSince", 0); err != nil {
 		return since, err
 	}
@@ -115,14 +119,30 @@ func (s *salesforce) LinksSince(_ context.Context, since time.Time, yield func([
 			next = latest(next, c.Modified)
 		}
 	}
-	size, after := s.chunk, s.afterChunk
+	size, after, total := s.chunk, s.afterChunk, 0
+	s.places = append(s.places, place)
+	var job, done int
+	if s.bulk {
+		total = len(out)
+		if n, _ := fmt.Sscanf(place, "job %d after %d", &job, &done); n != 2 || job != s.job {
+			s.job++
+			done = 0
+		}
+		job, out = s.job, out[done:]
+	}
 	s.mu.Unlock()
 	if size == 0 {
 		size = max(1, len(out))
 	}
 	n := 0
 	for chunk := range slices.Chunk(out, size) {
-		if err := yield(chunk); err != nil {
+		part := turnout.LinkPart{Links: chunk}
+		if total > 0 {
+			done += len(chunk)
+			part.Done, part.Total, part.Place = done, total, fmt.Sprintf("job %d after %d", job, done)
+		}
+		s.yielded += len(chunk)
+		if err := yield(part); err != nil {
 			return since, err
 		}
 		if n++; after != nil {
@@ -258,6 +278,7 @@ type house struct {
 	events     map[turnout.EventID]SealedEvent
 	links      map[turnout.LinkID]turnout.AttendeeLink
 	cursors    map[string]time.Time
+	places     map[string]string
 	fetched    map[turnout.EventID]time.Time
 	faults     map[turnout.EventID][]byte
 	ledgers    map[turnout.EventID]turnout.Ledger
@@ -286,7 +307,7 @@ type house struct {
 func newHouse(t testing.TB) *house {
 	return &house{t: t, orgs: []turnout.Org{{ID: "acme"}}, events: map[turnout.EventID]SealedEvent{}, links: map[turnout.LinkID]turnout.AttendeeLink{},
 		removed: map[turnout.LinkID]time.Time{},
-		cursors: map[string]time.Time{}, fetched: map[turnout.EventID]time.Time{}, faults: map[turnout.EventID][]byte{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
+		cursors: map[string]time.Time{}, places: map[string]string{}, fetched: map[turnout.EventID]time.Time{}, faults: map[turnout.EventID][]byte{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
 		tombstones: map[turnout.PersonID]bool{}, regs: map[turnout.Key]turnout.Registration{}, master: seal.NewMasterLine()}
 }
 
@@ -406,6 +427,18 @@ func (h *house) SetCursor(_ context.Context, _ turnout.OrgID, name string, from,
 	}
 	h.cursors[name] = to
 	return true, nil
+}
+
+func (h *house) Place(_ context.Context, _ turnout.OrgID, name string) (string, error) {
+	defer h.lock()()
+	return h.places[name], nil
+}
+
+func (h *house) SetPlace(_ context.Context, _ turnout.OrgID, name, place string) error {
+	defer h.lock()()
+	h.order = append(h.order, "place")
+	h.places[name] = place
+	return nil
 }
 
 func (h *house) Resend(_ context.Context, _ turnout.OrgID, key turnout.Key, now time.Time) error {

@@ -25,72 +25,7 @@ const (
 	namedLinks = 32
 	// tellLinksEvery is how long the feed waits for more links of a pass.
 	tellLinksEvery = time.Second
-	// progressEvery is how many links of a backfill are a line in the log.
-	progressEvery = 100_000
 )
-
-// pollLinks takes over the links that changed since the cursor; without one
-// that is a backfill. The cursor moves when the source says so: a large result
-// comes in no order, so that its parts prove nothing.
-func (p *orgMirror) pollLinks(ctx context.Context, source Source) error {
-	from, err := p.cursor(ctx, trackLinks)
-	if err != nil {
-		return err
-	}
-	since := from.since
-	p.beginLinks(since.IsZero())
-	w := p.newLinkWriter(since.IsZero())
-	next, err := source.LinksSince(ctx, since, func(copies []turnout.LinkCopy) error {
-		fresh := slices.DeleteFunc(copies, func(c turnout.LinkCopy) bool { return has(p.seenLinks, c) })
-		if err := p.applyLinks(ctx, fresh, w); err != nil {
-			return err
-		}
-		p.countLinks(len(copies), since.IsZero())
-		return w.tell(ctx, false)
-	})
-	if unsaved := w.end(ctx); unsaved != nil {
-		return unsaved // the cursor stays
-	}
-	if moved := p.moveCursor(ctx, trackLinks, from, next); moved != nil {
-		return moved
-	}
-	if err != nil {
-		return err
-	}
-	p.seenLinks.end()
-	p.endLinks(since.IsZero())
-	return nil
-}
-
-func (p *orgMirror) beginLinks(backfill bool) {
-	p.seenLinks.begin(backfill)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state.Backfilling, p.state.Links = backfill, 0
-	if backfill {
-		p.o.Logger.Info("backfill of links begins", "org", p.org)
-	}
-}
-
-func (p *orgMirror) countLinks(n int, backfill bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	before := p.state.Links
-	p.state.Links += n
-	if backfill && before/progressEvery != p.state.Links/progressEvery {
-		p.o.Logger.Info("backfill of links goes on", "org", p.org, "links", p.state.Links)
-	}
-}
-
-// endLinks closes a pass.
-func (p *orgMirror) endLinks(backfill bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state.Backfilling = false
-	if backfill {
-		p.o.Logger.Info("backfill of links is done", "org", p.org, "links", p.state.Links)
-	}
-}
 
 // applyLinks seals and stores copies, and removes revoked ones.
 func (p *orgMirror) applyLinks(ctx context.Context, copies []turnout.LinkCopy, w *linkWriter) error {

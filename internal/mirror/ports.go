@@ -28,16 +28,18 @@ type EventSource interface {
 
 // LinkSource reads invite records.
 type LinkSource interface {
-	// LinksSince yields what changed at or after since in lists. The time is
-	// where the next poll starts; after an error, where to start again.
-	LinksSince(ctx context.Context, since time.Time, yield func([]turnout.LinkCopy) error) (time.Time, error)
+	// LinksSince yields what changed at or after since in parts, from a place that
+	// an earlier call with the same since told, or from the beginning if it is empty
+	// or not there any more. The time is where the next poll starts; after an error,
+	// where to start again.
+	LinksSince(ctx context.Context, since time.Time, place string, yield func(turnout.LinkPart) error) (time.Time, error)
 	// LinkRecords returns the links that record ids of links or people name.
 	LinkRecords(ctx context.Context, ids []string) ([]turnout.LinkCopy, error)
 }
 
 // RegistrationSource reads registration records.
 type RegistrationSource interface {
-	// RegistrationsSince does as LinksSince.
+	// RegistrationsSince yields in lists what LinksSince yields in parts. It has no places.
 	RegistrationsSince(ctx context.Context, since time.Time, yield func([]turnout.RegistrationCopy) error) (time.Time, error)
 	Registrations(ctx context.Context, ids []string) ([]turnout.RegistrationCopy, error)
 	// HandCounts counts the seats of people whom organisers added by hand.
@@ -83,6 +85,9 @@ type Cursors interface {
 	// SetCursor moves a cursor from what was read of it; false where another
 	// time is stored, as in a cache that was begun anew.
 	SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (bool, error)
+	// Place returns what SetPlace left of that name, "" if nothing.
+	Place(ctx context.Context, org turnout.OrgID, name string) (string, error)
+	SetPlace(ctx context.Context, org turnout.OrgID, name, place string) error
 }
 
 // Ledgers is where the store keeps what it must know to take seats.

@@ -17,6 +17,9 @@ type Reading struct {
 	// Backfilling says that all links are being read for the first time, which
 	// may take an hour.
 	Backfilling bool
+	// Links is how far that is, or reading many links that changed; nil where none
+	// is under way.
+	Links *Progress
 }
 
 // Oldest is when the kind that is furthest behind was last read; zero if one
@@ -48,8 +51,12 @@ func (m *Mirror) Reading(ctx context.Context, org turnout.OrgID) (Reading, error
 			r.At[track] = at
 		}
 	}
-	links, err := m.o.Cursors.Cursor(ctx, org, trackLinks)
-	r.Backfilling = marksBackfill(links)
+	stored, at, err := m.o.place(ctx, org, trackLinks)
+	r.Backfilling = marksBackfill(stored)
+	if at != nil {
+		p := at.progress(r.Backfilling)
+		r.Links = &p
+	}
 	return r, err
 }
 

@@ -14,6 +14,8 @@ type job struct {
 	ID      string `json:"id"`
 	State   string `json:"state"`
 	Message string `json:"errorMessage"`
+	// Processed is how many rows the result of a query has, once it is complete.
+	Processed int `json:"numberRecordsProcessed"`
 }
 
 // Job states, from the Bulk API 2.0 guide. Open and UploadComplete wait.

@@ -1,6 +1,8 @@
 package salesforce
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,33 +55,83 @@ func TestBulkQuery(t *testing.T) {
 		w.Header().Set("Sforce-NumberOfRecords", "1")
 		_, _ = io.WriteString(w, "\"Id\",\"Name\"\n\"3\",\"line\nbreak\"\n")
 	})
+	q, err := o.client().StartBulkQuery(t.Context(), AndDeleted, "SELECT Id, Name FROM Lead")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var got []string
-	for r, err := range o.client().BulkQuery(t.Context(), AndDeleted, "SELECT Id, Name FROM Lead") {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, r.Text("Id")+"="+r.Text("Name"))
+	take := func(r Record) error { got = append(got, r.Text("Id")+"="+r.Text("Name")); return nil }
+	if more, err := q.Page(t.Context(), take); err != nil || !more {
+		t.Fatalf("the first page: more %v, %v", more, err)
+	}
+	at := q.Place()
+	if want := (BulkPlace{Job: "750R0000000zlh9", Locator: "MTAw", Done: 2, Total: 3}); at != want {
+		t.Errorf("place %+v, want %+v", at, want)
+	}
+	if more, err := q.Page(t.Context(), take); err != nil || more || !q.Place().Ended {
+		t.Errorf("the last page: more %v, %v", more, err)
 	}
 	if want := []string{"1=a, \"b\"", "2=", "3=line\nbreak"}; !slices.Equal(got, want) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
+	if more, err := q.Page(t.Context(), take); err != nil || more || len(got) != 3 {
+		t.Errorf("behind the end: more %v, %v, rows %q", more, err, got)
+	}
+	if got = nil; deleted.Load() != 0 {
+		t.Error("the job was deleted before its end was kept")
+	}
+	q.Discard(t.Context())
 	if deleted.Load() != 1 {
 		t.Error("the job with its results is left behind")
 	}
-	for range o.client().BulkQuery(t.Context(), AndDeleted, "x") {
-		break // must not go on to the next page
+	// Another process goes on from a place, and reads nothing twice.
+	again := o.client().ResumeBulkQuery(at)
+	if more, err := again.Page(t.Context(), take); err != nil || more || !slices.Equal(got, []string{"3=line\nbreak"}) {
+		t.Errorf("from its place: rows %q, more %v, %v", got, more, err)
+	}
+	enough := errors.New("enough")
+	again = o.client().ResumeBulkQuery(BulkPlace{Job: at.Job})
+	if _, err := again.Page(t.Context(), func(Record) error { return enough }); !errors.Is(err, enough) || again.Place().Done != 0 || again.Over() {
+		t.Errorf("yield's error became %v at %+v", err, again.Place())
 	}
 }
 
-func TestBulkQueryFails(t *testing.T) {
-	o := newOrg(t)
-	o.answer("POST "+jobs+"query", 200, `{"id":"750","state":"UploadComplete"}`)
-	o.answer("GET "+jobs+"query/750", 200, `{"id":"750","state":"Failed","errorMessage":"TooManyLockFailure : ada@example.com"}`)
-	o.answer("DELETE "+jobs+"query/750", 204, "")
-	for _, err := range o.client().BulkQuery(t.Context(), Living, "x") {
-		if turnout.CodeOf(err) != turnout.CodeLocked || strings.Contains(err.Error(), "ada") {
-			t.Errorf("got %v", err)
-		}
+func TestBulkQueryIsOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		state, results string
+		status         int
+		want           turnout.Code
+		over           bool
+	}{
+		"failed":          {`{"id":"750","state":"Failed","errorMessage":"TooManyLockFailure : ada@example.com"}`, "", 200, turnout.CodeLocked, true},
+		"aborted":         {`{"id":"750","state":"Aborted"}`, "", 200, turnout.CodeUnavailable, true},
+		"unknown":         {"", "", 404, turnout.CodeMisconfigured, true},
+		"unknown locator": {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"INVALIDLOCATOR","message":"x"}]`, 400, turnout.CodeRefused, true},
+		"expired locator": {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"INVALID_QUERY_LOCATOR","message":"x"}]`, 400, turnout.CodeUnavailable, true},
+		"other version":   {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"API_VERSION_MISMATCH","message":"x"}]`, 409, turnout.CodeRefused, true},
+		"away":            {`{"id":"750","state":"JobComplete"}`, "", 503, turnout.CodeUnavailable, false},
+		"used up":         {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]`, 403, turnout.CodeExhausted, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrg(t)
+			o.answer("GET "+jobs+"query/750", cmp.Or(map[bool]int{true: c.status}[c.state == ""], 200), c.state)
+			o.answer("GET "+jobs+"query/750/results", c.status, c.results)
+			o.answer("DELETE "+jobs+"query/750", 204, "")
+			q := o.client().ResumeBulkQuery(BulkPlace{Job: "750", Locator: "x", Done: 5})
+			err := q.Await(t.Context())
+			if err == nil {
+				_, err = q.Page(t.Context(), func(Record) error { return nil })
+			}
+			if turnout.CodeOf(err) != c.want || q.Over() != c.over || strings.Contains(err.Error(), "ada") {
+				t.Errorf("got %v, over %v", err, q.Over())
+			}
+			if q.Place().Done != 5 {
+				t.Errorf("the place moved to %+v", q.Place())
+			}
+		})
 	}
 }
 

@@ -21,79 +21,88 @@ var errMany = errors.New("too many for pages")
 // zero) and yields them in lists of at most 2,000, which the callee may keep.
 // Revoked and deleted ones are among them.
 //
+// Up to 2,000 links come in pages, in the order of their change. More come as a
+// bulk job without an order, whose parts tell places: given one of the same
+// since, reading goes on there, and where Salesforce no longer has the job, or
+// the mapping asks for something else by now, it begins anew.
+//
 // The time is where the next poll starts. After an error it is where to start
-// again: up to 2,000 links come in the order of their change, so that what was
-// yielded is not read again; more come as a bulk job without an order, which
-// starts anew.
-func (o *Org) LinksSince(ctx context.Context, since time.Time, yield func([]turnout.LinkCopy) error) (time.Time, error) {
-	l := o.m.Link
-	rows, condition := salesforce.Living, l.Fields["token"]+" != null"
-	if !since.IsZero() {
-		rows, condition = salesforce.AndDeleted, condition+" AND "+after(since)
+// again: what was yielded of pages is not read again, and a bulk job is read
+// from its last place.
+func (o *Org) LinksSince(ctx context.Context, since time.Time, place string, yield func(turnout.LinkPart) error) (time.Time, error) {
+	r := o.linkReader(since, yield)
+	if job, ok := r.resumed(place); ok {
+		next, err := r.bulk(ctx, job)
+		if err == nil || r.yielded || !job.Over() {
+			return next, err
+		}
+		r = o.linkReader(since, yield)
 	}
-	soql := "SELECT " + strings.Join(l.Columns(), ",") + " FROM " + l.Object + " WHERE " + condition
-	at := o.cursor(since, settle)
-	err := o.pagedLinks(ctx, rows, soql+" ORDER BY SystemModstamp, Id", at, yield)
+	err := r.pages(ctx)
 	if !errors.Is(err, errMany) {
 		if err != nil {
-			return at.broken(), err
+			return r.at.broken(), err
 		}
-		return at.next(), nil
+		return r.at.next(), nil
 	}
-	if err := o.bulkLinks(ctx, rows, soql, at, yield); err != nil {
+	job, err := o.client.StartBulkQuery(ctx, r.rows, r.soql)
+	if err != nil {
 		return since, err
 	}
-	return at.next(), nil
+	return r.bulk(ctx, job)
 }
 
-// pagedLinks reads a result page by page, unless its first page tells that it
-// is a large one: every reply holds the size of the whole, which saves the
-// call that would ask for it.
-func (o *Org) pagedLinks(ctx context.Context, rows salesforce.Rows, soql string, at *cursor, yield func([]turnout.LinkCopy) error) error {
-	for page, err := range o.client.Pages(ctx, rows, soql) {
+// linkReader reads links once.
+type linkReader struct {
+	o     *Org
+	since time.Time
+	rows  salesforce.Rows
+	soql  string
+	at    *cursor
+	yield func(turnout.LinkPart) error
+	// yielded says that a bulk job gave something.
+	yielded bool
+}
+
+func (o *Org) linkReader(since time.Time, yield func(turnout.LinkPart) error) *linkReader {
+	l := o.m.Link
+	r := &linkReader{o: o, since: since, rows: salesforce.Living, at: o.cursor(since, settle), yield: yield}
+	condition := l.Fields["token"] + " != null"
+	if !since.IsZero() {
+		r.rows, condition = salesforce.AndDeleted, condition+" AND "+after(since)
+	}
+	r.soql = "SELECT " + strings.Join(l.Columns(), ",") + " FROM " + l.Object + " WHERE " + condition
+	return r
+}
+
+// pages reads a result page by page, unless its first page tells that it is a
+// large one: every reply holds the size of the whole, which saves the call that
+// would ask for it.
+func (r *linkReader) pages(ctx context.Context) error {
+	for page, err := range r.o.client.Pages(ctx, r.rows, r.soql+" ORDER BY SystemModstamp, Id") {
 		if turnout.CodeOf(err) == turnout.CodeTooSlow || page.Total > bulkFrom {
 			return errMany
 		}
 		if err != nil {
 			return err
 		}
-		if err := o.yieldLinks(page.Records, at, yield); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *Org) bulkLinks(ctx context.Context, rows salesforce.Rows, soql string, at *cursor, yield func([]turnout.LinkCopy) error) error {
-	list := make([]salesforce.Record, 0, bulkFrom)
-	for r, err := range o.client.BulkQuery(ctx, rows, soql) {
-		if err != nil {
-			return err
-		}
-		if list = append(list, r); len(list) == bulkFrom {
-			if err := o.yieldLinks(list, at, yield); err != nil {
+		if links := r.o.links(page.Records); len(links) > 0 {
+			if err := r.yield(turnout.LinkPart{Links: links}); err != nil {
 				return err
 			}
-			list = list[:0]
 		}
-	}
-	return o.yieldLinks(list, at, yield)
-}
-
-// yieldLinks hands a list over and then moves the cursor past it.
-func (o *Org) yieldLinks(records []salesforce.Record, at *cursor, yield func([]turnout.LinkCopy) error) error {
-	links := o.links(records)
-	if len(links) > 0 {
-		if err := yield(links); err != nil {
-			return err
-		}
-	}
-	for _, r := range records {
-		if t, ok := r.Time("SystemModstamp"); ok {
-			at.see(t)
-		}
+		r.see(page.Records)
 	}
 	return nil
+}
+
+// see moves the cursor past records.
+func (r *linkReader) see(records []salesforce.Record) {
+	for _, one := range records {
+		if t, ok := one.Time("SystemModstamp"); ok {
+			r.at.see(t)
+		}
+	}
 }
 
 func (o *Org) links(records []salesforce.Record) []turnout.LinkCopy {

@@ -324,8 +324,8 @@ func TestLinksInPages(t *testing.T) {
 		"/query/2": `{"totalSize":3,"done":true,"records":[` + linkRow(3, "2027-01-03T00:00:00.000+0000") + `]}`})
 	since := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	var got []string
-	next, err := o.LinksSince(t.Context(), since, func(list []turnout.LinkCopy) error {
-		for _, l := range list {
+	next, err := o.LinksSince(t.Context(), since, "", func(p turnout.LinkPart) error {
+		for _, l := range p.Links {
 			got = append(got, l.Token)
 		}
 		return nil
@@ -338,8 +338,8 @@ func TestLinksInPages(t *testing.T) {
 	}
 	// A failure on the way leaves the cursor at what was taken.
 	stop := errors.New("full")
-	next, err = o.LinksSince(t.Context(), since, func(list []turnout.LinkCopy) error {
-		if list[0].Token == "token-00003" {
+	next, err = o.LinksSince(t.Context(), since, "", func(p turnout.LinkPart) error {
+		if p.Links[0].Token == "token-00003" {
 			return stop
 		}
 		return nil
@@ -360,14 +360,14 @@ func TestManyLinksInBulk(t *testing.T) {
 		"BULK":   `{"id":"750","state":"UploadComplete"}`, "/jobs/query/750": `{"id":"750","state":"JobComplete"}`, "/jobs/query/750/results": csv.String()})
 	var sizes []int
 	kept := map[string]bool{}
-	next, err := o.LinksSince(t.Context(), time.Time{}, func(list []turnout.LinkCopy) error {
-		sizes = append(sizes, len(list))
-		for _, l := range list {
+	next, err := o.LinksSince(t.Context(), time.Time{}, "", func(p turnout.LinkPart) error {
+		sizes = append(sizes, len(p.Links))
+		for _, l := range p.Links {
 			kept[l.Token] = true
 		}
 		return nil
 	})
-	if err != nil || !slices.Equal(sizes, []int{2000, 2000, 100}) || len(kept) != 4100 || !next.Equal(time.Date(2027, 1, 1, 0, 0, 0, 1e6, time.UTC)) {
+	if err != nil || !slices.Equal(sizes, []int{0, 2000, 2000, 100}) || len(kept) != 4100 || !next.Equal(time.Date(2027, 1, 1, 0, 0, 0, 1e6, time.UTC)) {
 		t.Errorf("%v %d %v %v", sizes, len(kept), next, err)
 	}
 }

@@ -87,7 +87,7 @@ func TestBulkCursorStartsBeforeTheJob(t *testing.T) {
 	for name, ours := range map[string]time.Time{"clocks agree": began, "ours is fast": began.Add(time.Hour), "ours is slow": began.Add(-time.Hour)} {
 		o := slow(t, func() time.Time { return ours }, rows)
 		got := 0
-		next, err := o.LinksSince(t.Context(), time.Time{}, func(l []turnout.LinkCopy) error { got += len(l); return nil })
+		next, err := o.LinksSince(t.Context(), time.Time{}, "", func(p turnout.LinkPart) error { got += len(p.Links); return nil })
 		// Our clock stands still here, so that a fast one is only known to be
 		// fast once Salesforce told its own, at the end.
 		latest := began
@@ -105,7 +105,7 @@ func TestBrokenPollKeepsToTheHorizon(t *testing.T) {
 	_, o := newFake(t, "turnout", map[string]string{
 		"SELECT": `{"totalSize":2,"done":false,"nextRecordsUrl":"/services/data/v65.0/query/gone","records":[` + linkRow(1, "2027-06-01T11:59:59.000+0000") + `]}`})
 	since := time.Date(2027, 6, 1, 11, 0, 0, 0, time.UTC)
-	next, err := o.LinksSince(t.Context(), since, func([]turnout.LinkCopy) error { return nil })
+	next, err := o.LinksSince(t.Context(), since, "", func(turnout.LinkPart) error { return nil })
 	if want := time.Date(2027, 6, 1, 11, 50, 0, 0, time.UTC); err == nil || !next.Equal(want) {
 		t.Errorf("%v %v, want %v", next, err, want)
 	}
