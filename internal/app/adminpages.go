@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/console"
+	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/oversight"
 )
 
@@ -92,6 +94,7 @@ func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight
 		Success: reading.Oldest(), Reads: reading.At, Every: in.mirror.Every(), Elsewhere: known && !state.Polling,
 		Backfilling: reading.Backfilling, Links: &links, Events: map[turnout.EventID]oversight.Cached{},
 	}
+	m.Reading = readingOf(reading.Links)
 	if state.Polling || state.LastErrorAt.After(m.Success) { // what came before is over
 		m.Cause = state.LastError
 	}
@@ -104,22 +107,30 @@ func (in *instance) mirroring(ctx context.Context, org turnout.OrgID) (oversight
 	return m, nil
 }
 
-// lastReads tells when each org was last read, the zero time for never.
-func (in *instance) lastReads() map[turnout.OrgID]time.Time {
+// readingOf says how far reading many links is, nil where that is not under way.
+func readingOf(p *mirror.Progress) *oversight.Reading {
+	if p == nil {
+		return nil
+	}
+	return &oversight.Reading{Done: p.Done, Total: p.Total, Since: p.Since, At: p.At, Rate: math.Round(p.Rate), Left: int64(p.Left().Seconds())}
+}
+
+// lastReads tells when each org was last read, and how far that is.
+func (in *instance) lastReads() map[turnout.OrgID]mirror.Reading {
 	ctx, cancel := context.WithTimeout(context.Background(), readsWithin)
 	defer cancel()
 	orgs, err := in.Store.Orgs(ctx)
 	if err != nil {
 		in.log.Warn("orgs cannot be read for metrics", "err", err)
 	}
-	all := map[turnout.OrgID]time.Time{}
+	all := map[turnout.OrgID]mirror.Reading{}
 	for _, o := range orgs {
 		reading, err := in.mirror.Reading(ctx, o.ID)
 		if err != nil {
 			in.log.Warn("age of an org cannot be read for metrics", "org", o.ID, "err", err)
 			continue // no value is better than a wrong one
 		}
-		all[o.ID] = reading.Oldest()
+		all[o.ID] = reading
 	}
 	return all
 }

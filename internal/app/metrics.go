@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/salesforce"
 )
 
@@ -105,9 +106,8 @@ type orgGauges struct {
 	known  func() map[turnout.OrgID]bool
 	oldest func() map[turnout.OrgID]time.Time
 	usage  func() map[turnout.OrgID]turnout.Usage
-	// reads has the zero time for an org that was never read.
-	reads func() map[turnout.OrgID]time.Time
-	now   func() time.Time
+	reads  func() map[turnout.OrgID]mirror.Reading
+	now    func() time.Time
 }
 
 const (
@@ -115,15 +115,22 @@ const (
 	gaugeUsed
 	gaugeLimit
 	gaugeRead
+	gaugeLinksRead
+	gaugeLinksExpected
+	gaugeCount
 )
 
-func gaugeDescriptions() [4]*prometheus.Desc {
-	return [4]*prometheus.Desc{
+func gaugeDescriptions() [gaugeCount]*prometheus.Desc {
+	return [gaugeCount]*prometheus.Desc{
 		gaugeOldest: prometheus.NewDesc("turnout_delivery_oldest_seconds", "Age of the oldest registration that waits for Salesforce.", []string{"org"}, nil),
 		gaugeUsed:   prometheus.NewDesc("turnout_salesforce_api_used", "API requests of the last 24 hours, as Salesforce last told.", []string{"org"}, nil),
 		gaugeLimit:  prometheus.NewDesc("turnout_salesforce_api_limit", "API requests that Salesforce allows in 24 hours.", []string{"org"}, nil),
 		gaugeRead: prometheus.NewDesc("turnout_mirror_last_read_seconds",
 			"How long ago the org was last read from Salesforce to the end, by any instance; +Inf for never.", []string{"org"}, nil),
+		gaugeLinksRead: prometheus.NewDesc("turnout_mirror_links_read",
+			"Links that a bulk read that is under way brought so far, by any instance.", []string{"org"}, nil),
+		gaugeLinksExpected: prometheus.NewDesc("turnout_mirror_links_expected",
+			"Links that a bulk read that is under way will bring; 0 while Salesforce gathers them.", []string{"org"}, nil),
 	}
 }
 
@@ -154,9 +161,13 @@ func (g *orgGauges) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(d[gaugeOldest], prometheus.GaugeValue, age, string(org))
 	}
-	for org, at := range g.reads() {
+	for org, reading := range g.reads() {
+		if p := reading.Links; p != nil {
+			ch <- prometheus.MustNewConstMetric(d[gaugeLinksRead], prometheus.GaugeValue, float64(p.Done), string(org))
+			ch <- prometheus.MustNewConstMetric(d[gaugeLinksExpected], prometheus.GaugeValue, float64(p.Total), string(org))
+		}
 		age := math.Inf(1)
-		if !at.IsZero() {
+		if at := reading.Oldest(); !at.IsZero() {
 			age = g.now().Sub(at).Seconds()
 		}
 		ch <- prometheus.MustNewConstMetric(d[gaugeRead], prometheus.GaugeValue, age, string(org))

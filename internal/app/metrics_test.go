@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/mirror"
 )
 
 func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.Usage, reads map[turnout.OrgID]time.Time, now time.Time) orgGauges {
@@ -19,8 +20,16 @@ func gauges(oldest map[turnout.OrgID]time.Time, usage map[turnout.OrgID]turnout.
 		known:  func() map[turnout.OrgID]bool { return map[turnout.OrgID]bool{"quiet": true, "both": true} },
 		oldest: func() map[turnout.OrgID]time.Time { return oldest },
 		usage:  func() map[turnout.OrgID]turnout.Usage { return usage },
-		reads:  func() map[turnout.OrgID]time.Time { return reads },
-		now:    func() time.Time { return now },
+		reads: func() map[turnout.OrgID]mirror.Reading {
+			all := map[turnout.OrgID]mirror.Reading{}
+			for org, at := range reads {
+				if all[org] = (mirror.Reading{}); !at.IsZero() {
+					all[org] = mirror.Reading{At: map[string]time.Time{"events": at, "links": at, "registrations": at}}
+				}
+			}
+			return all
+		},
+		now: func() time.Time { return now },
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/modulation"
 	"github.com/turnout-events/turnout/internal/redis"
 )
@@ -100,7 +101,11 @@ func agree(t *testing.T, documented, exposed map[string]string) {
 
 func TestServesMetricsAreDocumented(t *testing.T) {
 	now := time.Now()
-	m := newMetrics(gauges(nil, map[turnout.OrgID]turnout.Usage{"acme": {Used: 1, Limit: 2}}, map[turnout.OrgID]time.Time{"acme": now}, now))
+	g := gauges(nil, map[turnout.OrgID]turnout.Usage{"acme": {Used: 1, Limit: 2}}, nil, now)
+	g.reads = func() map[turnout.OrgID]mirror.Reading {
+		return map[turnout.OrgID]mirror.Reading{"acme": {Backfilling: true, Links: &mirror.Progress{Done: 1, Total: 2}}}
+	}
+	m := newMetrics(g)
 	m.know("acme")
 	m.registry.MustRegister(redisUp("sessions", away(t)), sessionGauges{func() map[turnout.OrgID]int { return map[turnout.OrgID]int{"acme": 1} }})
 	agree(t, documentedMetrics(t, "turnout serve"), exposed(t, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})))

@@ -63,6 +63,12 @@ func elsewhere(m oversight.Mirror) oversight.Mirror {
 	return m
 }
 
+// reading is a mirror that reads many links, of which it kept some an age ago.
+func reading(done, total int, age time.Duration, m oversight.Mirror) oversight.Mirror {
+	m.Reading = &oversight.Reading{Done: done, Total: total, Since: noon.Add(-3 * time.Minute), At: noon.Add(-age), Rate: 5311, Left: 111}
+	return m
+}
+
 func ptr(n int) *int { return &n }
 
 func newOperator() *operator {
@@ -73,6 +79,9 @@ func newOperator() *operator {
 			{ID: "lumen", Name: "Lumen Foundation", Connection: oversight.Connection{State: oversight.StatePaused, Failures: 9, Cause: turnout.CodeUnauthorized, Until: noon.Add(time.Minute), Used: 12700, Limit: 15000, Budget: 12000},
 				Oldest: &oversight.Waiting{Since: noon.Add(-3 * time.Hour), Seconds: 10800}, Parked: 2, Events: oversight.Counts{Published: 3, Unpublished: 1, Faulty: 1}, Mirror: because(turnout.CodeUnauthorized, read(3*time.Hour, 3*time.Hour, 50000))},
 			{ID: "orchard", Name: "Orchard Housing", Connection: oversight.Connection{State: oversight.StateConnected, Used: 10100, Limit: 15000, Budget: 12000}, Events: oversight.Counts{Published: 4}, Mirror: read(50*time.Second, 10*time.Second, 12)},
+			{ID: "filling", Name: "Filling Station", Connection: oversight.Connection{State: oversight.StateConnected, Used: 1, Limit: 15000, Budget: 12000}, Mirror: reading(412000, 1000000, 4*time.Second, read(10*time.Second, 10*time.Second, 411876))},
+			{ID: "stalled", Name: "Stalled Station", Mirror: reading(412000, 1000000, 20*time.Minute, read(10*time.Second, 10*time.Second, 411876))},
+			{ID: "gathering", Name: "Gathering Station", Mirror: reading(0, 0, 20*time.Minute, read(10*time.Second, 10*time.Second, 0))},
 			{ID: "new", Name: "Newly Set Up", Mirror: oversight.Mirror{}},
 			{ID: "quiet", Name: "Quiet Choir", Connection: oversight.Connection{State: oversight.StateConnected, Used: 1, Limit: 15000, Budget: 12000}, Mirror: elsewhere(read(10*time.Second, 7*time.Hour, 12))},
 		},
@@ -158,6 +167,9 @@ func TestPages(t *testing.T) {
 		{"/console/", 200, []string{"Acme &lt;Events&gt;", "3 h 0 min", "10,100", "of 12,000", "Paused", "/console/orgs/lumen/parked", "1 fault", ">never<", "7 h 0 min ago"}},
 		{"/console/?live", 200, []string{"refreshes every 15 seconds", "Stop refreshing"}},
 		{"/console/orgs/quiet", 200, []string{"7 h 0 min ago", ">links<", "by another instance", "this one takes over within a minute"}},
+		{"/console/orgs/filling", 200, []string{"411,876", "412,000 of 1,000,000 read since", ">3 min<", "5,311 a second, 111 s to go", `aria-label="41 percent read"`}},
+		{"/console/orgs/stalled", 200, []string{"412,000 of 1,000,000", "no further since", ">20 min<"}},
+		{"/console/orgs/gathering", 200, []string{"Salesforce gathers them since"}},
 		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>3</b> on the way", "guests included"}},
 		{"/console/orgs/lumen/parked", 200, []string{"Queen of &lt;everything&gt;", "STRING_TOO_LONG", "To meet people.", "old answer", "Retry all 3", "ada@example.com", "cannot be read any more", "publish its event again"}},
 		{"/console/orgs/lumen/parked?sent=1", 200, []string{"1 registration is on the way"}},

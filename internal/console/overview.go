@@ -32,15 +32,17 @@ type shownOrg struct {
 	// Behind names what was not read for longer than a few polls, by whichever
 	// instance has the turn.
 	Behind []string
+	// Stalled says that reading many links gets no further.
+	Stalled bool
 	// Trouble says that somebody should look.
 	Trouble bool
 }
 
 func (c *Console) shown(o oversight.Org) shownOrg {
-	s := shownOrg{Org: o, Behind: o.Mirror.Behind(c.now())}
+	s := shownOrg{Org: o, Behind: o.Mirror.Behind(c.now()), Stalled: o.Mirror.Reading.Stalled(c.now())}
 	late := o.Oldest != nil && o.Oldest.Age() > tooOld
 	down := o.Connection.State == oversight.StateFailing || o.Connection.State == oversight.StatePaused
-	s.Trouble = down || late || o.Parked > 0 || len(s.Behind) > 0 || o.Events.Faulty > 0
+	s.Trouble = down || late || o.Parked > 0 || len(s.Behind) > 0 || s.Stalled || o.Events.Faulty > 0
 	return s
 }
 

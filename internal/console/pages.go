@@ -63,6 +63,7 @@ func newPages(now func() time.Time) (*pages, error) {
 		"asset":   func(name string) string { return p.assets[name].address },
 		"refresh": func() int { return refresh },
 		"ago":     func(t time.Time) string { return ago(now().Sub(t)) },
+		"since":   func(t time.Time) string { return age(now().Sub(t)) },
 		"age":     age, "number": number, "plural": plural, "cause": cause, "sentence": sentence, "list": list,
 		"positive": func(n *int) bool { return n != nil && *n > 0 },
 		"at":       func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },

@@ -436,7 +436,9 @@ func (h *house) Place(_ context.Context, _ turnout.OrgID, name string) (string, 
 
 func (h *house) SetPlace(_ context.Context, _ turnout.OrgID, name, place string) error {
 	defer h.lock()()
-	h.order = append(h.order, "place")
+	if place != "" {
+		h.order = append(h.order, "place")
+	}
 	h.places[name] = place
 	return nil
 }

@@ -114,9 +114,45 @@ type Mirror struct {
 	Backfilling bool `json:"backfilling,omitempty"`
 	// Links counts the AttendeeLinks that the cache holds, nil when unknown.
 	Links *int `json:"links,omitempty"`
+	// Reading is how far it is with reading many links, the first time or since they
+	// changed; nil where that is not under way.
+	Reading *Reading `json:"reading_links,omitempty" doc:"How far reading many links is, by any instance; missing where that is not under way."`
 	// Events are those that were read.
 	Events map[turnout.EventID]Cached `json:"-"`
 }
+
+// Reading is how far it is with reading many links.
+type Reading struct {
+	// Done of Total were read and are kept; Total is 0 while Salesforce gathers them.
+	Done  int `json:"done"`
+	Total int `json:"total" doc:"0 while Salesforce still gathers them."`
+	// Since is when it began, At when it last got further, zero for never.
+	Since time.Time `json:"since"`
+	At    time.Time `json:"at,omitzero" doc:"When it last got further."`
+	// Rate is links a second, Left how long the rest takes at that; 0 when unknown.
+	Rate float64 `json:"per_second" doc:"Since it was last taken up; 0 when unknown."`
+	Left int64   `json:"seconds_left" doc:"What the rest takes at that rate; 0 when unknown."`
+}
+
+// stalledAfter is well over what a page of a bulk job takes.
+const stalledAfter = 2 * time.Minute
+
+// Stalled reports whether it got no further for a while. Salesforce may gather
+// for as long as it wants.
+func (r *Reading) Stalled(now time.Time) bool {
+	return r != nil && r.Total > 0 && now.Sub(r.At) > stalledAfter
+}
+
+// Percent is how much of it is done.
+func (r *Reading) Percent() int {
+	if r == nil || r.Total <= 0 {
+		return 0
+	}
+	return min(100, 100*r.Done/r.Total)
+}
+
+// Remaining is how long the rest takes, 0 when unknown.
+func (r *Reading) Remaining() time.Duration { return time.Duration(r.Left) * time.Second }
 
 // fewReads is when a mirror counts as behind: three polls of a minute (P5).
 const fewReads = 3
