@@ -22,18 +22,22 @@ func many() *salesforce {
 	return s
 }
 
-// brokenAfter makes the source fail behind so many pages, once.
+// brokenAfter makes the source fail behind so many pages, once, and then answer
+// nothing until it is healed.
 func (s *salesforce) brokenAfter(pages int) {
+	broken := turnout.Wrap(turnout.CodeUnavailable, "read result", errors.New("connection reset"))
 	s.afterChunk = func(n int) error {
 		if n != pages {
 			return nil
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.afterChunk = nil
-		return turnout.Wrap(turnout.CodeUnavailable, "read result", errors.New("connection reset"))
+		s.afterChunk, s.err = nil, broken
+		return broken
 	}
 }
+
+func (s *salesforce) heal() { s.fail(nil) }
 
 // A backfill that broke off goes on with the page that was not kept, whichever
 // process does it, and its progress is everybody's.
@@ -43,8 +47,9 @@ func TestBackfillGoesOnWhereItStopped(t *testing.T) {
 		s.brokenAfter(4)
 		dead := h.mirror("a", one(s))
 		kill := running(t, dead)
-		h.pass(1500 * time.Millisecond)
+		h.pass(5 * time.Second)
 		kill()
+		s.heal()
 		other := h.mirror("b", one(s))
 		r, err := other.Reading(t.Context(), "acme")
 		must(t, err)
@@ -82,7 +87,9 @@ func TestManyChangesGoOnWhereTheyStopped(t *testing.T) {
 		s.links, s.chunk, s.bulk = more.links, 100, true
 		s.mu.Unlock()
 		s.brokenAfter(7)
-		h.pass(45 * time.Second)
+		h.pass(34 * time.Second)
+		s.heal()
+		h.pass(12 * time.Second)
 		if links, _ := h.linksAndCursor(); links != 1001 {
 			t.Errorf("%d links, read from %q", links, s.places)
 		}
@@ -107,7 +114,7 @@ func TestPlaceComesAfterLinksAndFeed(t *testing.T) {
 		h, s := newHouse(t), many()
 		h.failFeed = 3
 		defer running(t, h.mirror("a", one(s)))()
-		h.pass(time.Minute)
+		h.pass(30 * time.Second)
 		if links, _ := h.linksAndCursor(); links != 1000 {
 			t.Errorf("%d links", links)
 		}
@@ -157,7 +164,8 @@ func TestBackfillBeginsAnewWhereTheJobIsGone(t *testing.T) {
 		s.brokenAfter(6)
 		m := h.mirror("a", one(s))
 		defer running(t, m)()
-		h.pass(1500 * time.Millisecond)
+		h.pass(5 * time.Second)
+		s.heal()
 		s.mu.Lock()
 		s.job = 7
 		s.afterChunk = func(n int) error {
