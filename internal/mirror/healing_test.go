@@ -19,13 +19,13 @@ func TestNewCacheGetsNoOldCursor(t *testing.T) {
 				h, s := newHouse(t), newSalesforce()
 				links := 500
 				if lostInBackfill {
-					links += backfillLinks // so that some are stored before the others are read
+					links += chunkLinks // so that some are stored before the others are read
 				}
 				for n := range links {
 					s.invite(linkCopy(n))
 				}
 				id := s.publish(1, "Spring")
-				s.chunk = backfillLinks
+				s.chunk = chunkLinks
 				lose := func() {
 					lost := false
 					s.mu.Lock()

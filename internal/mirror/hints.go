@@ -197,8 +197,8 @@ func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []str
 	if err != nil {
 		return err
 	}
-	w := p.newLinkWriter(false)
-	if err := errors.Join(p.applyLinks(ctx, links, w), w.end(ctx)); err != nil {
+	w := p.newLinkWriter()
+	if err := errors.Join(p.applyLinks(ctx, links, w), w.tell(ctx, true)); err != nil {
 		return err
 	}
 	registrations, err := source.Registrations(ctx, ids)

@@ -21,7 +21,7 @@ func (p *orgMirror) pollLinks(ctx context.Context, source Source) error {
 		return err
 	}
 	next, err := source.LinksSince(ctx, r.from.since, r.at.Source, func(part turnout.LinkPart) error { return r.take(ctx, part) })
-	if unsaved := r.w.end(ctx); unsaved != nil {
+	if unsaved := r.flush(ctx); unsaved != nil {
 		return unsaved // the cursor stays
 	}
 	if moved := p.moveCursor(ctx, trackLinks, r.from, next); moved != nil {
@@ -38,6 +38,8 @@ type linkRead struct {
 	p    *orgMirror
 	from cursor
 	w    *linkWriter
+	// held are links that wait for more of them, or for a place.
+	held []turnout.LinkCopy
 	// at is how far it is; the cache has it once it has a Source.
 	at   place
 	said time.Time
@@ -61,7 +63,7 @@ func (p *orgMirror) beginLinks(ctx context.Context) (*linkRead, error) {
 		return nil, err
 	}
 	r.at.takeUp(r.from.stored, now)
-	r.w = p.newLinkWriter(r.backfill())
+	r.w = p.newLinkWriter()
 	p.seenLinks.begin(r.backfill())
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,31 +80,47 @@ func (p *orgMirror) beginLinks(ctx context.Context) (*linkRead, error) {
 // backfill reports whether the pass reads all links there are.
 func (r *linkRead) backfill() bool { return r.from.since.IsZero() }
 
-// take stores a part. Its place is kept after all before it was stored and told.
+// take stores a part, or holds it until there are enough. A place is kept after
+// all before it was stored and told.
 func (r *linkRead) take(ctx context.Context, part turnout.LinkPart) error {
-	if part.Total > 0 {
-		r.w.hold = backfillLinks
-	}
 	n := len(part.Links)
 	fresh := slices.DeleteFunc(part.Links, func(c turnout.LinkCopy) bool { return has(r.p.seenLinks, c) })
-	if err := r.p.applyLinks(ctx, fresh, r.w); err != nil {
-		return err
+	if r.held = append(r.held, fresh...); part.Total == 0 || len(r.held) >= chunkLinks {
+		if err := r.apply(ctx); err != nil {
+			return err
+		}
 	}
 	r.count(n, part)
 	if part.Place == "" {
 		return r.w.tell(ctx, false)
 	}
-	if err := r.w.end(ctx); err != nil {
+	if err := r.flush(ctx); err != nil {
 		return err
 	}
 	r.at.reach(part, r.p.o.Now())
 	if err := r.p.o.keepPlace(ctx, r.p.org, trackLinks, r.at); err != nil {
 		return err
 	}
-	if part.Total > 0 && part.Done < part.Total {
+	if part.Done < part.Total {
 		return r.mayGoOn()
 	}
 	return nil
+}
+
+// apply stores what is held.
+func (r *linkRead) apply(ctx context.Context) error {
+	err := r.p.applyLinks(ctx, r.held, r.w)
+	clear(r.held) // it names people
+	r.held = r.held[:0]
+	return err
+}
+
+// flush stores what is held and tells the feed.
+func (r *linkRead) flush(ctx context.Context) error {
+	if err := r.apply(ctx); err != nil {
+		return err
+	}
+	return r.w.tell(ctx, true)
 }
 
 // mayGoOn fails where the rest must wait: what is done is kept.

@@ -261,7 +261,7 @@ func BenchmarkLinks(b *testing.B) {
 			clear(h.links)
 			clear(h.keys)
 			b.StartTimer()
-			must(b, p.applyChunk(b.Context(), ring, copies, p.newLinkWriter(true)))
+			must(b, p.applyChunk(b.Context(), ring, copies, p.newLinkWriter()))
 		}
 		n++
 	}

@@ -11,9 +11,6 @@ import (
 // in this order.
 type linkWriter struct {
 	p *orgMirror
-	// hold is how many links are stored at a time.
-	hold    int
-	pending []turnout.AttendeeLink
 
 	// What was stored and not told yet: the first links by their ids, and the
 	// events of all. The empty event stands for all of the org.
@@ -22,34 +19,21 @@ type linkWriter struct {
 	told   time.Time
 }
 
-func (p *orgMirror) newLinkWriter(backfill bool) *linkWriter {
-	w := &linkWriter{p: p, hold: 1, events: map[turnout.EventID]bool{}, told: p.o.Now()}
-	if backfill {
-		w.hold = backfillLinks
-	}
-	return w
+func (p *orgMirror) newLinkWriter() *linkWriter {
+	return &linkWriter{p: p, events: map[turnout.EventID]bool{}, told: p.o.Now()}
 }
 
-// put stores links, or holds them until there are enough.
+// put stores links.
 func (w *linkWriter) put(ctx context.Context, links []turnout.AttendeeLink) error {
-	w.pending = append(w.pending, links...)
-	if len(w.pending) < w.hold {
+	if len(links) == 0 {
 		return nil
 	}
-	return w.store(ctx)
-}
-
-func (w *linkWriter) store(ctx context.Context) error {
-	if len(w.pending) == 0 {
-		return nil
-	}
-	if err := w.p.o.Links.PutLinks(ctx, w.pending); err != nil {
+	if err := w.p.o.Links.PutLinks(ctx, links); err != nil {
 		return err
 	}
-	for _, l := range w.pending {
+	for _, l := range links {
 		w.stored(l.ID, l.Event)
 	}
-	w.pending = w.pending[:0]
 	return nil
 }
 
@@ -57,9 +41,6 @@ func (w *linkWriter) store(ctx context.Context) error {
 func (w *linkWriter) remove(ctx context.Context, revoked []namedLink) error {
 	if len(revoked) == 0 {
 		return nil
-	}
-	if err := w.store(ctx); err != nil { // what was held came before
-		return err
 	}
 	gone := make([]turnout.AttendeeLink, len(revoked))
 	for i, l := range revoked {
@@ -79,14 +60,6 @@ func (w *linkWriter) stored(id turnout.LinkID, event turnout.EventID) {
 		w.links = append(w.links, id)
 	}
 	w.events[event] = true
-}
-
-// end stores what is held and tells the feed.
-func (w *linkWriter) end(ctx context.Context) error {
-	if err := w.store(ctx); err != nil {
-		return err
-	}
-	return w.tell(ctx, true)
 }
 
 // tell tells the feed, at most once a second unless it is the end.
