@@ -33,6 +33,9 @@ func (s *Store) DataKey(ctx context.Context, org turnout.OrgID, person turnout.P
 func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
 	out := make([]turnout.DataKey, 0, len(keys))
 	for some := range slices.Chunk(keys, ensuredAtOnce) {
+		if n := len(out) / ensuredAtOnce; n > 0 && n%checkpointAfter == 0 {
+			s.checkpoint(ctx)
+		}
 		var kept []turnout.DataKey
 		err := s.do(ctx, "keep data keys", func(t *tx) (err error) {
 			kept, err = t.ensureDataKeys(org, some)
@@ -49,6 +52,20 @@ func (s *Store) EnsureDataKeys(ctx context.Context, org turnout.OrgID, keys []tu
 // ensuredAtOnce is how many keys one change keeps: everybody who registers waits
 // for as long, about 12 µs a key.
 const ensuredAtOnce = 100
+
+// checkpointAfter is how many changes of ensuredAtOnce keys may pile up in the
+// write-ahead log, at nearly a page a key: well below what makes the writer empty
+// it, which takes some 40 ms, and everybody who registers waits for it.
+const checkpointAfter = 10
+
+// checkpoint moves what is in the write-ahead log into the file, beside the
+// writer and in nobody's way. That it cannot leaves it to the writer.
+func (s *Store) checkpoint(ctx context.Context) {
+	var busy, pages, moved int
+	if err := s.reads.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &moved); err != nil {
+		s.log.Debug("store: the writer empties the write-ahead log", "cause", err)
+	}
+}
 
 func (t *tx) ensureDataKeys(org turnout.OrgID, keys []turnout.DataKey) ([]turnout.DataKey, error) {
 	num, err := t.org(org)
