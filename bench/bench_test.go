@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 var (
-	links   = flag.Int("links", 1_000_000, "links that are stored for BenchmarkLinkPage")
+	links   = flag.Int("links", 1_000_000, "links that are stored for BenchmarkLinkPage, and read by BenchmarkBackfill")
 	rounds  = flag.Int("rounds", 5, "interleaved rounds; medians are reported")
 	seconds = flag.Float64("seconds", 3, "seconds a round and server")
 	clients = flag.Int("clients", 64, "connections")

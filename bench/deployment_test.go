@@ -122,7 +122,9 @@ func (d *deployment) start(name string, args ...string) *process {
 		p.end()
 		text, _ := os.ReadFile(output.Name())
 		_ = output.Close()
-		d.b.Logf("%s:\n%s", name, text[max(0, len(text)-6000):])
+		if d.b.Failed() || testing.Verbose() {
+			d.b.Logf("%s:\n%s", name, text[max(0, len(text)-6000):])
+		}
 	})
 	var r struct{ URL, Admin string }
 	d.within(time.Minute, name, func() bool {

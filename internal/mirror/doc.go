@@ -25,6 +25,8 @@
 //
 // Cursors rest in the cache, so that losing the cache means a backfill. Each
 // moves only after all before it was stored and told; what a killed process had
-// begun is done again. Beside them rests when each kind of pass last went
+// begun is done again. Many links come as a bulk job in no order, which moves no
+// cursor before its end: beside the cursor rests its place, from which the next
+// process goes on. Beside them rests when each kind of pass last went
 // through (Reading), so that every process knows how old an org is.
 package mirror

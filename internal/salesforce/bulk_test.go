@@ -109,18 +109,19 @@ func TestBulkQueryIsOver(t *testing.T) {
 		"failed":          {`{"id":"750","state":"Failed","errorMessage":"TooManyLockFailure : ada@example.com"}`, "", 200, turnout.CodeLocked, true},
 		"aborted":         {`{"id":"750","state":"Aborted"}`, "", 200, turnout.CodeUnavailable, true},
 		"unknown":         {"", "", 404, turnout.CodeMisconfigured, true},
-		"unknown locator": {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"INVALIDLOCATOR","message":"x"}]`, 400, turnout.CodeRefused, true},
-		"expired locator": {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"INVALID_QUERY_LOCATOR","message":"x"}]`, 400, turnout.CodeUnavailable, true},
-		"other version":   {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"API_VERSION_MISMATCH","message":"x"}]`, 409, turnout.CodeRefused, true},
-		"away":            {`{"id":"750","state":"JobComplete"}`, "", 503, turnout.CodeUnavailable, false},
-		"used up":         {`{"id":"750","state":"JobComplete"}`, `[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]`, 403, turnout.CodeExhausted, false},
+		"unknown locator": {`{"id":"750","state":"JobComplete","numberRecordsProcessed":9}`, `[{"errorCode":"INVALIDLOCATOR","message":"x"}]`, 400, turnout.CodeRefused, true},
+		"expired locator": {`{"id":"750","state":"JobComplete","numberRecordsProcessed":9}`, `[{"errorCode":"INVALID_QUERY_LOCATOR","message":"x"}]`, 400, turnout.CodeUnavailable, true},
+		"other version":   {`{"id":"750","state":"JobComplete","numberRecordsProcessed":9}`, `[{"errorCode":"API_VERSION_MISMATCH","message":"x"}]`, 409, turnout.CodeRefused, true},
+		"another result":  {`{"id":"750","state":"JobComplete","numberRecordsProcessed":8}`, "", 200, turnout.CodeConflict, true},
+		"away":            {`{"id":"750","state":"JobComplete","numberRecordsProcessed":9}`, "", 503, turnout.CodeUnavailable, false},
+		"used up":         {`{"id":"750","state":"JobComplete","numberRecordsProcessed":9}`, `[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"TotalRequests Limit exceeded."}]`, 403, turnout.CodeExhausted, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOrg(t)
 			o.answer("GET "+jobs+"query/750", cmp.Or(map[bool]int{true: c.status}[c.state == ""], 200), c.state)
 			o.answer("GET "+jobs+"query/750/results", c.status, c.results)
 			o.answer("DELETE "+jobs+"query/750", 204, "")
-			q := o.client().ResumeBulkQuery(BulkPlace{Job: "750", Locator: "x", Done: 5})
+			q := o.client().ResumeBulkQuery(BulkPlace{Job: "750", Locator: "x", Done: 5, Total: 9})
 			err := q.Await(t.Context())
 			if err == nil {
 				_, err = q.Page(t.Context(), func(Record) error { return nil })

@@ -84,6 +84,9 @@ func (q *BulkQuery) Await(ctx context.Context) error {
 		q.over = true
 		q.Discard(ctx)
 		err = j.failed("salesforce bulk query")
+	case q.at.Done > 0 && j.Processed != q.at.Total: // a place in another result means nothing
+		q.over = true
+		err = turnout.Errorf(turnout.CodeConflict, "salesforce bulk query", "the result has %d rows by now, and had %d", j.Processed, q.at.Total)
 	default:
 		q.at.Total = j.Processed
 	}
