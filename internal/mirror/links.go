@@ -157,9 +157,11 @@ func (p *orgMirror) sealLinks(ring *seal.Ring, named []namedLink, keys map[turno
 	return slices.DeleteFunc(links, func(l turnout.AttendeeLink) bool { return l.ID.IsZero() }), firstOf(errs)
 }
 
-// spread calls do for 0 to n-1 from as many goroutines as there are processors.
+// spread calls do for 0 to n-1 from as many goroutines as there are processors
+// but one, which is left to visitors: a goroutine that computes is only made to
+// stop after ten milliseconds.
 func spread(n int, do func(i int)) {
-	workers := min(n, runtime.GOMAXPROCS(0))
+	workers := min(n, max(1, runtime.GOMAXPROCS(0)-1))
 	var all sync.WaitGroup
 	for w := range workers {
 		all.Go(func() {
