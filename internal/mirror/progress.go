@@ -83,11 +83,17 @@ func (o *Options) place(ctx context.Context, org turnout.OrgID, name string) (ti
 	if err != nil || text == "" {
 		return stored, nil, err
 	}
-	var at place
-	if json.Unmarshal([]byte(text), &at) != nil || at.From != stored.UnixMilli() || at.Source == "" {
-		return stored, nil, nil
+	if at, ok := readPlace(text); ok && at.From == stored.UnixMilli() {
+		return stored, at, nil
 	}
-	return stored, &at, nil
+	return stored, nil, nil
+}
+
+// readPlace is false for what is no place: reading then begins anew.
+func readPlace(text string) (*place, bool) {
+	var at place
+	err := json.Unmarshal([]byte(text), &at)
+	return &at, err == nil && at.Source != ""
 }
 
 func (o *Options) keepPlace(ctx context.Context, org turnout.OrgID, name string, at place) error {

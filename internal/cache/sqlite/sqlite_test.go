@@ -147,6 +147,16 @@ func TestOlderFileIsExpanded(t *testing.T) {
 		t.Errorf("link: %+v, %v", l, err)
 	}
 	open(t, path, log) // a second time finds nothing to do
+	if _, err := old.Exec("DROP TABLE place"); err != nil { // as in a file of before place.sql
+		t.Fatal(err)
+	}
+	c = open(t, path, log)
+	if err := c.SetPlace(t.Context(), "acme", "links", "page 2"); err != nil {
+		t.Error(err)
+	}
+	if got, err := c.Invited(t.Context(), "acme"); err != nil || len(got) != 2 {
+		t.Errorf("links by event: %v, %v", got, err)
+	}
 	if log.Len() > 0 {
 		t.Errorf("log: %s", log)
 	}
