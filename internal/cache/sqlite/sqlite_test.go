@@ -146,7 +146,7 @@ func TestOlderFileIsExpanded(t *testing.T) {
 	if l, err := c.Link(t.Context(), "acme", turnout.LinkID{2}); err != nil || l.Event != "a0E5g000000AbCdEAK" {
 		t.Errorf("link: %+v, %v", l, err)
 	}
-	open(t, path, log) // a second time finds nothing to do
+	open(t, path, log)                                      // a second time finds nothing to do
 	if _, err := old.Exec("DROP TABLE place"); err != nil { // as in a file of before place.sql
 		t.Fatal(err)
 	}
