@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -84,7 +86,10 @@ func (f *loadFlags) define(cmd *cobra.Command) {
 
 func (f *loadFlags) run(cmd *cobra.Command, args []string) error {
 	if f.samples != "" {
-		return writeSamples(cmd.OutOrStdout(), f.samples)
+		if err := writeSamples(cmd.OutOrStdout(), f.samples); err != nil {
+			return status{2, err}
+		}
+		return nil
 	}
 	if err := f.check(args); err != nil {
 		return status{2, err}
@@ -143,7 +148,10 @@ func (f *loadFlags) tell(out io.Writer, run *result.Run) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if !run.Passed() {
+	switch {
+	case run.Interrupted:
+		return errors.New("the run was interrupted")
+	case !run.Passed():
 		return errors.New("the run did not pass")
 	}
 	return nil
@@ -175,8 +183,8 @@ func writeSamples(out io.Writer, dir string) error {
 		return err
 	}
 	var errs []error
-	for name, text := range all {
-		path := filepath.Join(dir, name)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		path, text := filepath.Join(dir, name), all[name]
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err == nil {
 			_, err = f.Write(text)

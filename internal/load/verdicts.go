@@ -77,7 +77,9 @@ func (j judging) latencies(t scenario.Threshold) {
 		}
 		title := fmt.Sprintf("%s of %s at most %v", x.name, named(t.Of), x.most)
 		if !measured {
-			j.say(title, "no answer", false)
+			if !j.run.Interrupted { // else it may not have come to that
+				j.say(title, "no answer", false)
+			}
 			continue
 		}
 		j.say(title, inMilliseconds(worst), worst <= x.most.Seconds()*1000)
