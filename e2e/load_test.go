@@ -50,7 +50,7 @@ func (d *demo) loadRun(t *testing.T, args ...string) (run *result.Run, status in
 // Each scenario runs against a demo with its ready file alone, and proves what it is
 // there to prove. Latencies are not looked at: the machine is shared.
 func TestLoadScenarios(t *testing.T) {
-	d := startDemo(t, "--allowance", "60")
+	d := startDemo(t, "--allowance", "20")
 	for _, c := range []struct {
 		scenario string
 		args     []string
@@ -59,7 +59,7 @@ func TestLoadScenarios(t *testing.T) {
 		{"smoke", nil, everyPageIsRight},
 		{"invite-storm", []string{"--sessions", "150", "--duration", "8s", "--rate", "20"}, d.stormIsRight},
 		{"onsale", []string{"--sessions", "200", "--duration", "4s"}, saleIsRight},
-		{"pentest", []string{"--duration", "8s", "--allowance", "20", "--rate", "8"}, attackIsRight},
+		{"pentest", []string{"--duration", "8s", "--rate", "8"}, attackIsRight},
 		{"soak", []string{"--sessions", "20", "--duration", "8s"}, soakIsRight},
 	} {
 		t.Run(c.scenario, func(t *testing.T) {

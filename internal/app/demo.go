@@ -25,7 +25,7 @@ type DemoOptions struct {
 	Dir                      string
 	Public, Admin, Simulator string
 	Instances                int
-	// Allowance is how many requests a second each org may have; 0 for no limit.
+	// Allowance is how many requests a second the second org may have; 0 for no limit.
 	Allowance int
 	ReadyFile string
 	Out       io.Writer
@@ -48,7 +48,7 @@ type DemoReady struct {
 	Links []string         `json:"links"`
 	PIDs  map[string][]int `json:"pids"`
 	// Others are the pages of the other orgs, Metrics where processes show theirs, by
-	// role and in the order of PIDs, and Allowance what each org may ask for, in
+	// role and in the order of PIDs, and Allowance what each of these orgs may have, in
 	// requests a second, 0 for no limit.
 	Others    []string            `json:"others"`
 	Metrics   map[string][]string `json:"metrics"`
@@ -161,8 +161,16 @@ func (d *demo) orgs() []turnout.Org {
 	host, _, _ := net.SplitHostPort(d.o.Public)
 	return []turnout.Org{
 		org(demoOrg, "Tidewater Observatory", "turnout", "localhost", host),
-		org(demoSecond, "The Mending Society", "campaign"),
+		d.limited(org(demoSecond, "The Mending Society", "campaign")),
 	}
+}
+
+// limited gives an org the allowance that the demo is to show something with.
+func (d *demo) limited(o turnout.Org) turnout.Org {
+	if d.o.Allowance > 0 {
+		o.Placement.Allowance.PerSecond, o.Placement.Allowance.Share = float64(d.o.Allowance), 0.5
+	}
+	return o
 }
 
 func (d *demo) url(org turnout.OrgID) string {

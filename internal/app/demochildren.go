@@ -60,26 +60,14 @@ func (d *demo) edgeChild(admin string) (err error) {
 		return fmt.Errorf("write routes: %w", err)
 	}
 	d.edgeAdmin = &url.URL{Scheme: "http", Host: admin}
-	d.edge, err = d.child("edge", 0, []string{"edge"}, append([]string{
+	d.edge, err = d.child("edge", 0, []string{"edge"}, []string{
 		"TURNOUT_DATA=" + d.data(), "TURNOUT_EDGE_LISTEN=" + d.o.Public, "TURNOUT_EDGE_ADMIN_LISTEN=" + admin,
 		"TURNOUT_EDGE_ROUTES=" + routes, "TURNOUT_INSTANCE=demo-edge", "TURNOUT_LOG_LEVEL=info",
 		// Everybody is on this machine, and it is there to be loaded.
-		"TURNOUT_EDGE_ORG_SESSIONS=20000",
+		"TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0", "TURNOUT_EDGE_ORG_SHARE=1", "TURNOUT_EDGE_ORG_SESSIONS=20000",
 		"TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0",
-	}, d.allowance()...))
+	})
 	return err
-}
-
-// allowance are the edge's settings for what an org may have: all there is, unless
-// the demo is to show what a limit does.
-func (d *demo) allowance() []string {
-	if d.o.Allowance == 0 {
-		return []string{"TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0", "TURNOUT_EDGE_ORG_SHARE=1"}
-	}
-	return []string{
-		fmt.Sprintf("TURNOUT_EDGE_ORG_PER_SECOND=%d", d.o.Allowance), fmt.Sprintf("TURNOUT_EDGE_ORG_BURST=%d", 2*d.o.Allowance),
-		"TURNOUT_EDGE_ORG_SHARE=0.5",
-	}
 }
 
 // metricsURLs are where the processes show their metrics, by role.

@@ -9,16 +9,16 @@ import (
 // for concurrent use.
 type Ledger struct {
 	mu   sync.Mutex
-	keys map[print]struct{}
+	keys map[fingerprint]struct{}
 }
 
-// print is a key's fingerprint. Of a million keys two have the same with a
+// fingerprint is a key's fingerprint. Of a million keys two have the same with a
 // probability below 10^-26.
-type print [16]byte
+type fingerprint [16]byte
 
-func newLedger() *Ledger { return &Ledger{keys: map[print]struct{}{}} }
+func newLedger() *Ledger { return &Ledger{keys: map[fingerprint]struct{}{}} }
 
-func printOf(key string) (p print) {
+func markOf(key string) (p fingerprint) {
 	h := fnv.New128a()
 	_, _ = h.Write([]byte(key)) // never fails
 	h.Sum(p[:0])
@@ -28,7 +28,7 @@ func printOf(key string) (p print) {
 func (l *Ledger) add(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.keys[printOf(key)] = struct{}{}
+	l.keys[markOf(key)] = struct{}{}
 }
 
 // Len is how many there are.
@@ -43,10 +43,10 @@ func (l *Ledger) Len() int {
 func (l *Ledger) Compare(recorded func(yield func(key string) bool)) (lost, twice int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seen := make(map[print]bool, len(l.keys))
+	seen := make(map[fingerprint]bool, len(l.keys))
 	found := 0
 	for key := range recorded {
-		p := printOf(key)
+		p := markOf(key)
 		again, there := seen[p]
 		switch {
 		case there && !again:

@@ -90,16 +90,16 @@ func judge(from net.Conn, o oddity, first func()) (fault string) {
 		return "" // closed without an answer, or none in time: nothing was served
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
-	resp.Body.Close()
+	_ = resp.Body.Close()
 	switch {
-	case resp.StatusCode < 300, resp.StatusCode >= 500 && resp.StatusCode != 501 && resp.StatusCode != 505:
+	case resp.StatusCode < 300, resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented && resp.StatusCode != http.StatusHTTPVersionNotSupported:
 		return fmt.Sprintf("%s: answered %d", o.name, resp.StatusCode)
 	case err != nil || !o.once:
 		return ""
 	}
 	_ = from.SetReadDeadline(time.Now().Add(secondPatience))
 	if again, err := http.ReadResponse(r, nil); err == nil {
-		again.Body.Close()
+		_ = again.Body.Close()
 		return o.name + ": answered twice"
 	}
 	return ""

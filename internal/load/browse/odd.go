@@ -38,7 +38,7 @@ func (b *Browser) Odd(ctx context.Context, patience time.Duration, text string, 
 		_, _ = io.WriteString(c, strings.ReplaceAll(text, "HOST", b.site.URL.Host))
 	}(conn)
 	says := judge(conn)
-	conn.Close()
+	_ = conn.Close()
 	<-sent
 	return says
 }
