@@ -33,6 +33,9 @@ func orgMetrics() map[*prometheus.Desc]func(OrgStatus) (prometheus.ValueType, fl
 		desc("edge_org_in_flight", "Requests of an org that are under way.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
 			return prometheus.GaugeValue, float64(o.InFlight)
 		},
+		desc("edge_org_waiting", "Requests of an org that wait for one of its places.", "org"): func(o OrgStatus) (prometheus.ValueType, float64) {
+			return prometheus.GaugeValue, float64(o.Waiting)
+		},
 	}
 }
 

@@ -50,7 +50,7 @@ type Options struct {
 	// Trusted are proxies before the edge, whose X-Forwarded-For is believed.
 	Trusted []netip.Prefix
 	// Patience is how long a request that may be sent again waits for an
-	// upstream; 0 means 2 s.
+	// upstream, and any for one of its org's places; 0 means 2 s.
 	Patience time.Duration
 	// Stay is how long a visitor whose turn is near is kept waiting for it before
 	// they are shown their place again; 0 means 10 s, less than nothing not at all.

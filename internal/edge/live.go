@@ -31,6 +31,7 @@ type tenant struct {
 	key   uint64 // of org, for instances' health
 	meter Meter
 	share Share
+	stile turnstile // before share
 
 	requests, refused, lost, waited, sessions, moved atomic.Int64
 

@@ -54,15 +54,27 @@ func (e *Edge) orgMay(v *visit) bool {
 	return true
 }
 
-// takePlace takes a place of the org's share, which the caller gives back, or
-// refuses. The rate holds the fast, the share the slow: whoever keeps within the
+// takePlace takes a place of the org's share, which the caller gives back. Where
+// none is free the request waits for one; it is refused when that takes too long or
+// too many do. The rate holds the fast, the share the slow: whoever keeps within the
 // rate with requests that take long runs out of places, and of nobody else's (P7).
 func (e *Edge) takePlace(v *visit) bool {
 	s := v.site
-	if v.holds = s.tenant.share.Acquire(s.part(), 1); v.holds {
-		return true
+	part := s.part()
+	pressed := false
+	v.holds = s.tenant.stile.pass(v.r.Context(), part*waitForAPlace, e.o.Patience, func() bool {
+		if s.tenant.share.Acquire(s.part(), 1) {
+			return true
+		}
+		if !pressed {
+			pressed = true
+			s.courses[0].press()
+		}
+		return false
+	})
+	if v.holds || v.r.Context().Err() != nil {
+		return v.holds
 	}
-	s.courses[0].press()
 	if l, identity := e.gate(v); l != nil { // a form is waited for, and its visitor comes again by themselves
 		e.showLine(v, l, room.Place{Refresh: comeAgain}, identity != nil)
 		return false

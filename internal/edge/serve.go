@@ -117,6 +117,7 @@ func (v *visit) leave() {
 	if v.holds {
 		v.holds = false
 		v.site.tenant.share.Release()
+		v.site.tenant.stile.call()
 	}
 }
 

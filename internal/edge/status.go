@@ -60,6 +60,7 @@ type OrgStatus struct {
 	Burst     int     `json:"burst"`
 	Share     float64 `json:"share"`
 	InFlight  int     `json:"in_flight"`
+	Waiting   int64   `json:"waiting"` // requests, for one of the org's places
 	Requests  int64   `json:"requests"`
 	Refused   int64   `json:"refused"`
 	Lost      int64   `json:"lost"`
@@ -149,7 +150,7 @@ func orgStatus(s *site, now time.Time) *OrgStatus {
 	t := s.tenant
 	o := &OrgStatus{
 		Org: t.org, Stack: s.courses[0].binding.Stack, Active: t.active.count(now),
-		PerSecond: s.allowance.PerSecond, Burst: s.allowance.Burst, Share: s.allowance.Share, InFlight: t.share.InUse(),
+		PerSecond: s.allowance.PerSecond, Burst: s.allowance.Burst, Share: s.allowance.Share, InFlight: t.share.InUse(), Waiting: t.stile.count.Load(),
 		Requests: t.requests.Load(), Refused: t.refused.Load(), Lost: t.lost.Load(), Began: t.sessions.Load(), Moved: t.moved.Load(),
 	}
 	if len(s.courses) > 1 {
