@@ -26,6 +26,7 @@ import (
 	"github.com/turnout-events/turnout"
 	cachedb "github.com/turnout-events/turnout/internal/cache/sqlite"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/compact"
 	"github.com/turnout-events/turnout/internal/groupcommit"
 	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -172,12 +173,21 @@ func product(ctx context.Context, dir string) (http.Handler, error) {
 		return nil, err
 	}
 	c := catalog.New(catalog.Options{Orgs: store, Cache: cache, Seats: store, Feed: store, Keyring: keyring, Renderer: pages, Logger: slog.New(slog.DiscardHandler)})
-	links := catalog.NewLinks(catalog.LinksOptions{Cache: cache, Keys: store, Keyring: keyring})
+	paper, err := compact.Unnamed(dir)
+	if err != nil {
+		return nil, err
+	}
+	links := catalog.NewLinks(catalog.LinksOptions{
+		Cache: cache, Keys: store, Keyring: keyring, Paper: paper, Bytes: 512 << 20, Stock: &catalog.Stock{Orgs: store, Links: cache, Keys: store},
+	})
 	c.Follow(links.Hear)
 	if err := c.Load(ctx); err != nil {
 		return nil, err
 	}
 	go func() { _ = c.Run(ctx) }()
+	if err := links.ReadAhead(ctx); err != nil { // as an instance that has run for a while
+		return nil, err
+	}
 	w, err := web.New(web.Options{Catalog: c, Links: links, Intake: in, Pages: pages})
 	if err != nil {
 		return nil, err

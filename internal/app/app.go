@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -40,6 +41,7 @@ type instance struct {
 	metrics  *metrics
 	catalog  *catalog.Catalog
 	links    *catalog.Links
+	paper    io.Closer // that links are held on; nil for memory
 	intake   *intake.Intake
 	delivery *delivery.Delivery
 	mirror   *mirror.Mirror
@@ -136,7 +138,7 @@ func (in *instance) reading() (err error) {
 	in.catalog = catalog.New(catalog.Options{
 		Orgs: in.Store, Cache: in.cache, Seats: in.Store, Feed: in.Store, Keyring: in.Keyring, Renderer: in.pages, Logger: in.log, Now: in.Store.Now,
 	})
-	in.links = catalog.NewLinks(catalog.LinksOptions{Cache: in.cache, Keys: in.Store, Keyring: in.Keyring, Now: in.Store.Now})
+	in.links = in.newLinks()
 	in.catalog.Follow(in.links.Hear)
 	in.catalog.Follow(in.orgsChanged)
 	in.catalog.Follow(in.sessions.hear)
@@ -209,7 +211,7 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 	if err != nil {
 		return nil, Ready{}, fmt.Errorf("listen: %w", err)
 	}
-	services := in.sessions.services()
+	services := append(in.sessions.services(), run.Service{Name: "links", Run: in.links.Run})
 	if c, ok := in.cache.(sweeping); ok {
 		services = append(services, run.Service{Name: "cache sweeper", Run: c.Run})
 	}
@@ -252,5 +254,9 @@ func (in *instance) hookOurs(ctx context.Context, org turnout.OrgID, hook string
 }
 
 func (in *instance) close() error {
-	return errors.Join(in.sessions.Close(), in.cache.Close(), in.Store.Close())
+	errs := []error{in.sessions.Close(), in.cache.Close(), in.Store.Close()}
+	if in.paper != nil {
+		errs = append(errs, in.paper.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -2,15 +2,16 @@ package catalog
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/compact"
 	"github.com/turnout-events/turnout/internal/seal"
 	"golang.org/x/sync/singleflight"
 )
@@ -38,8 +39,18 @@ type LinksOptions struct {
 	Cache   LinkCache
 	Keys    DataKeys
 	Keyring PersonKeyring
-	// Bytes bounds the memory of recent links; 0 means 64 MiB.
-	Bytes int
+	// Paper is what links are held on, sealed; nil means memory. Bytes bounds how
+	// much of it is used; 0 means 64 MiB.
+	Paper compact.Paper
+	Bytes int64
+	// People bounds how many people's wrapped keys are in memory, about 75 bytes
+	// each; 0 means 2,000,000.
+	People int
+	// Stock is where all links are read ahead of need by Run; nil for none, which
+	// makes links come in as they are asked for.
+	Stock *Stock
+	// Logger hears what goes wrong with reading ahead; nil means silence.
+	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -50,15 +61,16 @@ type Link struct {
 	Invite turnout.Invite
 }
 
-// Links opens AttendeeLinks for the request that brings the token. It asks
-// memory, then the cache and the store, and nobody else (P3).
+// Links opens AttendeeLinks for the request that brings the token. It looks at
+// what it holds, then asks the cache and the store, and nobody else (P3).
 type Links struct {
 	o       LinksOptions
-	recent  *recent
+	held    *held
+	owing   owing
 	unknown *unknown
 	flight  singleflight.Group
-	// epoch counts what was heard of the feed, so that what was read before
-	// is neither kept nor shared after.
+	// epoch counts what was heard of the feed about links and people, so that what
+	// was read before is neither kept nor shared after.
 	epoch atomic.Uint64
 
 	hits, misses, unknowns atomic.Int64
@@ -66,21 +78,33 @@ type Links struct {
 
 // LinkStats are counts since the start.
 type LinkStats struct {
-	// Hits were answered from memory, Misses asked the cache, Unknown were not there.
+	// Hits were answered from what is held, Misses asked the cache, Unknown were not there.
 	Hits, Misses, Unknown int64
-	// Kept and Bytes are how many links are in memory, and their size.
-	Kept, Bytes int
+	// Kept is how many links are held, Bytes how much of the paper is used for
+	// them, People how many keys are in memory.
+	Kept   int
+	Bytes  int64
+	People int
 }
 
-// NewLinks makes a Links that remembers nothing yet.
+// NewLinks makes a Links that holds nothing yet.
 func NewLinks(o LinksOptions) *Links {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Bytes == 0 {
 		o.Bytes = 64 << 20
 	}
-	return &Links{o: o, recent: newRecent(o.Bytes), unknown: newUnknown()}
+	if o.People == 0 {
+		o.People = 2_000_000
+	}
+	if o.Paper == nil {
+		o.Paper = compact.NewMemory()
+	}
+	return &Links{o: o, held: newHeld(o.Paper, o.Bytes, o.People), unknown: newUnknown(), owing: newOwing()}
 }
 
 // Open opens the link that a token stands for. An unknown token is
@@ -118,14 +142,15 @@ func (l *Links) open(ctx context.Context, at spot) (Link, error) {
 	if !hit || !errors.Is(err, seal.ErrSealed) {
 		return link, err
 	}
-	l.recent.remove(at)
+	l.held.remove(at)
+	l.held.forget(holder{at.org, k.link.Person})
 	if k, _, err = l.find(ctx, at); err != nil {
 		return Link{}, err
 	}
 	return l.unseal(ctx, k)
 }
 
-func (l *Links) unseal(ctx context.Context, k *kept) (Link, error) {
+func (l *Links) unseal(ctx context.Context, k kept) (Link, error) {
 	key, err := l.o.Keyring.DataKey(ctx, string(k.link.Org), k.link.Person, k.wrapped)
 	if err != nil {
 		return Link{}, fmt.Errorf("open data key of %s: %w", k.link.Person, err)
@@ -144,16 +169,16 @@ func (l *Links) unseal(ctx context.Context, k *kept) (Link, error) {
 // loadTimeout bounds a miss, which otherwise ends with none of its callers.
 const loadTimeout = 5 * time.Second
 
-// find returns what rests of a link: from memory, else from cache and store,
-// where of many callers one asks for all, in its own goroutine.
-func (l *Links) find(ctx context.Context, at spot) (k *kept, hit bool, err error) {
-	if k, ok := l.recent.get(at); ok {
+// find returns what rests of a link: what is held, else from cache and store,
+// where of many callers one asks for all.
+func (l *Links) find(ctx context.Context, at spot) (k kept, hit bool, err error) {
+	if k, ok := l.held.get(at); ok {
 		l.hits.Add(1)
 		return k, true, nil
 	}
 	epoch := l.epoch.Load()
 	if l.unknown.has(at, l.o.Now()) {
-		return nil, false, &turnout.Error{Code: turnout.CodeNotFound, Op: "find link"}
+		return kept{}, false, &turnout.Error{Code: turnout.CodeNotFound, Op: "find link"}
 	}
 	l.misses.Add(1)
 	v, err, _ := l.flight.Do(string(at.org)+string(at.id[:])+strconv.FormatUint(epoch, 10), func() (any, error) {
@@ -162,98 +187,33 @@ func (l *Links) find(ctx context.Context, at spot) (k *kept, hit bool, err error
 		return l.load(ctx, at, epoch)
 	})
 	if err = errors.Join(err, ctx.Err()); err != nil { // who left meanwhile needs no answer
-		return nil, false, err
+		return kept{}, false, err
 	}
-	return v.(*kept), false, nil
+	return v.(kept), false, nil
 }
 
-func (l *Links) load(ctx context.Context, at spot, epoch uint64) (*kept, error) {
+func (l *Links) load(ctx context.Context, at spot, epoch uint64) (kept, error) {
 	current := func() bool { return l.epoch.Load() == epoch }
 	link, err := l.o.Cache.Link(ctx, at.org, at.id)
 	if turnout.CodeOf(err) == turnout.CodeNotFound {
 		l.unknown.add(at, l.o.Now(), current)
 	}
 	if err != nil {
-		return nil, err
+		return kept{}, err
 	}
 	key, err := l.o.Keys.DataKey(ctx, at.org, link.Person)
 	if err != nil {
-		return nil, err
+		return kept{}, err
 	}
-	k := &kept{link: link, wrapped: key.Wrapped}
-	l.recent.put(at, k, current)
-	return k, nil
-}
-
-// Hear forgets what the change feed says has changed. It is a Subscriber.
-func (l *Links) Hear(_ context.Context, n News) {
-	l.epoch.Add(1)
-	if n.All {
-		l.recent.drop(func(spot, *kept) bool { return true })
-		l.unknown.clear()
-		return
-	}
-	gone := goneBy(n.Changes)
-	for at := range gone.spots {
-		l.recent.remove(at)
-	}
-	if gone.many {
-		l.recent.drop(gone.has) // looks at all that is kept
-	}
-	for org := range gone.links {
-		l.unknown.clearOrg(org)
-	}
-}
-
-// gone is which links a list of changes is about.
-type gone struct {
-	// many says that there is more than spots.
-	many    bool
-	links   map[turnout.OrgID]bool // orgs whose links changed in some way
-	whole   map[turnout.OrgID]bool
-	events  map[debt]bool
-	spots   map[spot]bool
-	persons map[turnout.OrgID]map[turnout.PersonID]bool
-}
-
-func goneBy(changes []turnout.Change) *gone {
-	g := &gone{links: map[turnout.OrgID]bool{}, whole: map[turnout.OrgID]bool{}, events: map[debt]bool{},
-		spots: map[spot]bool{}, persons: map[turnout.OrgID]map[turnout.PersonID]bool{}}
-	for _, c := range changes {
-		raw, err := hex.DecodeString(c.ID)
-		id := err == nil && len(raw) == 16 // an event's id is 18 characters
-		switch {
-		case c.Kind == turnout.ChangeOrg:
-			g.whole[c.Org], g.many = true, true
-		case c.Kind == turnout.ChangePerson && id:
-			if g.persons[c.Org] == nil {
-				g.persons[c.Org] = map[turnout.PersonID]bool{}
-			}
-			g.persons[c.Org][turnout.PersonID(raw)], g.many = true, true
-		case c.Kind == turnout.ChangePerson:
-			g.whole[c.Org], g.many = true, true // not to be understood: rather forget too much
-		case c.Kind == turnout.ChangeLinks:
-			g.links[c.Org] = true
-			switch {
-			case id:
-				g.spots[spot{c.Org, turnout.LinkID(raw)}] = true
-			case c.ID == "":
-				g.whole[c.Org], g.many = true, true
-			default:
-				g.events[debt{c.Org, turnout.EventID(c.ID)}], g.many = true, true
-			}
-		}
-	}
-	return g
-}
-
-func (g *gone) has(s spot, k *kept) bool {
-	return g.whole[s.org] || g.events[debt{s.org, k.link.Event}] || g.persons[s.org][k.link.Person]
+	l.held.putKey(holder{at.org, link.Person}, key.Wrapped, current)
+	_ = l.held.put([]turnout.AttendeeLink{link}, epoch, current) // what cannot be held is read again
+	return kept{link, key.Wrapped}, nil
 }
 
 // Stats returns counts since the start.
 func (l *Links) Stats() LinkStats {
 	s := LinkStats{Hits: l.hits.Load(), Misses: l.misses.Load(), Unknown: l.unknowns.Load()}
-	s.Kept, s.Bytes = l.recent.size()
+	s.Kept, s.Bytes = l.held.links.Size()
+	s.People = l.held.keys.Len()
 	return s
 }

@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -197,9 +199,10 @@ func TestFeedDropsLinks(t *testing.T) {
 		"its event":     {News{Changes: []turnout.Change{{Kind: turnout.ChangeLinks, Org: "acme", ID: "a0E2"}}}, 1},
 		"another's":     {News{Changes: []turnout.Change{{Kind: turnout.ChangeLinks, Org: "birch", ID: "a0E9"}}}, 0},
 		"its person":    {News{Changes: []turnout.Change{{Kind: turnout.ChangePerson, Org: "acme", ID: w.links[at].Person.String()}}}, 1},
+		"another's too": {News{Changes: []turnout.Change{{Kind: turnout.ChangePerson, Org: "birch", ID: w.links[at].Person.String()}}}, 0},
 		"its org":       {News{Changes: []turnout.Change{{Kind: turnout.ChangeOrg, Org: "acme"}}}, 2},
 		"all links":     {News{Changes: []turnout.Change{{Kind: turnout.ChangeLinks, Org: "acme"}}}, 2},
-		"unclear":       {News{Changes: []turnout.Change{{Kind: turnout.ChangePerson, Org: "acme", ID: "?"}}}, 2},
+		"unclear":       {News{Changes: []turnout.Change{{Kind: turnout.ChangePerson, Org: "acme", ID: "?"}}}, 3},
 		"an event page": {News{Changes: []turnout.Change{{Kind: turnout.ChangeEvent, Org: "acme", ID: "a0E1"}}}, 0},
 		"all":           {News{All: true}, 3},
 	} {
@@ -213,7 +216,13 @@ func TestFeedDropsLinks(t *testing.T) {
 			}
 		}
 		l.Hear(t.Context(), test.news)
-		if kept := l.Stats().Kept; kept != 3-test.gone {
+		kept := 0
+		for at := range w.links {
+			if _, ok := l.held.get(at); ok {
+				kept++
+			}
+		}
+		if kept != 3-test.gone {
 			t.Errorf("%s: %d of 3 are kept, want %d", name, kept, 3-test.gone)
 		}
 	}
@@ -236,8 +245,8 @@ func TestP8ForgottenPersonIsNotShown(t *testing.T) {
 		l.Hear(t.Context(), News{Changes: []turnout.Change{{Kind: turnout.ChangePerson, Org: "acme", ID: w.links[at].Person.String()}}})
 		close(hold)
 		synctest.Wait()
-		if kept := l.Stats().Kept; kept != 0 {
-			t.Errorf("a link that was read before the news is kept")
+		if s := l.Stats(); s.Kept != 0 || s.People != 0 {
+			t.Errorf("what was read before the news is kept: %+v", s)
 		}
 		w.mu.Lock()
 		clear(w.keys)
@@ -256,41 +265,117 @@ func TestInvitedAnew(t *testing.T) {
 	if _, err := l.Open(t.Context(), "acme", "token-one"); err != nil {
 		t.Fatal(err)
 	}
-	broken := *l.recent.shard(at).spots[at].Value.(*item).kept
-	broken.link.Sealed = append([]byte{1}, broken.link.Sealed[1:]...)
-	broken.link.Sealed[20] ^= 1
-	l.recent.put(at, &broken, func() bool { return true })
+	broken := w.links[at]
+	broken.Sealed = slices.Clone(broken.Sealed)
+	broken.Sealed[20] ^= 1
+	if err := l.held.put([]turnout.AttendeeLink{broken}, 0, func() bool { return true }); err != nil {
+		t.Fatal(err)
+	}
 	link, err := l.Open(t.Context(), "acme", "token-one")
 	if err != nil || link.Invite.Person != person(1) {
 		t.Errorf("got %+v, %v", link, err)
 	}
 }
 
-// TestP8MemoryHoldsNoPersonalData and stays within its bound.
-func TestP8MemoryHoldsNoPersonalData(t *testing.T) {
-	w := newWorld(t)
-	l := NewLinks(LinksOptions{Cache: w, Keys: w, Keyring: w.keyring, Bytes: 200_000})
+// scroll is paper whose bytes a test can look at.
+type scroll struct{ bytes []byte }
+
+func (s *scroll) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(s.bytes).ReadAt(p, at)
+}
+
+func (s *scroll) WriteAt(p []byte, at int64) (int, error) {
+	if missing := int(at) + len(p) - len(s.bytes); missing > 0 {
+		s.bytes = append(s.bytes, make([]byte, missing)...)
+	}
+	return copy(s.bytes[at:], p), nil
+}
+
+// TestP8PaperHoldsNoPersonalData, nor any key, and stays within its bound.
+func TestP8PaperHoldsNoPersonalData(t *testing.T) {
+	w, paper := newWorld(t), &scroll{}
+	l := NewLinks(LinksOptions{Cache: w, Keys: w, Keyring: w.keyring, Paper: paper, Bytes: 200_000})
 	for i := range 1000 {
 		token := fmt.Sprintf("token-%04d", i)
-		w.invite("acme", token, person(i), "a0E1")
+		at := w.invite("acme", token, person(i), "a0E1")
 		if _, err := l.Open(t.Context(), "acme", token); err != nil {
 			t.Fatal(err)
 		}
+		if wrapped := w.keys[w.links[at].Person]; bytes.Contains(paper.bytes, wrapped[5:]) {
+			t.Fatal("a wrapped key is on the paper")
+		}
 	}
-	s := l.Stats()
-	if s.Bytes > 200_000 || s.Kept < 100 {
-		t.Errorf("keeps %d links in %d bytes", s.Kept, s.Bytes)
+	if s := l.Stats(); s.Bytes > 200_000 || s.Kept < 100 || s.People != 1000 || len(paper.bytes) > 200_000 {
+		t.Errorf("holds %+v", s)
 	}
 	if _, err := l.Open(t.Context(), "acme", "token-0999"); err != nil || l.Stats().Hits != 1 {
 		t.Errorf("the last one was not kept: %v, %+v", err, l.Stats())
 	}
-	for i := range l.recent.shards {
-		for at, e := range l.recent.shards[i].spots {
-			if all := fmt.Sprintf("%+v %s", at, e.Value.(*item).kept.link.Sealed); strings.Contains(all, "visitor") || strings.Contains(all, "Example") {
-				t.Fatalf("memory holds %q", all)
-			}
+	for _, personal := range []string{"visitor", "Visitor", "Number", "Example", "token"} {
+		if bytes.Contains(paper.bytes, []byte(personal)) {
+			t.Errorf("%q can be read on the paper", personal)
 		}
 	}
+}
+
+// TestPaperAway: links that cannot be held are read from the cache each time.
+func TestPaperAway(t *testing.T) {
+	w := newWorld(t)
+	l := NewLinks(LinksOptions{Cache: w, Keys: w, Keyring: w.keyring, Paper: noPaper{}})
+	w.invite("acme", "token-one", person(1), "a0E1")
+	for range 3 {
+		if link, err := l.Open(t.Context(), "acme", "token-one"); err != nil || link.Invite.Person != person(1) {
+			t.Fatalf("got %+v, %v", link, err)
+		}
+	}
+	if w.read() != 3 {
+		t.Errorf("%d reads", w.read())
+	}
+}
+
+type noPaper struct{}
+
+func (noPaper) ReadAt([]byte, int64) (int, error)  { return 0, errAway }
+func (noPaper) WriteAt([]byte, int64) (int, error) { return 0, errAway }
+
+// TestManyEventsChange: what is remembered of changes is bounded, and nothing
+// that changed is shown for that.
+func TestManyEventsChange(t *testing.T) {
+	w := newWorld(t)
+	l := newLinks(w)
+	at := w.invite("acme", "token-one", person(1), "a0E0")
+	for i := range maxSince + 100 {
+		if _, err := l.Open(t.Context(), "acme", "token-one"); err != nil {
+			t.Fatal(err)
+		}
+		l.Hear(t.Context(), News{Changes: []turnout.Change{{Kind: turnout.ChangeLinks, Org: "acme", ID: fmt.Sprint("a0E", i)}}})
+		if _, ok := l.held.get(at); ok && i == 0 {
+			t.Error("its event changed and it is held")
+		}
+	}
+	if n := len(l.held.events); n > maxSince {
+		t.Errorf("%d events are remembered", n)
+	}
+}
+
+// FuzzReadRow: a row that is not a link's is none, and what appendRow wrote is
+// read back.
+func FuzzReadRow(f *testing.F) {
+	at := spot{"acme", turnout.LinkID{1, 2, 3}}
+	whole := turnout.AttendeeLink{ID: at.id, Org: at.org, Event: "a0E1", Person: turnout.PersonID{9}, Sealed: []byte("sealed"), Changed: time.UnixMilli(1_800_000_000_123).UTC()}
+	f.Add(appendRow(nil, &whole, 7))
+	f.Add(appendRow(nil, &turnout.AttendeeLink{ID: at.id, Org: at.org}, 0))
+	f.Add([]byte{})
+	f.Add(make([]byte, rowHead))
+	f.Fuzz(func(t *testing.T, row []byte) {
+		link, epoch, ok := readRow(row, at)
+		if !ok {
+			return
+		}
+		if again := appendRow(nil, &link, epoch); !bytes.Equal(again, row) {
+			t.Errorf("%x\nis written %x", row, again)
+		}
+	})
 }
 
 func TestCacheAway(t *testing.T) {
@@ -333,18 +418,5 @@ func BenchmarkOpenKeptLink(b *testing.B) {
 		if _, err := l.Open(b.Context(), "acme", "token-one"); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkHearAmongManyLinks(b *testing.B) {
-	r, start := newRecent(64<<20), time.Now()
-	for i := range 200_000 {
-		at := spot{"acme", turnout.LinkID{byte(i), byte(i >> 8), byte(i >> 16)}}
-		r.put(at, &kept{link: turnout.AttendeeLink{Event: "a0E1"}, wrapped: make([]byte, 80)}, func() bool { return true })
-	}
-	b.Logf("filled in %v", time.Since(start))
-	g := goneBy([]turnout.Change{{Kind: turnout.ChangeLinks, Org: "acme", ID: "a0E2"}})
-	for b.Loop() {
-		r.drop(g.has)
 	}
 }
