@@ -110,6 +110,29 @@ func TestMapIsBounded(t *testing.T) {
 	}
 }
 
+// TestSetForgetsNone however many there are.
+func TestSetForgetsNone(t *testing.T) {
+	var s Set
+	for i := range 200_000 {
+		s.Add(hashOf(i))
+		s.Add(hashOf(i))
+	}
+	for i := range 200_000 {
+		if !s.Has(hashOf(i)) {
+			t.Fatalf("%d is not there", i)
+		}
+	}
+	like := 0
+	for i := range 100_000 {
+		if s.Has(hashOf(1_000_000 + i)) {
+			like++
+		}
+	}
+	if like > 5 {
+		t.Errorf("%d of 100,000 others count as added", like)
+	}
+}
+
 // papers are both kinds.
 func papers(t *testing.T) map[string]Paper {
 	f, err := Unnamed(t.TempDir())

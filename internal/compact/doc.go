@@ -5,8 +5,9 @@
 //     scans nor counts: about 10 bytes a value besides the value itself.
 //   - Log holds values of any size on a Paper, which is a file without a name or
 //     memory: about 10 bytes a value in memory.
+//   - Set remembers hashes alone.
 //
-// Both are caches and forget: when they are full they begin anew, and of two
+// Map and Log are caches and forget: when they are full they begin anew, and of two
 // keys whose hashes agree in 38 bits one takes the other's place. So a value
 // that is found is one that was put under a hash like it; whose it is, its owner
 // has to know from the value. Nothing of them outlives the process, and nothing

@@ -154,6 +154,9 @@ type hotReads struct {
 	point *point.Pool // by the numbers below
 	byKey *sql.Stmt
 	byID  *sql.Stmt
+	// after are registrations in order, for answered.
+	after    *sql.Stmt
+	answered *answered
 }
 
 // The queries of hotReads.point.
@@ -171,14 +174,21 @@ func (s *Store) prepareHot(ctx context.Context) (err error) {
 	if s.hot.byKey, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.org = ? AND r.key = ?"); err != nil {
 		return err
 	}
-	s.hot.byID, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.id = ?")
+	if s.hot.byID, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.id = ?"); err != nil {
+		return err
+	}
+	s.hot.after, err = s.reads.PrepareContext(ctx, registrationsAfter)
+	s.hot.answered = openAnswered(s.path)
 	return err
 }
 
 func (h hotReads) close() error {
 	h.point.Close()
+	if h.answered != nil {
+		h.answered.closed.Store(true)
+	}
 	var errs []error
-	for _, stmt := range []*sql.Stmt{h.byKey, h.byID} {
+	for _, stmt := range []*sql.Stmt{h.byKey, h.byID, h.after} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

@@ -57,10 +57,13 @@ func noRegistration(err error) error {
 }
 
 // LinkRegistration reads the latest registration that came through a link.
-// Most links have none yet, which the index alone tells.
+// Most links have none yet, which answered tells, or else the index alone.
 func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
 	var r turnout.Registration
 	num, err := s.orgNumber(ctx, org)
+	if err == nil && !s.mayBeAnswered(ctx, num, link) {
+		return r, false, nil
+	}
 	var id any
 	if err == nil {
 		id, err = s.hot.point.Row(context.WithoutCancel(ctx), latestOfLink, num, link[:])
