@@ -19,13 +19,16 @@ type Key string
 
 const keyAlphabet = "0123456789abcdefghijklmnopqrstuv"
 
+// keyEncoding is made once, since making one takes longer than using it.
+var keyEncoding = base32.NewEncoding(keyAlphabet).WithPadding(base32.NoPadding)
+
 // NewKey makes a key of 26 characters: 48 bits of time, so that keys made
 // together lie together in an index, and 80 random bits.
 func NewKey(now time.Time) Key {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
 	_, _ = rand.Read(b[6:]) // never fails since Go 1.24
-	return Key(base32.NewEncoding(keyAlphabet).WithPadding(base32.NoPadding).EncodeToString(b[:]))
+	return Key(keyEncoding.EncodeToString(b[:]))
 }
 
 // ParseKey reads a key as a client sent it, with or without the quotes of a

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -14,15 +15,23 @@ import (
 const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors "
 
-// secured sets the headers that every answer carries. HSTS is the edge's.
+// always are the headers that every answer carries. HSTS is the edge's.
+func always() http.Header {
+	return http.Header{
+		"Content-Security-Policy":    {policy + "'none'"},
+		"X-Content-Type-Options":     {"nosniff"},
+		"Permissions-Policy":         {"camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"},
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+		"Referrer-Policy":            {"same-origin"},
+	}
+}
+
+// secured sets them. All answers share their values, which Set replaces and Add
+// copies; nobody writes into them.
 func (web *Web) secured(next http.Handler) http.Handler {
+	every := always()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy+"'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Referrer-Policy", "same-origin")
+		maps.Copy(w.Header(), every)
 		next.ServeHTTP(w, r)
 	})
 }
