@@ -136,10 +136,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // context without one counts as unavailable, anything else as internal; nil
 // gives the empty code.
 func CodeOf(err error) Code {
+	if err == nil {
+		return "" // before errors.As, which makes e a piece of garbage
+	}
 	var e *Error
 	switch {
-	case err == nil:
-		return ""
 	case errors.As(err, &e):
 		return e.Code
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

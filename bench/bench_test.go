@@ -193,7 +193,9 @@ func BenchmarkLinkPage(b *testing.B) {
 	if err := prepare(b.Context(), dir, *links); err != nil {
 		b.Fatal(err)
 	}
-	ours := start(b, "links", dir)
+	begun := time.Now()
+	ours := start(b, "links", dir) // which reads all of them ahead
+	ahead := time.Since(begun)
 	get := func(base string, link func() int) func() *http.Request {
 		return func() *http.Request {
 			req, _ := http.NewRequest(http.MethodGet, base+"/l/"+tokenOf(link()), nil)
@@ -215,8 +217,26 @@ func BenchmarkLinkPage(b *testing.B) {
 	for b.Loop() {
 		compare(b, static, ours, get(static.url, anyLink), get(ours.url, anyLink), http.StatusOK, http.StatusOK)
 	}
+	b.ReportMetric(ahead.Seconds(), "ahead-s")
+	grown := ours.memory() - fewLinks(b, get)
+	b.ReportMetric(grown*(1<<20)/float64(*links), "memory-B/link")
 	b.ReportMetric(size(dir, "cache.db")/float64(*links), "cache-B/link")
 	b.ReportMetric(size(dir, "store.db")/float64(*links), "store-B/link")
+}
+
+// fewLinks is the memory, in MiB, of a server that has next to no links, after as
+// many rounds.
+func fewLinks(b *testing.B, get func(base string, link func() int) func() *http.Request) float64 {
+	const n = 100
+	dir := b.TempDir()
+	if err := prepare(b.Context(), dir, n); err != nil {
+		b.Fatal(err)
+	}
+	few := start(b, "few", dir)
+	for range *rounds {
+		few.round(b, get(few.url, func() int { return rand.IntN(n) }), http.StatusOK)
+	}
+	return few.memory()
 }
 
 func size(dir, name string) float64 {

@@ -46,7 +46,7 @@ const (
 )
 
 // Serve runs one of the servers in this process until SIGTERM and prints its
-// address: floor, accept, static or links. With a profile directory it leaves a
+// address: floor, static, or the product as accept, links or few. With a profile directory it leaves a
 // CPU profile there.
 func Serve(kind, dir, profile string, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)

@@ -74,6 +74,12 @@ type reading struct {
 // holds the master key is away, keys that were in memory go on, dropped or not,
 // and a scope whose keys must wait for it keeps no other waiting.
 func (k *Keyring) Ring(ctx context.Context, scope string) (*Ring, error) {
+	k.mu.Lock()
+	ring := k.rings[scope]
+	k.mu.Unlock()
+	if ring != nil {
+		return ring, nil
+	}
 	r, err := k.read(ctx, scope)
 	if err != nil {
 		return nil, err
@@ -247,9 +253,9 @@ func (k *Keyring) openRing(ctx context.Context, scope string, stored []StoredKey
 		}
 		switch s.Purpose {
 		case purposeIndex:
-			r.index = key
+			r.index = newHasher(key)
 		case purposeMAC:
-			r.mac = key
+			r.mac = newHasher(key)
 		case purposeWrap:
 			if r.wrapping[s.Version], err = newAEAD(key); err != nil {
 				return nil, err
@@ -300,7 +306,7 @@ func (k *Keyring) Fingerprint(ctx context.Context, s StoredKey) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return digest(key, "fingerprint", s.Scope, s.Purpose), nil
+	return newHasher(key).sum("fingerprint", s.Scope, s.Purpose), nil
 }
 
 func (k *Keyring) loaded(again bool) (Master, error) {
