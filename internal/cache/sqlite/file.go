@@ -51,6 +51,8 @@ type file struct {
 	// links is a third pool, whose connections all belong to point.
 	links *sql.DB
 	point *point.Pool
+	// pass is for who goes through the links in order, and needs no page twice.
+	pass *sql.DB
 
 	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readPlace, readOrg *sql.Stmt
 
@@ -77,6 +79,9 @@ func openFile(ctx context.Context, path string) (*file, error) {
 	}
 	if err == nil {
 		f.links, err = connect(ctx, path, readers, "query_only(1)", "cache_size(-8192)")
+	}
+	if err == nil {
+		f.pass, err = connect(ctx, path, 1, "query_only(1)", "cache_size(-256)")
 	}
 	if err == nil {
 		f.point, err = point.Open(ctx, f.links, readers, "SELECT body FROM link WHERE key = ?")
@@ -180,7 +185,7 @@ func (f *file) replaced() bool {
 func (f *file) close() error {
 	f.point.Close()
 	var errs []error
-	for _, db := range []*sql.DB{f.links, f.read, f.write} {
+	for _, db := range []*sql.DB{f.pass, f.links, f.read, f.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -35,7 +35,7 @@ func (f *file) linksAfter(ctx context.Context, org turnout.OrgID, after turnout.
 	for i := range last {
 		last[i] = 0xff
 	}
-	rows, err := f.read.QueryContext(ctx, pageOfLinks, key(num, after), key(num, last), limit)
+	rows, err := f.pass.QueryContext(ctx, pageOfLinks, key(num, after), key(num, last), limit)
 	if err != nil {
 		return nil, err
 	}

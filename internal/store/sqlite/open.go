@@ -63,6 +63,7 @@ type Store struct {
 	log    *slog.Logger
 	reads  *sql.DB
 	points *sql.DB // whose connections all belong to hot.point
+	passes *sql.DB // for who goes through a table in order, and needs no page twice
 	writes *sql.DB
 	turn   *turnLock
 	writer *groupcommit.Writer[*job]
@@ -144,6 +145,9 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	if s.passes, err = openDB(s.path, 1, true, "cache_size(-256)"); err != nil {
+		return err
+	}
 	return s.prepareHot(ctx)
 }
 
@@ -215,7 +219,8 @@ const readers = 4
 // writer's turn keeps writers apart, so only maintenance by hand makes it wait.
 const busyTimeout = 10 * time.Second
 
-func openDB(path string, conns int, readOnly bool) (*sql.DB, error) {
+// openDB opens a pool. Pragmas come after those that all have.
+func openDB(path string, conns int, readOnly bool, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"secure_delete(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)",
@@ -225,6 +230,7 @@ func openDB(path string, conns int, readOnly bool) (*sql.DB, error) {
 	} else {
 		q["_pragma"] = append(q["_pragma"], "cache_size(-65536)")
 	}
+	q["_pragma"] = append(q["_pragma"], pragmas...)
 	db, err := sql.Open("sqlite", fileURL(path, q.Encode()))
 	if err != nil {
 		return nil, err
@@ -278,7 +284,7 @@ func (s *Store) closeFiles() error {
 		errs = append(errs, s.session.close())
 	}
 	errs = append(errs, s.hot.close())
-	for _, db := range []*sql.DB{s.points, s.reads, s.writes} {
+	for _, db := range []*sql.DB{s.passes, s.points, s.reads, s.writes} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

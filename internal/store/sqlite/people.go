@@ -99,7 +99,7 @@ func (t *tx) ensureDataKey(org int64, k turnout.DataKey) (turnout.DataKey, error
 // DataKeysAfter reads up to limit keys of an org in order of person, from the
 // one after; for rewrapping.
 func (s *Store) DataKeysAfter(ctx context.Context, org turnout.OrgID, after turnout.PersonID, limit int) ([]turnout.DataKey, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT person, wrapped FROM people
+	rows, err := s.passes.QueryContext(ctx, `SELECT person, wrapped FROM people
 		WHERE org = (SELECT num FROM orgs WHERE org = ?) AND person > ? ORDER BY person LIMIT ?`, string(org), after[:], limit)
 	if err != nil {
 		return nil, wrap("read data keys", err)
