@@ -17,6 +17,8 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -84,7 +86,8 @@ type Delivery struct {
 
 	mu     sync.Mutex
 	orgs   map[turnout.OrgID]*orgState
-	sizes  map[int64]int // largest batch a lane takes now, where it is below Policy.Most
+	last   map[int64]time.Time // when a lane's last call began, within Policy.Gather
+	sizes  map[int64]int       // largest batch a lane takes now, where it is below Policy.Most
 	oldest map[turnout.OrgID]time.Time
 }
 
@@ -108,7 +111,7 @@ func New(o Options) *Delivery {
 	}
 	return &Delivery{
 		o: o, wake: make(chan struct{}, 1),
-		orgs: map[turnout.OrgID]*orgState{}, sizes: map[int64]int{}, oldest: map[turnout.OrgID]time.Time{},
+		orgs: map[turnout.OrgID]*orgState{}, last: map[int64]time.Time{}, sizes: map[int64]int{}, oldest: map[turnout.OrgID]time.Time{},
 	}
 }
 
@@ -180,7 +183,7 @@ func (d *Delivery) Step(ctx context.Context) error {
 	rand.Shuffle(len(lanes), func(i, j int) { lanes[i], lanes[j] = lanes[j], lanes[i] })
 	for _, lane := range lanes {
 		age := now.Add(ahead).Sub(lane.Due)
-		n := min(d.o.Policy.Batch(lane.Waiting, age), d.size(lane.ID))
+		n := min(d.o.Policy.Batch(lane.Waiting, age, d.since(lane.ID, now)), d.size(lane.ID))
 		if n == 0 || lane.Leased || lane.Resting {
 			continue
 		}
@@ -188,6 +191,7 @@ func (d *Delivery) Step(ctx context.Context) error {
 		if !ok {
 			continue
 		}
+		d.began(lane.ID, now)
 		d.calls.Go(func() {
 			defer d.Nudge()
 			defer d.leave(state)
@@ -195,6 +199,24 @@ func (d *Delivery) Step(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// since tells how long ago a lane's last call from here began.
+func (d *Delivery) since(lane int64, now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at, ok := d.last[lane]; ok {
+		return now.Sub(at)
+	}
+	return math.MaxInt64
+}
+
+// began notes that a call of a lane begins, and forgets those of long ago.
+func (d *Delivery) began(lane int64, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.last, func(_ int64, at time.Time) bool { return now.Sub(at) >= d.o.Policy.Gather })
+	d.last[lane] = now
 }
 
 // note remembers how long the oldest undelivered registration of each org waits.

@@ -34,15 +34,17 @@ func pass(d time.Duration) { <-time.After(d) }
 func TestP4WhenABatchGoes(t *testing.T) {
 	p := Policy{}.orDefault()
 	for _, c := range []struct {
-		waiting int
-		age     time.Duration
-		want    int
+		waiting    int
+		age, since time.Duration
+		want       int
 	}{
-		{0, time.Hour, 0}, {1, 9 * time.Second, 0}, {1, 10 * time.Second, 1}, {4, 0, 0}, {4, 10 * time.Second, 4},
-		{5, 0, 5}, {9, 0, 5}, {10, 0, 10}, {199, 0, 199}, {1000, 0, 200},
+		{0, time.Hour, time.Hour, 0}, {1, 9 * time.Second, time.Hour, 0}, {1, 10 * time.Second, time.Hour, 1}, {4, 0, time.Hour, 0}, {4, 10 * time.Second, time.Hour, 4},
+		{5, 0, time.Hour, 5}, {9, 0, time.Hour, 5}, {10, 0, time.Hour, 10}, {199, 0, time.Hour, 199}, {1000, 0, time.Hour, 200},
+		{5, 0, time.Second, 0}, {5, 0, 2 * time.Second, 5}, {199, 0, time.Second, 0}, {199, 0, 2 * time.Second, 199}, {200, 0, 0, 200},
+		{1, 10 * time.Second, 0, 1}, {199, 10 * time.Second, 0, 199},
 	} {
-		if got := p.Batch(c.waiting, c.age); got != c.want {
-			t.Errorf("%d waiting for %v: %d, want %d", c.waiting, c.age, got, c.want)
+		if got := p.Batch(c.waiting, c.age, c.since); got != c.want {
+			t.Errorf("%d waiting for %v, %v after a call: %d, want %d", c.waiting, c.age, c.since, got, c.want)
 		}
 	}
 }
@@ -69,6 +71,33 @@ func TestP4TrickleGoesInFivesWithinTenSeconds(t *testing.T) {
 			t.Errorf("one waited %v before its call", latest)
 		}
 	})
+}
+
+// P4: a rush costs at most ten calls for 1,000, however fast calls are, and is in
+// Salesforce within seconds; slower than that it is a trickle.
+func TestP4ARushGathers(t *testing.T) {
+	for _, perSecond := range []int{1000, 200, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			q, s := newQueue(), &target{latency: 5 * time.Millisecond}
+			d := start(t, q, s)
+			all := 10 * perSecond
+			for range all {
+				q.add("gala", 1)
+				d.Nudge()
+				pass(time.Second / time.Duration(perSecond))
+			}
+			pass(10 * time.Second)
+			if n := q.count(delivered); n != all {
+				t.Errorf("%d of %d delivered", n, all)
+			}
+			if n := len(s.made()); n*1000 > 10*all {
+				t.Errorf("at %d a second: %d calls for %d", perSecond, n, all)
+			}
+			if latest := slices.Max(s.waits); latest > 3*time.Second {
+				t.Errorf("at %d a second one waited %v before its call", perSecond, latest)
+			}
+		})
+	}
 }
 
 // P4: one that is refused again and again does not break up the batches of

@@ -8,6 +8,9 @@ type Policy struct {
 	Few int
 	// Longest is how long one registration waits for others; 0 means 10 s.
 	Longest time.Duration
+	// Gather is the least time from one call of a lane to its next, unless Most wait
+	// or one of them has waited Longest; 0 means 2 s.
+	Gather time.Duration
 	// Most is what one call carries; 0 means 200, the limit of sObject
 	// Collections (SALESFORCE.md, section 2).
 	Most int
@@ -20,6 +23,9 @@ func (p Policy) orDefault() Policy {
 	if p.Longest == 0 {
 		p.Longest = 10 * time.Second
 	}
+	if p.Gather == 0 {
+		p.Gather = 2 * time.Second
+	}
 	if p.Most == 0 {
 		p.Most = 200
 	}
@@ -27,12 +33,18 @@ func (p Policy) orDefault() Policy {
 }
 
 // Batch says how many of the waiting go out now, 0 for not yet. oldest is how
-// long the longest of them has waited. Twice Few is a backlog: everything that
-// fits goes in one call.
-func (p Policy) Batch(waiting int, oldest time.Duration) int {
+// long the longest of them has waited, since how long ago the lane's last call
+// began. Twice Few is a backlog: everything that fits goes in one call. Whoever comes
+// faster than a few in Gather gathers for as long, so that a rush costs a call for all
+// who come meanwhile, and not one for each few however fast calls are.
+func (p Policy) Batch(waiting int, oldest, since time.Duration) int {
 	switch {
+	case waiting >= p.Most:
+		return p.Most
+	case since < p.Gather && oldest < p.Longest:
+		return 0
 	case waiting >= 2*p.Few:
-		return min(waiting, p.Most)
+		return waiting
 	case waiting >= p.Few:
 		return p.Few
 	case waiting > 0 && oldest >= p.Longest:
