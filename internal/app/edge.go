@@ -106,7 +106,7 @@ func newEdge(ctx context.Context, cfg config.Config, courses *courses, shared *l
 	}
 	var line room.Ledger // of this edge alone
 	if courses.engines != nil {
-		line = room.NewSharedLedger(courses.engines.Store)
+		line = room.NewSharedLedger(courses.engines.Store, log)
 	}
 	return edge.New(edge.Options{
 		Ledger: line,

@@ -83,7 +83,7 @@ func newPair(t *testing.T) *pair {
 func (p *pair) edge(i int) *Room {
 	keys, _ := NewKeys(keyOf('a'))
 	r, err := New(Options{
-		Name: "acme", Edge: fmt.Sprint("edge ", i), Keys: keys, Ledger: NewSharedLedger(p.shelf), Random: func() float64 { return 0 },
+		Name: "acme", Edge: fmt.Sprint("edge ", i), Keys: keys, Ledger: NewSharedLedger(p.shelf, nil), Random: func() float64 { return 0 },
 		Capacity: func() int { return 10 }, Active: p.sessions[i].total, Sessions: p.sessions[i],
 	})
 	if err != nil {
@@ -339,7 +339,7 @@ func FuzzLines(f *testing.F) {
 	f.Add([]byte(`{"acme":null}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m := &memory{files: map[string][]byte{linesFile: text}, now: time.UnixMilli(1000)}
-		marks, err := NewSharedLedger(m).Watermarks(t.Context(), map[string]Report{"acme": {Edge: "two", Base: 7, Issued: 9, Capacity: 3, Ahead: []uint16{0xffff}}})
+		marks, err := NewSharedLedger(m, nil).Watermarks(t.Context(), map[string]Report{"acme": {Edge: "two", Base: 7, Issued: 9, Capacity: 3, Ahead: []uint16{0xffff}}})
 		if err != nil {
 			return
 		}

@@ -64,7 +64,7 @@ func idle(t testing.TB, rooms int) (edges [2][]*Room, shelf *memory) {
 	for e := range edges {
 		for i := range rooms {
 			r, err := New(Options{
-				Name: fmt.Sprint("org-", i, "/summit"), Edge: fmt.Sprint("edge-of-some-name-", e), Ledger: NewSharedLedger(shelf), Keys: keys,
+				Name: fmt.Sprint("org-", i, "/summit"), Edge: fmt.Sprint("edge-of-some-name-", e), Ledger: NewSharedLedger(shelf, nil), Keys: keys,
 				Capacity: func() int { return 1000 }, Active: inside.total, Sessions: inside,
 			})
 			if err != nil {
@@ -84,7 +84,7 @@ func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
 	for second := range 3 {
 		for _, rooms := range edges {
 			before := shelf.changes
-			if err := StepAll(t.Context(), start.Add(time.Duration(second)*time.Second), NewSharedLedger(shelf), rooms); err != nil {
+			if err := StepAll(t.Context(), start.Add(time.Duration(second)*time.Second), NewSharedLedger(shelf, nil), rooms); err != nil {
 				t.Fatal(err)
 			}
 			if n := shelf.changes - before; n > 2 || (second > 0 && n > 1) {
@@ -109,7 +109,7 @@ func TestP11ManyIdleRoomsAreCheap(t *testing.T) {
 // them, both without the store, where each change is worked out twice.
 func BenchmarkStepOfManyRooms(b *testing.B) {
 	edges, shelf := idle(b, 1024)
-	ledger := NewSharedLedger(shelf)
+	ledger := NewSharedLedger(shelf, nil)
 	for e := range edges {
 		_ = StepAll(b.Context(), start, ledger, edges[e])
 	}

@@ -3,7 +3,9 @@ package room
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 )
@@ -18,11 +20,22 @@ type Shelf interface {
 }
 
 // SharedLedger is the Ledger of all edges of a store. A line outlives the edges
-// that it was made on. Safe for concurrent use.
-type SharedLedger struct{ shelf Shelf }
+// that it was made on. One that rests and cannot be read any more begins anew: who
+// waited in it comes to its end, and the lines of other rooms are not concerned.
+// Safe for concurrent use.
+type SharedLedger struct {
+	shelf Shelf
+	log   *slog.Logger
+}
 
-// NewSharedLedger makes one on a shelf. It does no I/O.
-func NewSharedLedger(shelf Shelf) *SharedLedger { return &SharedLedger{shelf} }
+// NewSharedLedger makes one on a shelf. The logger, nil for none, is told of lines
+// that begin anew. It does no I/O.
+func NewSharedLedger(shelf Shelf, logger *slog.Logger) *SharedLedger {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	return &SharedLedger{shelf, logger}
+}
 
 // All lines are in one file, so that an edge moves them all in one change. What
 // numbers were leased is in a file for each room: that is written in the middle
@@ -60,16 +73,15 @@ func origin(now time.Time) uint64 { return uint64(now.Unix()) << secondBits }
 
 // Watermarks implements Ledger.
 func (l *SharedLedger) Watermarks(ctx context.Context, reports map[string]Report) (marks map[string]Mark, err error) {
+	var damage map[string]error // by room, "" for what stood where lines should
 	err = l.shelf.ChangeFile(ctx, linesFile, func(old []byte, now time.Time) ([]byte, error) {
-		all, err := readLines(old, now)
-		if err != nil {
-			return nil, err
-		}
+		all, odd := readLines(old, now)
+		damage = map[string]error{"": odd}
 		marks = make(map[string]Mark, len(reports))
 		for name, report := range reports {
-			a, err := all.account(name, now)
-			if err != nil {
-				return nil, err
+			a, odd := all.account(name, now)
+			if odd != nil {
+				damage[name] = odd
 			}
 			report.At = now
 			marks[name] = a.hear(report)
@@ -81,6 +93,11 @@ func (l *SharedLedger) Watermarks(ctx context.Context, reports map[string]Report
 	})
 	if err != nil {
 		return nil, fmt.Errorf("change the lines of waiting rooms: %w", err)
+	}
+	for name, odd := range damage {
+		if odd != nil { // said once, since what rests now can be read
+			l.log.Error("edge: lines that cannot be read begin anew", "room", name, "error", odd)
+		}
 	}
 	return marks, nil
 }
@@ -113,34 +130,41 @@ type (
 	}
 )
 
-// readLines reads all lines but those that are forgotten.
+// readLines reads all lines but those that are forgotten. With an error, which
+// says what stood where lines should, it has those that there are all the same.
 func readLines(text []byte, now time.Time) (restingLines, error) {
-	var all restingLines
+	all := restingLines{}
+	var err error
 	if text != nil {
-		if err := json.Unmarshal(text, &all); err != nil {
-			return nil, err
-		}
+		err = json.Unmarshal(text, &all)
 	}
-	if all == nil {
+	if all == nil { // null
 		all = restingLines{}
 	}
 	for name, l := range all {
-		if now.Sub(time.UnixMilli(l.Heard)) > forgotten {
+		if len(l.Line) == 0 || now.Sub(time.UnixMilli(l.Heard)) > forgotten {
 			delete(all, name)
 		}
 	}
-	return all, nil
+	return all, err
 }
 
-// account is a room's, made at first sight.
+var errNoLine = errors.New("there is no watermark")
+
+// account is a room's, made at first sight. With an error, which says what is
+// wrong with the one that rests, it is a new one, too.
 func (all restingLines) account(name string, now time.Time) (*account, error) {
+	anew := &account{mark: Mark{Served: origin(now), Issued: origin(now)}, reports: map[string]Report{}}
 	l, ok := all[name]
 	if !ok {
-		return &account{mark: Mark{Served: origin(now), Issued: origin(now)}, reports: map[string]Report{}}, nil
+		return anew, nil
 	}
 	var resting restingAccount
 	if err := json.Unmarshal(l.Line, &resting); err != nil {
-		return nil, err
+		return anew, err
+	}
+	if resting.Served == 0 {
+		return anew, errNoLine
 	}
 	a := &account{
 		mark:  Mark{Served: resting.Served, Issued: resting.Issued},
