@@ -92,9 +92,6 @@ func (r *Room) newcomer(ctx context.Context, identity []byte, client netip.Addr,
 	if err != nil {
 		return r.later("", false)
 	}
-	if b, _ := r.ring.of(number, r.mark.Served); b != nil && number > r.mark.Served {
-		r.line.waiting++
-	}
 	return r.place(Ticket{Number: number, Issued: now}, identity, now)
 }
 

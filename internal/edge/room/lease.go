@@ -88,14 +88,23 @@ func (r *Room) number(ctx context.Context, now time.Time) (uint64, error) {
 }
 
 // next is the next number of the lease, 0 for none. Nobody waits for a ledger
-// that is away: the next step that reaches it says so.
+// that is away: the next step that reaches it says so. Whoever gets the number is
+// seen in the same step that takes it from the lease: a step of the room between
+// that and their place would find it with nobody, and call the next one.
 func (r *Room) next() (uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case r.lease.left():
+		number := r.lease.next
 		r.lease.next++
-		return r.lease.next - 1, nil
+		if b, bit := r.ring.of(number, r.mark.Served); b != nil {
+			b.seen |= bit
+			if number > r.mark.Served {
+				r.line.waiting++
+			}
+		}
+		return number, nil
 	case r.lease.away:
 		return 0, errAway
 	}

@@ -120,3 +120,19 @@ func TestP11NumbersOnTheirWayAreNotPassed(t *testing.T) {
 		t.Errorf("P11: number %d was called before it was given, the watermark is %d", ticket.Number, served)
 	}
 }
+
+// P11: a step that comes between somebody's number and their place does not pass
+// them over.
+func TestP11AStepBetweenNumberAndPlace(t *testing.T) {
+	f := newFront(t, Options{})
+	f.pass(2)
+	number, err := f.Room.number(t.Context(), f.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.come() // somebody after
+	f.pass(1)
+	if s := f.Status(f.now); s.Served >= number || s.Waiting != 2 {
+		t.Errorf("P11: number %d was given: %+v", number, s)
+	}
+}
