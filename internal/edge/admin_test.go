@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout"
 )
 
 func TestOperators(t *testing.T) {
@@ -67,5 +69,34 @@ func TestOperators(t *testing.T) {
 	w := httptest.NewRecorder()
 	if admin.ServeHTTP(w, r); w.Code != http.StatusForbidden {
 		t.Errorf("another site's button is answered %d", w.Code)
+	}
+}
+
+// An org without a limit has none in the status either, and not one of nothing.
+func TestStatusOfAnOrgWithoutALimit(t *testing.T) {
+	plan := stacks()
+	plan.Orgs[0].Placement.Allowance = turnout.Allowance{PerSecond: 20, Burst: 30}
+	s := onStage(t, plan, func(o *Options) { o.Default = turnout.Allowance{Share: 1} })
+	text, err := json.Marshal(s.Status().Orgs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"per_second":20,"burst":30`, `"per_second":null,"burst":null`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %s in %s", want, text)
+		}
+	}
+	admin, err := s.Admin(func(h http.Handler) http.Handler { return h })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "http://localhost:9091/edge/status", nil)
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	admin.ServeHTTP(w, r)
+	for _, want := range []string{`<td class="n">20</td>`, `<td class="n">no limit</td>`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("there is no %s on the page", want)
+		}
 	}
 }

@@ -55,17 +55,18 @@ type OrgStatus struct {
 	Leaving string        `json:"leaving,omitempty"`
 	Regions []string      `json:"regions"`
 	// Active sessions were seen within five minutes, here.
-	Active    int     `json:"sessions_active"`
-	PerSecond float64 `json:"per_second"`
-	Burst     int     `json:"burst"`
-	Share     float64 `json:"share"`
-	InFlight  int     `json:"in_flight"`
-	Waiting   int64   `json:"waiting"` // requests, for one of the org's places
-	Requests  int64   `json:"requests"`
-	Refused   int64   `json:"refused"`
-	Lost      int64   `json:"lost"`
-	Began     int64   `json:"sessions_began"`
-	Moved     int64   `json:"sessions_moved"`
+	Active int `json:"sessions_active"`
+	// PerSecond and Burst are its allowance, null where there is no limit.
+	PerSecond *float64 `json:"per_second"`
+	Burst     *int     `json:"burst"`
+	Share     float64  `json:"share"`
+	InFlight  int      `json:"in_flight"`
+	Waiting   int64    `json:"waiting"` // requests, for one of the org's places
+	Requests  int64    `json:"requests"`
+	Refused   int64    `json:"refused"`
+	Lost      int64    `json:"lost"`
+	Began     int64    `json:"sessions_began"`
+	Moved     int64    `json:"sessions_moved"`
 }
 
 // RoomStatus is a waiting room's.
@@ -150,8 +151,11 @@ func orgStatus(s *site, now time.Time) *OrgStatus {
 	t := s.tenant
 	o := &OrgStatus{
 		Org: t.org, Stack: s.courses[0].binding.Stack, Active: t.active.count(now),
-		PerSecond: s.allowance.PerSecond, Burst: s.allowance.Burst, Share: s.allowance.Share, InFlight: t.share.InUse(), Waiting: t.stile.count.Load(),
+		Share: s.allowance.Share, InFlight: t.share.InUse(), Waiting: t.stile.count.Load(),
 		Requests: t.requests.Load(), Refused: t.refused.Load(), Lost: t.lost.Load(), Began: t.sessions.Load(), Moved: t.moved.Load(),
+	}
+	if a := s.allowance; a.PerSecond > 0 {
+		o.PerSecond, o.Burst = &a.PerSecond, &a.Burst
 	}
 	if len(s.courses) > 1 {
 		o.Leaving = s.courses[1].binding.Stack
