@@ -25,8 +25,12 @@ import (
 const edgeScope = "edge files"
 
 // certificates makes an edge's, for the hosts that it serves: in the store,
-// sealed, where there is one, so that all its edges share them.
+// sealed, where there is one, so that all its edges share them. They are nil for an
+// edge without HTTPS.
 func certificates(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, log *slog.Logger) (*domains.Domains, error) {
+	if cfg.Edge.TLSListen == "" {
+		return nil, nil
+	}
 	o := domains.Options{
 		Known: e.Knows, Dir: filepath.Join(cfg.Data, "certificates"), CA: cfg.Edge.Certificates.Directory,
 		Email: cfg.Edge.Certificates.Email, Internal: cfg.Edge.Certificates.Internal(), Logger: log,
@@ -43,6 +47,26 @@ func certificates(ctx context.Context, cfg config.Config, c *courses, e *edge.Ed
 		o.Storage = domains.NewStorage(c.engines.Store, edgeSealer{ring}, cfg.Instance)
 	}
 	return domains.New(o)
+}
+
+// rootPage gives the root certificate of an edge's own CA, for a browser to trust:
+// with a store it rests sealed, and nobody finds it in a file.
+func rootPage(certs *domains.Domains) http.HandlerFunc {
+	var root []byte
+	if certs != nil {
+		root = certs.RootPEM()
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if root == nil {
+			http.Error(w, "this edge has no CA of its own: that takes edge.tls_listen, and edge.certificates.from internal", http.StatusNotFound)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/x-pem-file")
+		h.Set("Content-Disposition", `attachment; filename="turnout-root.crt"`)
+		h.Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(root) // whoever went away does not need it
+	}
 }
 
 // trustedRoots reads what an ACME server is trusted by: nil for no file, which
@@ -140,14 +164,10 @@ func newGuard(cfg config.Config) (*edge.Guard, error) {
 }
 
 // openDoors opens the listeners that cfg names.
-func openDoors(ctx context.Context, cfg config.Config, c *courses, e *edge.Edge, guard *edge.Guard, logger *slog.Logger) (*doors, error) {
+func openDoors(cfg config.Config, certs *domains.Domains, e *edge.Edge, guard *edge.Guard, logger *slog.Logger) (*doors, error) {
 	d := &doors{guard: guard}
 	plain := edgeServer(e, logger)
-	if cfg.Edge.TLSListen != "" {
-		certs, err := certificates(ctx, cfg, c, e, logger)
-		if err != nil {
-			return nil, err
-		}
+	if certs != nil {
 		secure := edgeServer(e, logger)
 		secure.TLSConfig = certs.TLSConfig()
 		// The standard library's words about handshakes name the client's address (P8).

@@ -20,6 +20,7 @@ import (
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/domains"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/exchange"
@@ -52,7 +53,11 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
-	pages, err := edgeAdmin(cfg, e, append(shared.collectors(), guard.Collector())...)
+	certs, err := certificates(ctx, cfg, courses, e, log)
+	if err != nil {
+		return err
+	}
+	pages, err := edgeAdmin(cfg, e, certs, append(shared.collectors(), guard.Collector())...)
 	if err != nil {
 		return err
 	}
@@ -60,7 +65,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return fmt.Errorf("edge.admin_listen: %w", err)
 	}
-	public, err := openDoors(ctx, cfg, courses, e, guard, log)
+	public, err := openDoors(cfg, certs, e, guard, log)
 	if err != nil {
 		return err
 	}
@@ -163,8 +168,8 @@ func accessLog(name string) (io.Writer, func() error, error) {
 	return f, f.Close, nil
 }
 
-// edgeAdmin is what operators reach of an edge.
-func edgeAdmin(cfg config.Config, e *edge.Edge, more ...prometheus.Collector) (http.Handler, error) {
+// edgeAdmin is what operators reach of an edge. certs may be nil.
+func edgeAdmin(cfg config.Config, e *edge.Edge, certs *domains.Domains, more ...prometheus.Collector) (http.Handler, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(e.Collector(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(more...)
@@ -173,11 +178,13 @@ func edgeAdmin(cfg config.Config, e *edge.Edge, more ...prometheus.Collector) (h
 	alive := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") } // whoever went away does not need it
 	mux.HandleFunc("GET /livez", alive)
 	mux.HandleFunc("GET /readyz", alive)
-	pages, err := e.Admin(api.KnownHosts(cfg.AdminHosts))
+	known := api.KnownHosts(cfg.AdminHosts)
+	pages, err := e.Admin(known)
 	if err != nil {
 		return nil, err
 	}
 	mux.Handle("/edge/", pages)
+	mux.Handle("GET /edge/root.crt", known(rootPage(certs)))
 	mux.Handle("GET /{$}", http.RedirectHandler("/edge/status", http.StatusSeeOther))
 	return mux, nil
 }

@@ -154,7 +154,7 @@ func crowdedEdge(t *testing.T) http.Handler {
 	for range 2 {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://acme.localhost/events/gala/register", nil))
 	}
-	admin, err := edgeAdmin(cfg, e, append(shared.collectors(), (&edge.Guard{}).Collector())...)
+	admin, err := edgeAdmin(cfg, e, nil, append(shared.collectors(), (&edge.Guard{}).Collector())...)
 	if err != nil {
 		t.Fatal(err)
 	}
