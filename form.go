@@ -64,7 +64,9 @@ const (
 	KindYesNo    Kind = "yes_no"  // "yes" or "no"
 )
 
-var kinds = []Kind{KindText, KindLongText, KindEmail, KindPhone, KindNumber, KindDate, KindChoice, KindChoices, KindYesNo}
+func kinds() []Kind {
+	return []Kind{KindText, KindLongText, KindEmail, KindPhone, KindNumber, KindDate, KindChoice, KindChoices, KindYesNo}
+}
 
 // Question is one thing asked.
 type Question struct {
@@ -144,8 +146,8 @@ func (f *Form) validate(fault func(field, format string, args ...any)) {
 		if q.Label == "" {
 			fault(field, "every question needs a label")
 		}
-		if !slices.Contains(kinds, q.Kind) {
-			fault(field, "the question's type must be one of %v", kinds)
+		if !slices.Contains(kinds(), q.Kind) {
+			fault(field, "the question's type must be one of %v", kinds())
 		}
 		if (q.Kind == KindChoice || q.Kind == KindChoices) && len(q.Choices) == 0 {
 			fault(field, "a choice needs at least one value to choose")

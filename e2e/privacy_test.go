@@ -20,9 +20,11 @@ import (
 )
 
 // somebody has words that stand nowhere else.
-var somebody = map[string]any{
-	"first_name": "Quillfeather", "last_name": "Marrowbone-Zanzibar", "email": "quillfeather.marrowbone@zanzibar.example.org",
-	"title": "Keeper of Umbrellas", "company": "Thistlewick & Oddsocks",
+func somebody() map[string]any {
+	return map[string]any{
+		"first_name": "Quillfeather", "last_name": "Marrowbone-Zanzibar", "email": "quillfeather.marrowbone@zanzibar.example.org",
+		"title": "Keeper of Umbrellas", "company": "Thistlewick & Oddsocks",
+	}
 }
 
 func words(of map[string]any) []string {
@@ -84,7 +86,7 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 		id := d.event("private", 10, nil)
 		// Salesforce refuses them, with its own words about the value.
 		d.sim(http.MethodPut, "/_sim/faults", `{"reject": {"Last_Name__c": "Marrowbone-Zanzibar"}}`, nil)
-		r, err := d.register("private", "privacy-1", somebody)
+		r, err := d.register("private", "privacy-1", somebody())
 		if err != nil || r.status != http.StatusCreated {
 			t.Fatalf("%d %s %v", r.status, r.body, err)
 		}
@@ -93,19 +95,19 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		page = made.Page
-		for _, w := range words(somebody) {
+		for _, w := range words(somebody()) {
 			if strings.Contains(page, w) || strings.Contains(r.header.Get("Location"), w) {
 				t.Errorf("P8: %q in a URL", w)
 			}
 		}
-		if r, err := d.register("private", "privacy-2", somebody); err != nil || r.status != http.StatusCreated {
+		if r, err := d.register("private", "privacy-2", somebody()); err != nil || r.status != http.StatusCreated {
 			t.Fatalf("%d %s %v", r.status, r.body, err)
 		}
 		d.within(30*time.Second, "two parked registrations", func() bool {
 			list := command(t, data, "parked", "list", "--org", d.ready.Org)
 			return strings.Contains(list, "privacy-1") && strings.Contains(list, "privacy-2")
 		})
-		if hits := found(t, base, words(somebody)); len(hits) > 0 {
+		if hits := found(t, base, words(somebody())); len(hits) > 0 {
 			t.Errorf("P8: readable while parked: %v", hits)
 		}
 		d.sim(http.MethodPut, "/_sim/faults", `{}`, nil)
@@ -113,11 +115,11 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 		d.within(30*time.Second, "both in Salesforce", func() bool { return len(d.arrived(id)) == 2 })
 
 		command(t, data, "backup", "--to", backups)
-		if hits := found(t, base, words(somebody)); len(hits) > 0 {
+		if hits := found(t, base, words(somebody())); len(hits) > 0 {
 			t.Errorf("P8: readable at rest: %v", hits)
 		}
 		metrics := d.get(strings.TrimSuffix(d.ready.Console, "/console/") + "/metrics").body
-		for _, w := range words(somebody) {
+		for _, w := range words(somebody()) {
 			if strings.Contains(metrics, w) {
 				t.Errorf("P8: %q in the metrics", w)
 			}
@@ -155,7 +157,7 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 		if got := d.get(at.Path); got.status == http.StatusOK || strings.Contains(got.body, "Quillfeather") {
 			t.Errorf("P8: a restored backup shows a forgotten person: %d", got.status)
 		}
-		if hits := found(t, filepath.Join(base, "demo"), words(somebody)); len(hits) > 0 {
+		if hits := found(t, filepath.Join(base, "demo"), words(somebody())); len(hits) > 0 {
 			t.Errorf("P8: readable after restore: %v", hits)
 		}
 	})

@@ -25,28 +25,30 @@ import (
 const chart = "../helm/turnout"
 
 // releases are the ways of installing it.
-var releases = map[string]map[string]any{
-	"defaults": {},
-	"everything": {
-		"redis": true, "stack": "blue", "region": "emea",
-		"settings": map[string]any{"master_key_uri": "hcvault://vault.example:8200/transit/keys/turnout", "edge": map[string]any{"trusted_proxies": []any{"10.0.0.0/8"}}},
-		"image":    map[string]any{"tag": "1.2.3", "pullSecrets": []any{map[string]any{"name": "pull"}}},
-		"instances": map[string]any{
-			"min": 2, "max": 40, "drain": "90s", "nodeSelector": map[string]any{"pool": "turnout"},
-			"tolerations": []any{map[string]any{"key": "turnout", "operator": "Exists"}},
+func releases() map[string]map[string]any {
+	return map[string]map[string]any{
+		"defaults": {},
+		"everything": {
+			"redis": true, "stack": "blue", "region": "emea",
+			"settings": map[string]any{"master_key_uri": "hcvault://vault.example:8200/transit/keys/turnout", "edge": map[string]any{"trusted_proxies": []any{"10.0.0.0/8"}}},
+			"image":    map[string]any{"tag": "1.2.3", "pullSecrets": []any{map[string]any{"name": "pull"}}},
+			"instances": map[string]any{
+				"min": 2, "max": 40, "drain": "90s", "nodeSelector": map[string]any{"pool": "turnout"},
+				"tolerations": []any{map[string]any{"key": "turnout", "operator": "Exists"}},
+			},
+			"otherRegions": []any{map[string]any{"region": "apac", "upstreams": []any{map[string]any{"name": "blue-apac-0", "url": "http://10.2.0.11:8080"}}}},
+			"otherStacks": []any{map[string]any{"name": "green", "pools": []any{map[string]any{
+				"region": "emea", "upstreams": []any{map[string]any{"name": "green-emea-0", "url": "http://10.3.0.11:8080"}},
+			}}}},
+			"edges": map[string]any{"service": map[string]any{"annotations": map[string]any{"a": "b"}}},
 		},
-		"otherRegions": []any{map[string]any{"region": "apac", "upstreams": []any{map[string]any{"name": "blue-apac-0", "url": "http://10.2.0.11:8080"}}}},
-		"otherStacks": []any{map[string]any{"name": "green", "pools": []any{map[string]any{
-			"region": "emea", "upstreams": []any{map[string]any{"name": "green-emea-0", "url": "http://10.3.0.11:8080"}},
-		}}}},
-		"edges": map[string]any{"service": map[string]any{"annotations": map[string]any{"a": "b"}}},
-	},
-	"behind a proxy": {"edges": map[string]any{"tls": false, "service": map[string]any{"type": "ClusterIP"}}},
-	"no edges":       {"edges": map[string]any{"enabled": false}, "networkPolicy": map[string]any{"enabled": false}},
+		"behind a proxy": {"edges": map[string]any{"tls": false, "service": map[string]any{"type": "ClusterIP"}}},
+		"no edges":       {"edges": map[string]any{"enabled": false}, "networkPolicy": map[string]any{"enabled": false}},
+	}
 }
 
 func TestChartIsLinted(t *testing.T) {
-	for name, values := range releases {
+	for name, values := range releases() {
 		lint := action.NewLint()
 		lint.Strict = true
 		if result := lint.Run([]string{chart}, with(values)); len(result.Errors) > 0 {
@@ -58,7 +60,7 @@ func TestChartIsLinted(t *testing.T) {
 // Every object is one that Kubernetes knows, with no field that it does not.
 func TestObjectsAreKubernetes(t *testing.T) {
 	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
-	for name, values := range releases {
+	for name, values := range releases() {
 		for _, text := range render(t, values) {
 			object, _, err := decoder.Decode(text, nil, nil)
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Turnout itself reads the settings and the routes that the chart writes.
 func TestSettingsAreTurnouts(t *testing.T) {
-	for name, values := range releases {
+	for name, values := range releases() {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{}
 			for _, text := range render(t, values) {

@@ -16,7 +16,7 @@ import (
 	"github.com/turnout-events/turnout/internal/redis/redistest"
 )
 
-var key = []byte("the key that the edges of this test share")
+const key = "the key that the edges of this test share"
 
 // edges are several of one deployment under a clock of the test's: what happens in
 // a second takes as long as the exchanges with Redis do.
@@ -43,7 +43,7 @@ func newEdges(t *testing.T, n int) *edges {
 	t.Helper()
 	e := &edges{T: t, r: redistest.New(t), now: time.Unix(2e9, 0), rng: rand.New(rand.NewPCG(1, uint64(n)))}
 	for range n {
-		e.all = append(e.all, e.edge(key))
+		e.all = append(e.all, e.edge([]byte(key)))
 	}
 	for range 3 { // until all know of each other
 		e.step()
@@ -393,7 +393,7 @@ func BenchmarkTake(b *testing.B) {
 
 // Orgs and hosts come and go, and what is known of them goes with them.
 func TestHoldersThatAreGoneAreForgotten(t *testing.T) {
-	s := New(Options{Key: key})
+	s := New(Options{Key: []byte(key)})
 	kept := s.Meter("kept")
 	for range 100 {
 		s.Meter("gone")

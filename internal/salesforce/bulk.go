@@ -67,7 +67,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // ("InvalidBatch : Field name not found"); only its code is shown.
 func (j job) failed(op string) error {
 	apiErr := &APIError{HTTPStatus: http.StatusOK, Status: jobCode(j.Message), Message: clip(j.Message)}
-	code, known := codes[apiErr.Status]
+	code, known := codes()[apiErr.Status]
 	if !known {
 		code = turnout.CodeMisconfigured
 	}

@@ -22,7 +22,9 @@ const (
 
 // away are the server's ways to say that another one has to be asked, or that
 // this one goes down or had no time.
-var away = []int{6, 7, 50, 64, 89, 91, 100, 133, 134, 189, 202, 262, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436}
+func away() []int {
+	return []int{6, 7, 50, 64, 89, 91, 100, 133, 134, 189, 202, 262, 9001, 10058, 10107, 11600, 11602, 13388, 13435, 13436}
+}
 
 var (
 	// errRefused, errForeign, errOthers and errSchema are for an operator to solve.
@@ -55,7 +57,7 @@ func codeOf(err error) turnout.Code {
 	case is(codeOutOfDisk):
 		return turnout.CodeNoSpace
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, driver.ErrClientDisconnected),
-		driver.IsTimeout(err), driver.IsNetworkError(err), unreachable(err), is(away...):
+		driver.IsTimeout(err), driver.IsNetworkError(err), unreachable(err), is(away()...):
 		return turnout.CodeUnavailable
 	}
 	return turnout.CodeInternal

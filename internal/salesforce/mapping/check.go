@@ -68,12 +68,12 @@ func reading(fields ...string) []need {
 func (m *Mapping) registrationNeeds() []need {
 	g := m.Registration
 	needs := []need{{field: g.Key, create: true, update: true, externalID: true, length: 64}}
-	for _, word := range recordWords {
+	for _, word := range recordWords() {
 		field := g.Fields[word]
 		if field == "" {
 			continue
 		}
-		n := need{field: field, create: true, update: !slices.Contains(g.CreateOnly, word), length: lengths[word]}
+		n := need{field: field, create: true, update: !slices.Contains(g.CreateOnly, word), length: lengths()[word]}
 		if word == "status" {
 			n.values = g.Known()
 		}
@@ -84,18 +84,20 @@ func (m *Mapping) registrationNeeds() []need {
 
 func (m *Mapping) personNeeds() []need {
 	needs := []need{{field: m.Person.Key, create: true, update: true, externalID: true, length: 64}}
-	for _, word := range personWords {
+	for _, word := range personWords() {
 		if field := m.Person.Fields[word]; field != "" {
-			needs = append(needs, need{field: field, create: true, update: true, length: lengths[word]})
+			needs = append(needs, need{field: field, create: true, update: true, length: lengths()[word]})
 		}
 	}
 	return needs
 }
 
 // lengths are what Turnout accepts from registrants, in characters.
-var lengths = map[string]int{
-	"first_name": turnout.MaxFirstName, "last_name": turnout.MaxLastName, "email": turnout.MaxEmail,
-	"title": turnout.MaxTitle, "company": turnout.MaxCompany, "ticket": 80,
+func lengths() map[string]int {
+	return map[string]int{
+		"first_name": turnout.MaxFirstName, "last_name": turnout.MaxLastName, "email": turnout.MaxEmail,
+		"title": turnout.MaxTitle, "company": turnout.MaxCompany, "ticket": 80,
+	}
 }
 
 type checker struct {

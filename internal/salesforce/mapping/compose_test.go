@@ -84,7 +84,7 @@ func TestP5OnlyAnotherStatusIsWritten(t *testing.T) {
 }
 
 func TestStatusBothWays(t *testing.T) {
-	for name, words := range map[string][]string{"turnout": statusWords, "campaign": {"registered", "waitlisted", "cancelled", "declined"}} {
+	for name, words := range map[string][]string{"turnout": statusWords(), "campaign": {"registered", "waitlisted", "cancelled", "declined"}} {
 		m := load(t, name)
 		for _, word := range words {
 			value := m.Registration.Statuses[word][0]

@@ -166,7 +166,7 @@ func webURL(s string) string {
 func slugFor(name, id string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {
-		if folded, ok := folds[r]; ok {
+		if folded, ok := fold(r); ok {
 			b.WriteString(folded)
 			continue
 		}
@@ -186,9 +186,36 @@ func slugFor(name, id string) string {
 	return strings.Trim(slug+"-"+id, "-")
 }
 
-var folds = map[rune]string{'ä': "ae", 'ö': "oe", 'ü': "ue", 'ß': "ss", 'à': "a", 'á': "a", 'â': "a", 'å': "a", 'ç': "c",
-	'è': "e", 'é': "e", 'ê': "e", 'ë': "e", 'ì': "i", 'í': "i", 'î': "i", 'ñ': "n", 'ò': "o", 'ó': "o", 'ô': "o", 'ø': "o", 'ù': "u", 'ú': "u", 'û': "u",
-	'’': "", '\'': ""}
+// fold is a letter as a slug has it, and whether it is another one there.
+func fold(r rune) (string, bool) {
+	switch r {
+	case 'ä':
+		return "ae", true
+	case 'ö':
+		return "oe", true
+	case 'ü':
+		return "ue", true
+	case 'ß':
+		return "ss", true
+	case 'à', 'á', 'â', 'å':
+		return "a", true
+	case 'ç':
+		return "c", true
+	case 'è', 'é', 'ê', 'ë':
+		return "e", true
+	case 'ì', 'í', 'î':
+		return "i", true
+	case 'ñ':
+		return "n", true
+	case 'ò', 'ó', 'ô', 'ø':
+		return "o", true
+	case 'ù', 'ú', 'û':
+		return "u", true
+	case '’', '\'':
+		return "", true
+	}
+	return "", false
+}
 
 // paragraphs makes HTML of plain text.
 func paragraphs(text string) string {

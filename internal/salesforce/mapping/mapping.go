@@ -120,18 +120,40 @@ func Load(name string) (*Mapping, error) {
 }
 
 // Words that each section knows.
-var (
-	eventWords = []string{"title", "slug", "summary", "body", "body_text", "organizer", "starts", "starts_on", "ends", "ends_on", "zone",
+
+func eventWords() []string {
+	return []string{"title", "slug", "summary", "body", "body_text", "organizer", "starts", "starts_on", "ends", "ends_on", "zone",
 		"language", "venue", "address", "online", "join_url", "accent", "image", "private", "opens", "closes", "edit_until", "cancel_until",
 		"seats", "waitlist", "max_guests", "once_per_person", "lock_email", "ask_title", "ask_company"}
-	ticketWords   = []string{"id", "name", "about", "seats", "position"}
-	agendaWords   = []string{"id", "name", "about", "room", "starts", "ends", "seats", "position"}
-	questionWords = []string{"id", "label", "help", "kind", "required", "max_length", "min", "max", "choices", "show_if_question", "show_if_values", "target", "position"}
-	personWords   = []string{"first_name", "last_name", "email", "title", "company"}
-	linkWords     = append([]string{"token", "event", "contact", "lead"}, personWords...)
-	recordWords   = append([]string{"event", "link", "contact", "lead", "status", "ticket", "agenda", "guests", "answers", "guest_count", "registered_at", "revision"}, personWords...)
-	statusWords   = []string{"registered", "waitlisted", "cancelled", "declined", "approved", "attended", "absent"}
-)
+}
+
+func ticketWords() []string {
+	return []string{"id", "name", "about", "seats", "position"}
+}
+
+func agendaWords() []string {
+	return []string{"id", "name", "about", "room", "starts", "ends", "seats", "position"}
+}
+
+func questionWords() []string {
+	return []string{"id", "label", "help", "kind", "required", "max_length", "min", "max", "choices", "show_if_question", "show_if_values", "target", "position"}
+}
+
+func personWords() []string {
+	return []string{"first_name", "last_name", "email", "title", "company"}
+}
+
+func linkWords() []string {
+	return append([]string{"token", "event", "contact", "lead"}, personWords()...)
+}
+
+func recordWords() []string {
+	return append([]string{"event", "link", "contact", "lead", "status", "ticket", "agenda", "guests", "answers", "guest_count", "registered_at", "revision"}, personWords()...)
+}
+
+func statusWords() []string {
+	return []string{"registered", "waitlisted", "cancelled", "declined", "approved", "attended", "absent"}
+}
 
 // Parse reads a mapping from YAML. Unknown keys are faults.
 func Parse(name string, data []byte) (*Mapping, error) {
@@ -157,8 +179,8 @@ func Parse(name string, data []byte) (*Mapping, error) {
 func readEvent(s *section) Event {
 	e := Event{
 		Object: s.name("object"), Published: s.test("published"),
-		Fields: s.fields("fields", eventWords), Details: s.name("details"),
-		Tickets: readPart(s, "tickets", ticketWords), Agenda: readPart(s, "agenda", agendaWords), Questions: readPart(s, "questions", questionWords),
+		Fields: s.fields("fields", eventWords()), Details: s.name("details"),
+		Tickets: readPart(s, "tickets", ticketWords()), Agenda: readPart(s, "agenda", agendaWords()), Questions: readPart(s, "questions", questionWords()),
 	}
 	s.done()
 	return e
@@ -178,20 +200,20 @@ func readPart(s *section, key string, words []string) *Part {
 }
 
 func readLink(s *section) Link {
-	l := Link{Object: s.name("object"), Fields: s.fields("fields", linkWords), Revoked: s.test("revoked")}
+	l := Link{Object: s.name("object"), Fields: s.fields("fields", linkWords()), Revoked: s.test("revoked")}
 	s.done()
 	return l
 }
 
 func readRegistration(s *section) Registration {
-	r := Registration{Object: s.name("object"), Key: s.name("key"), Fields: s.fields("fields", recordWords), CreateOnly: s.texts("create_only"), Statuses: map[string][]string{}}
+	r := Registration{Object: s.name("object"), Key: s.name("key"), Fields: s.fields("fields", recordWords()), CreateOnly: s.texts("create_only"), Statuses: map[string][]string{}}
 	for _, word := range r.CreateOnly {
-		if !slices.Contains(recordWords, word) {
-			s.fault("create_only", "%q is none of %s", word, strings.Join(recordWords, ", "))
+		if !slices.Contains(recordWords(), word) {
+			s.fault("create_only", "%q is none of %s", word, strings.Join(recordWords(), ", "))
 		}
 	}
 	statuses := s.section("statuses")
-	for _, word := range statusWords {
+	for _, word := range statusWords() {
 		if values := statuses.texts(word); len(values) > 0 {
 			r.Statuses[word] = values
 		}
@@ -202,9 +224,9 @@ func readRegistration(s *section) Registration {
 }
 
 func readPerson(s *section) *Person {
-	p := &Person{Object: s.name("object"), Key: s.name("key"), Relationship: s.name("relationship"), Fields: s.fields("fields", personWords), Defaults: Fields{}}
+	p := &Person{Object: s.name("object"), Key: s.name("key"), Relationship: s.name("relationship"), Fields: s.fields("fields", personWords()), Defaults: Fields{}}
 	defaults := s.section("defaults")
-	for _, word := range personWords {
+	for _, word := range personWords() {
 		if v := defaults.text(word); v != "" {
 			p.Defaults[word] = v
 		}

@@ -53,7 +53,7 @@ func (g Registration) meaning(value string) (turnout.Status, turnout.Attendance,
 }
 
 // Known are all picklist values that mean something.
-func (g Registration) Known() []string { return g.values(statusWords...) }
+func (g Registration) Known() []string { return g.values(statusWords()...) }
 
 // Seated are the picklist values of people who hold a seat.
 func (g Registration) Seated() []string {

@@ -8,10 +8,14 @@ import (
 
 // memberStatuses are the words that every new campaign starts with; the first
 // two are Salesforce's own.
-var memberStatuses = [...]struct {
+func memberStatuses() []memberStatus {
+	return []memberStatus{{"Sent", false}, {"Responded", true}, {"Registered", true}, {"Waitlisted", true}, {"Cancelled", true}, {"Declined", true}}
+}
+
+type memberStatus struct {
 	label     string
 	responded bool
-}{{"Sent", false}, {"Responded", true}, {"Registered", true}, {"Waitlisted", true}, {"Cancelled", true}, {"Declined", true}}
+}
 
 // after does what Salesforce's own logic does behind a write.
 func (tx *Tx) after(table *Table, row, old *Row) {
@@ -26,7 +30,7 @@ func (tx *Tx) addStatuses(campaign string) {
 		return
 	}
 	object := statuses.Object
-	for i, status := range memberStatuses {
+	for i, status := range memberStatuses() {
 		tx.insert(statuses, &Write{Op: Create, Object: object, Sets: []Set{
 			{Field: object.Field("CampaignId"), Value: campaign},
 			{Field: object.Field("Label"), Value: status.label},

@@ -52,10 +52,11 @@ type BackupReport struct {
 // are in both: data keys are told apart by org, and open under the org's key.
 // The table meta is about a file's own schema, and made with it. Certificates
 // are sealed, and a CA gives only so many a week anew.
-var (
-	keyTables   = []string{"orgs", "org_keys", "people", "tombstones", "errands"}
-	storeTables = []string{"orgs", "org_keys", "lanes", "seats", "registrations", "edge_files"}
-)
+func keyTables() []string { return []string{"orgs", "org_keys", "people", "tombstones", "errands"} }
+
+func storeTables() []string {
+	return []string{"orgs", "org_keys", "lanes", "seats", "registrations", "edge_files"}
+}
 
 // Backup copies the store as it is at one moment into a new directory under
 // dir, named after now, while registrations go on. Everything acknowledged
@@ -214,12 +215,12 @@ func copyTables(ctx context.Context, db *sql.DB, r *BackupReport) error {
 	}
 	defer tx.Rollback()
 	began := time.Now()
-	for _, table := range storeTables {
+	for _, table := range storeTables() {
 		if err := copyTable(ctx, tx, "main", table, r); err != nil {
 			return err
 		}
 	}
-	for _, table := range keyTables {
+	for _, table := range keyTables() {
 		if err := copyTable(ctx, tx, "keyring", table, r); err != nil {
 			return err
 		}

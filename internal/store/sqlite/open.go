@@ -250,10 +250,12 @@ func fileURL(path, query string) string {
 
 // wanted are the settings that are read back, since SQLite ignores in silence
 // what it cannot do.
-var wanted = map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"}
+func wanted() map[string]string {
+	return map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"}
+}
 
 func verifyPragmas(ctx context.Context, c *sql.Conn) error {
-	for name, want := range wanted {
+	for name, want := range wanted() {
 		var got string
 		if err := c.QueryRowContext(ctx, "PRAGMA "+name).Scan(&got); err != nil {
 			return fmt.Errorf("read back %s: %w", name, err)

@@ -87,12 +87,14 @@ func settle(cfg *pgx.ConnConfig) {
 
 // wanted are settings without which an answered commit may be lost (P1), with
 // the values that are strong enough.
-var wanted = map[string][]string{"synchronous_commit": {"on", "remote_apply"}, "fsync": {"on"}, "full_page_writes": {"on"}}
+func wanted() map[string][]string {
+	return map[string][]string{"synchronous_commit": {"on", "remote_apply"}, "fsync": {"on"}, "full_page_writes": {"on"}}
+}
 
 // Verify reads back what the server promises, and holds the session to it:
 // reloading the server's settings cannot weaken it later.
 func Verify(ctx context.Context, conn *pgx.Conn) error {
-	for name, strong := range wanted {
+	for name, strong := range wanted() {
 		var got string
 		if err := conn.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&got); err != nil {
 			return fmt.Errorf("read back %s: %w", name, err)
@@ -116,12 +118,14 @@ func Verify(ctx context.Context, conn *pgx.Conn) error {
 // pointed keeps the planner to indexes and nested loops. Everything that the
 // writer asks for is a few rows by their keys, but a plan that was made while the
 // tables were young, or before they were analysed, would read them whole ever after.
-var pointed = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
+func pointed() map[string]string {
+	return map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "plan_cache_mode": "force_generic_plan", "jit": "off"}
+}
 
 // ForWriter is cfg for the writer's own connection.
 func ForWriter(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	own := cfg.Copy()
-	maps.Copy(own.RuntimeParams, pointed)
+	maps.Copy(own.RuntimeParams, pointed())
 	return own
 }
 

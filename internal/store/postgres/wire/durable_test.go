@@ -27,7 +27,7 @@ func started(t *testing.T, settings map[string]string) *pgtest.Cluster {
 
 // A server whose commits may be lost is refused, and the line names the setting (P1).
 func TestP1WeakServersAreRefused(t *testing.T) {
-	for setting := range wanted {
+	for setting := range wanted() {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			_, err := reach(t, started(t, map[string]string{setting: "off"}).URL())
