@@ -169,7 +169,7 @@ func (l *Links) linksAhead(ctx context.Context, org turnout.OrgID) error {
 func (l *Links) missing(page []turnout.AttendeeLink) []turnout.AttendeeLink {
 	some := page[:0]
 	for i := range page {
-		if _, ok := l.held.link(spot{page[i].Org, page[i].ID}); !ok {
+		if _, _, ok := l.held.link(spot{page[i].Org, page[i].ID}); !ok {
 			some = append(some, page[i])
 		}
 	}

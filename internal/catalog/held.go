@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,23 +71,25 @@ type holder struct {
 func (h *held) linkHash(at spot) uint64     { return maphash.Comparable(h.seed, at) }
 func (h *held) keyHash(whose holder) uint64 { return maphash.Comparable(h.seed, whose) }
 
-// get is a link with its person's key, if both are held and current.
+// get is a link with its person's key, if both are held and current. They share
+// their memory.
 func (h *held) get(at spot) (kept, bool) {
-	link, ok := h.link(at)
+	link, row, ok := h.link(at)
 	if !ok {
 		return kept{}, false
 	}
-	wrapped, ok := h.keys.Get(make([]byte, 0, wrappedSize), h.keyHash(holder{at.org, link.Person}))
-	return kept{link, wrapped}, ok
+	both, ok := h.keys.Get(row, h.keyHash(holder{at.org, link.Person}))
+	return kept{link, both[len(row):]}, ok
 }
 
-func (h *held) link(at spot) (turnout.AttendeeLink, bool) {
+// link is a link, and the row that its Sealed is a part of.
+func (h *held) link(at spot) (turnout.AttendeeLink, []byte, bool) {
 	row, ok := h.links.Get(nil, h.linkHash(at))
 	if !ok {
-		return turnout.AttendeeLink{}, false
+		return turnout.AttendeeLink{}, nil, false
 	}
 	link, epoch, ok := readRow(row, at)
-	return link, ok && h.current(&link, epoch)
+	return link, row, ok && h.current(&link, epoch)
 }
 
 func (h *held) current(l *turnout.AttendeeLink, epoch uint64) bool {
@@ -185,7 +188,7 @@ func readRow(row []byte, at spot) (l turnout.AttendeeLink, epoch uint64, ok bool
 	if !ok {
 		return l, 0, false
 	}
-	l = turnout.AttendeeLink{ID: at.id, Org: at.org, Event: turnout.EventID(event), Person: turnout.PersonID(row[16:32]), Sealed: sealed}
+	l = turnout.AttendeeLink{ID: at.id, Org: at.org, Event: turnout.EventID(event), Person: turnout.PersonID(row[16:32]), Sealed: slices.Clip(sealed)}
 	if ms := int64(binary.LittleEndian.Uint64(row[8:])); ms != noTime {
 		l.Changed = time.UnixMilli(ms).UTC()
 	}

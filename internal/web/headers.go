@@ -1,7 +1,6 @@
 package web
 
 import (
-	"maps"
 	"net/http"
 	"strings"
 
@@ -16,14 +15,21 @@ const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; scri
 	"form-action 'self'; base-uri 'none'; frame-ancestors "
 
 // always are the headers that every answer carries. HSTS is the edge's.
-func always() http.Header {
-	return http.Header{
-		"Content-Security-Policy":    {policy + "'none'"},
-		"X-Content-Type-Options":     {"nosniff"},
-		"Permissions-Policy":         {"camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"},
-		"Cross-Origin-Opener-Policy": {"same-origin"},
-		"Referrer-Policy":            {"same-origin"},
+func always() []header {
+	return []header{
+		{"Content-Security-Policy", []string{policy + "'none'"}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Permissions-Policy", []string{"camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Referrer-Policy", []string{"same-origin"}},
 	}
+}
+
+// header is one that is made once. Its name is in the form in which net/http
+// keeps it.
+type header struct {
+	name   string
+	values []string
 }
 
 // secured sets them. All answers share their values, which Set replaces and Add
@@ -31,7 +37,10 @@ func always() http.Header {
 func (web *Web) secured(next http.Handler) http.Handler {
 	every := always()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		maps.Copy(w.Header(), every)
+		h := w.Header()
+		for _, a := range every {
+			h[a.name] = a.values
+		}
 		next.ServeHTTP(w, r)
 	})
 }

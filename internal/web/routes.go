@@ -63,8 +63,10 @@ func (web *Web) forOrg(a action) http.Handler {
 // hostOf is the request's host without port, in lower case.
 func hostOf(r *http.Request) string {
 	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if strings.Contains(host, ":") { // its error is an object on the hottest path
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
