@@ -365,6 +365,8 @@ func FuzzReadRow(f *testing.F) {
 	whole := turnout.AttendeeLink{ID: at.id, Org: at.org, Event: "a0E1", Person: turnout.PersonID{9}, Sealed: []byte("sealed"), Changed: time.UnixMilli(1_800_000_000_123).UTC()}
 	f.Add(appendRow(nil, &whole, 7))
 	f.Add(appendRow(nil, &turnout.AttendeeLink{ID: at.id, Org: at.org}, 0))
+	f.Add(appendRow(nil, &turnout.AttendeeLink{ID: turnout.LinkID{4}, Org: at.org, Event: "a0E1"}, 7))
+	f.Add(appendRow(nil, &turnout.AttendeeLink{ID: at.id, Org: "birch", Event: "a0E1"}, 7))
 	f.Add([]byte{})
 	f.Add(make([]byte, rowHead))
 	f.Fuzz(func(t *testing.T, row []byte) {

@@ -153,6 +153,9 @@ func TestLog(t *testing.T) {
 			}
 			page = append(page, Entry{hashOf(3_000), make([]byte, MaxValue+1)}, Entry{hashOf(3_001), valueOf(1, MaxValue)})
 			for _, still := range []func() bool{no, yes} {
+				if n, _ := l.Size(); n > 0 {
+					t.Fatalf("%d values were kept, though they were not to be", n)
+				}
 				if err := l.Put(page, still); err != nil {
 					t.Fatal(err)
 				}

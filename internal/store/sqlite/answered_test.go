@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -179,6 +180,9 @@ func TestAnsweredWithoutSharedMemory(t *testing.T) {
 func FuzzAnsweredHeader(f *testing.F) {
 	f.Add(make([]byte, 96))
 	f.Add([]byte{})
+	torn := binary.NativeEndian.AppendUint32(nil, walVersion)
+	torn = append(torn, 0, 0, 0, 0, 0, 0, 0, 0, 1) // isInit in the first copy alone
+	f.Add(append(torn, make([]byte, 96)...))
 	f.Fuzz(func(t *testing.T, foreign []byte) {
 		if h, ok := soundHeader(foreign); ok && (len(foreign) < len(h) || string(h[:48]) != string(foreign[48:96]) || h[12] != 1) {
 			t.Errorf("%x is taken for a header", foreign)
