@@ -27,7 +27,7 @@ func (c *Cache) NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnou
 	if len(ids) == 0 {
 		return nil
 	}
-	return do(ctx, "note fetched events", longest, func(ctx context.Context) error {
+	return do(ctx, "note fetched events", c.longest, func(ctx context.Context) error {
 		there, err := idsOf(ctx, c.events, bson.D{{Key: "o", Value: string(org)}})
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (c *Cache) NoteFetched(ctx context.Context, org turnout.OrgID, ids []turnou
 // Fetched tells when each of the org's events was last fetched, as far as that
 // was noted.
 func (c *Cache) Fetched(ctx context.Context, org turnout.OrgID) (all map[turnout.EventID]time.Time, err error) {
-	err = do(ctx, "read ages of events", longest, func(ctx context.Context) error {
+	err = do(ctx, "read ages of events", c.longest, func(ctx context.Context) error {
 		all, err = c.fetchedOf(ctx, org)
 		return err
 	})
@@ -78,7 +78,7 @@ func (c *Cache) fetchedOf(ctx context.Context, org turnout.OrgID) (map[turnout.E
 // are left out. The server counts an index that holds nothing else, and what
 // somebody is writing, or died while writing, is looked at link by link.
 func (c *Cache) Invited(ctx context.Context, org turnout.OrgID) (all map[turnout.EventID]int, err error) {
-	err = do(ctx, "count links", longest, func(ctx context.Context) error {
+	err = do(ctx, "count links", c.longest, func(ctx context.Context) error {
 		unsure, err := find[pendingDoc](ctx, c.pending, bson.D{{Key: "o", Value: string(org)}})
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func (c *Cache) lastMove(ctx context.Context, key string) (last cursorDoc, err e
 // else moved the cursor, or the database was begun anew since and lacks what the
 // cursor would claim.
 func (c *Cache) SetCursor(ctx context.Context, org turnout.OrgID, name string, from, to time.Time) (moved bool, err error) {
-	err = do(ctx, "set cursor "+name, longest, func(ctx context.Context) error {
+	err = do(ctx, "set cursor "+name, c.longest, func(ctx context.Context) error {
 		moved, err = c.move(ctx, scoped(org, name), from, to)
 		return err
 	})

@@ -41,7 +41,7 @@ func (d *eventDoc) open() (SealedEvent, error) {
 
 // PutEvent stores an event unless a newer one of the same id is there.
 func (c *Cache) PutEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID, slug string, sealed []byte, modified time.Time) error {
-	return do(ctx, "store event "+string(id), longest, func(ctx context.Context) error {
+	return do(ctx, "store event "+string(id), c.longest, func(ctx context.Context) error {
 		key := scoped(org, string(id))
 		d := eventDoc{ID: timed(key, modified, kindThere), Key: key, Org: string(org), Event: string(id), Slug: slug, Sealed: blob(sealed)}
 		return put(ctx, c.events, []versioned{{d.ID, d}})
@@ -50,7 +50,7 @@ func (c *Cache) PutEvent(ctx context.Context, org turnout.OrgID, id turnout.Even
 
 // DeleteEvent removes an event; it need not be there.
 func (c *Cache) DeleteEvent(ctx context.Context, org turnout.OrgID, id turnout.EventID) error {
-	return do(ctx, "remove event "+string(id), longest, func(ctx context.Context) error {
+	return do(ctx, "remove event "+string(id), c.longest, func(ctx context.Context) error {
 		key := scoped(org, string(id))
 		ids, err := idsOf(ctx, c.events, bson.D{{Key: "k", Value: key}})
 		if err != nil {

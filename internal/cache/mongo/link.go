@@ -88,7 +88,7 @@ func (c *Cache) writeLinks(ctx context.Context, op string, links []turnout.Atten
 	for org, docs := range byOrg {
 		for chunk := range slices.Chunk(inOrder(docs), ChunkLinks) {
 			all.Go(func() error {
-				return do(ctx, op, longest, func(ctx context.Context) error { return c.writeChunk(ctx, org, chunk) })
+				return do(ctx, op, c.longest, func(ctx context.Context) error { return c.writeChunk(ctx, org, chunk) })
 			})
 		}
 	}
@@ -168,7 +168,7 @@ func personOf(org turnout.OrgID, key string) (id turnout.PersonID, err error) {
 // DeletePerson removes all links of a person (P8), with what older versions of
 // them may still be there.
 func (c *Cache) DeletePerson(ctx context.Context, org turnout.OrgID, person turnout.PersonID) error {
-	return do(ctx, "remove links of a person", longest, func(ctx context.Context) error {
+	return do(ctx, "remove links of a person", c.longest, func(ctx context.Context) error {
 		theirs, err := idsOf(ctx, c.links, bson.D{{Key: "p", Value: personKey(org, person)}})
 		if err != nil || len(theirs) == 0 {
 			return err

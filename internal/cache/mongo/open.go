@@ -47,7 +47,8 @@ type Options struct {
 
 const (
 	ordinaryPatience = 2 * time.Second
-	// longest is how long anything else takes at most: a chunk of links, a count.
+	// longest is how long anything else takes at most, a chunk of links or a count,
+	// unless Options have more patience with a single read.
 	longest = 30 * time.Second
 )
 
@@ -56,6 +57,7 @@ type Cache struct {
 	log        *slog.Logger
 	deployment string
 	patience   time.Duration
+	longest    time.Duration
 	client     *driver.Client
 	db         *driver.Database
 	// now is the clock, in tests another one.
@@ -100,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 func newCache(client *driver.Client, database string, o Options) *Cache {
 	db := client.Database(database)
 	return &Cache{
-		log: o.Logger, deployment: o.Deployment, patience: o.Patience, client: client, db: db, now: time.Now,
+		log: o.Logger, deployment: o.Deployment, patience: o.Patience, longest: max(longest, o.Patience), client: client, db: db, now: time.Now,
 		links: db.Collection("links"), events: db.Collection("events"), cursors: db.Collection("cursors"), places: db.Collection("places"),
 		faults: db.Collection("faults"), fetched: db.Collection("fetched"), pending: db.Collection("pending"),
 	}

@@ -32,7 +32,7 @@ func (c *Cache) Place(ctx context.Context, org turnout.OrgID, name string) (stri
 // SetPlace keeps where reading something stands, in place of what was kept
 // before; "" removes it.
 func (c *Cache) SetPlace(ctx context.Context, org turnout.OrgID, name, place string) error {
-	return do(ctx, "set place "+name, longest, func(ctx context.Context) error {
+	return do(ctx, "set place "+name, c.longest, func(ctx context.Context) error {
 		id := scoped(org, name)
 		if place == "" {
 			_, err := c.places.DeleteOne(ctx, byID(id))

@@ -78,7 +78,7 @@ func (have metaDoc) fits(deployment string) error {
 // mirror fills it again from Salesforce. Cursors go first: where they are gone,
 // nothing that is missing is taken for read.
 func (c *Cache) Clear(ctx context.Context) error {
-	return do(ctx, "begin the cache anew", longest, func(ctx context.Context) error {
+	return do(ctx, "begin the cache anew", c.longest, func(ctx context.Context) error {
 		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.events, c.faults, c.fetched} {
 			if err := in.Drop(ctx); err != nil {
 				return err

@@ -44,7 +44,7 @@ func (c *Cache) sweep(ctx context.Context) error {
 		c.finish, c.expire,
 	} {
 		for left := sweepAtOnce; left == sweepAtOnce; {
-			err := do(ctx, "sweep", longest, func(ctx context.Context) (err error) {
+			err := do(ctx, "sweep", c.longest, func(ctx context.Context) (err error) {
 				left, err = step(ctx)
 				return err
 			})
