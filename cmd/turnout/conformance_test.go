@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -33,14 +32,7 @@ func beTurnout(t *testing.T, args ...string) (string, error) {
 // TestConformanceOfAStore checks PostgreSQL as an operator does, processes killed
 // and all, and leaves nothing behind.
 func TestConformanceOfAStore(t *testing.T) {
-	c, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Stop(context.Background())
+	c := pgtest.New(t)
 	for part, words := range map[string]string{
 		"Feed": "store: passed Feed\n", "Killed": "store: passed Killed\n", "Nothing": "no part of that name",
 	} {
@@ -62,14 +54,7 @@ func TestConformanceOfAStore(t *testing.T) {
 
 // TestConformanceOfACache does the same to a server that speaks MongoDB's protocol.
 func TestConformanceOfACache(t *testing.T) {
-	s, err := mongotest.StartOwn(t.Context())
-	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
+	s := mongotest.New(t)
 	for _, part := range []string{"Links", "KilledAfterEveryStep"} {
 		out, err := beTurnout(t, "conformance", "--cache", s.URL(), "--part", part)
 		if err != nil || !strings.Contains(out, "cache: passed "+part+"\n") {

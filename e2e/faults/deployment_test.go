@@ -8,7 +8,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -86,22 +85,7 @@ func deploy(t *testing.T) *deployment {
 // engines starts what is not Turnout.
 func (d *deployment) engines() {
 	d.t.Helper()
-	var err error
-	missing := func(err, is error) {
-		if errors.Is(err, is) && os.Getenv("TURNOUT_CI") == "" {
-			d.t.Skip(err)
-		}
-		if err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	d.database, err = pgtest.Start(d.t.Context())
-	missing(err, pgtest.ErrMissing)
-	d.t.Cleanup(func() { _ = d.database.Stop(context.Background()) })
-	d.cache, err = mongotest.StartOwn(d.t.Context())
-	missing(err, mongotest.ErrMissing)
-	d.t.Cleanup(func() { _ = d.cache.Stop() })
-	d.redis = redistest.New(d.t)
+	d.database, d.cache, d.redis = pgtest.New(d.t), mongotest.New(d.t), redistest.New(d.t)
 }
 
 // describe lays all processes and wires out.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,20 +13,6 @@ import (
 	"github.com/turnout-events/turnout/internal/cache/mongotest"
 	"github.com/turnout-events/turnout/internal/config"
 )
-
-// mongoServer is a server of the test's own, which it may kill.
-func mongoServer(t *testing.T) *mongotest.Server {
-	t.Helper()
-	s, err := mongotest.StartOwn(t.Context())
-	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Stop() })
-	return s
-}
 
 func mongoConfig(t *testing.T, url string) config.Config {
 	t.Helper()
@@ -82,7 +67,7 @@ func mirrored(t *testing.T, in *instance, token string) {
 // known lately go on from memory, what was not says that it cannot be told now,
 // and with MongoDB back everything works without a hand.
 func TestCacheEngineAway(t *testing.T) {
-	s, ctx := mongoServer(t), t.Context()
+	s, ctx := mongotest.New(t), t.Context()
 	in := openInstance(t, mongoConfig(t, s.Database("turnout_test_app")))
 	token, other := strings.Repeat("a", 32), strings.Repeat("b", 32)
 	mirrored(t, in, token)
@@ -165,7 +150,7 @@ func TestP8ForgettingWithoutTheCache(t *testing.T) {
 // TestCacheOfOneDeployment: another store's instances do not get in, those of the
 // same store do, and a store that was restored begins the cache anew.
 func TestCacheOfOneDeployment(t *testing.T) {
-	s, ctx := mongoServer(t), t.Context()
+	s, ctx := mongotest.New(t), t.Context()
 	cfg := mongoConfig(t, s.Database("turnout_test_deployment"))
 	in := openInstance(t, cfg)
 	mirrored(t, in, strings.Repeat("a", 32))

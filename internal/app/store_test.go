@@ -18,14 +18,7 @@ import (
 // A configuration that names PostgreSQL is served from there, and commands that
 // copy the embedded store's file say so.
 func TestStoreInPostgreSQL(t *testing.T) {
-	c, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Stop(context.Background())
+	c := pgtest.New(t)
 	cfg, err := config.Load("", []string{"TURNOUT_DATA=" + t.TempDir(), "TURNOUT_STORE=" + c.URL()})
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,12 @@ const misfits = `(() => {
 })()`
 
 func TestPagesFitAPhone(t *testing.T) {
-	if _, err := os.Stat(chromium); err != nil || testing.Short() {
+	if testing.Short() {
+		t.Skip("a browser is slow")
+	}
+	if _, err := os.Stat(chromium); err != nil && os.Getenv("TURNOUT_CI") != "" {
+		t.Fatal("the pages are tested in a real browser: apt-get install chromium fonts-dejavu-core")
+	} else if err != nil {
 		t.Skip("needs " + chromium)
 	}
 	o := newOperator()

@@ -1,8 +1,6 @@
 package mongo
 
 import (
-	"errors"
-	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -14,14 +12,7 @@ import (
 // TestServerGoesAwayAndComesBack: killed or only stopped, every call says that the
 // cache is away, and the same open cache works again when the server does.
 func TestServerGoesAwayAndComesBack(t *testing.T) {
-	s, err := mongotest.StartOwn(t.Context())
-	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
+	s := mongotest.New(t)
 	c, err := Open(t.Context(), Options{URL: s.Database("turnout_test_away"), Deployment: "tests", Patience: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

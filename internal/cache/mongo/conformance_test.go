@@ -3,7 +3,6 @@ package mongo
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -21,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(withServer(m)) }
 // start, unless there is one already.
 func withServer(m *testing.M) int {
 	s, err := mongotest.Start(context.Background())
-	if errors.Is(err, mongotest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+	if mongotest.Missing(err) {
 		fmt.Fprintln(os.Stderr, err)
 		return m.Run() // which skips
 	}
@@ -51,7 +50,7 @@ func database(t testing.TB, place string) string {
 	t.Helper()
 	server := os.Getenv(mongotest.Variable)
 	if server == "" {
-		t.Skip(mongotest.ErrMissing)
+		mongotest.Need(t, mongotest.ErrMissing)
 	}
 	return Beside(server, fmt.Sprintf("turnout_test_%x", sha256.Sum256([]byte(place)))[:40])
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/pgtest"
 	"github.com/turnout-events/turnout/internal/store/sqlite"
 )
 
@@ -26,7 +27,7 @@ func BenchmarkAcceptBesideSQLite(b *testing.B) {
 }
 
 func benchBeside(b *testing.B, callers int) {
-	server := cluster(b)
+	server := pgtest.New(b)
 	pg := openStore(b, server.URL())
 	defer pg.Close()
 	lite, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "turnout.db")})

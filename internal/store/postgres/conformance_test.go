@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -28,7 +27,7 @@ func withServer(m *testing.M) int {
 		return m.Run()
 	}
 	c, err := pgtest.Start(context.Background())
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+	if pgtest.Missing(err) {
 		return m.Run() // which skips
 	}
 	if err == nil {
@@ -53,7 +52,7 @@ func place(t testing.TB, dir string) string {
 	t.Helper()
 	server := os.Getenv(serverVariable)
 	if server == "" {
-		t.Skip(pgtest.ErrMissing)
+		pgtest.Need(t, pgtest.ErrMissing)
 	}
 	s := NewScratch(server, fmt.Sprintf("turnout_%x", sha256.Sum256([]byte(dir)))[:30])
 	if err := s.Make(t.Context()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/store/pgtest"
 )
 
 // restoring is the SQL that docs/operations.md has an operator run.
@@ -26,7 +27,7 @@ func restoring(t *testing.T) string {
 // A dump is restored as docs/operations.md says: registrations are there, and
 // who was forgotten since stays forgotten (P8).
 func TestP8DumpIsRestoredAsTheDocumentationSays(t *testing.T) {
-	c := cluster(t)
+	c := pgtest.New(t)
 	s := openStore(t, c.URL())
 	defer s.Close()
 	prepare(t, s, 10)

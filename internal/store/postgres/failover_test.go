@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,17 +97,16 @@ func (c *crowd) disperse() {
 	}
 }
 
-func cluster(t testing.TB) *pgtest.Cluster {
+// pair is a server and its synchronous standby, until the test ends.
+func pair(t *testing.T) (primary, standby *pgtest.Cluster) {
 	t.Helper()
-	c, err := pgtest.Start(t.Context())
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
+	primary = pgtest.New(t)
+	standby, err := primary.Standby(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Stop(context.Background()) })
-	return c
+	t.Cleanup(func() { _ = standby.Stop(context.Background()) })
+	return primary, standby
 }
 
 // openAll opens n handles on a store, as n instances do.
@@ -127,7 +124,7 @@ func openAll(t *testing.T, url string, n int) (all []*Store) {
 // kill -9 of PostgreSQL under load, twice: what was acknowledged is there (P1),
 // seats are exact (P2), everybody is answered, and the stores go on by themselves.
 func TestP1KilledServerLosesNothing(t *testing.T) {
-	c := cluster(t)
+	c := pgtest.New(t)
 	load := gather(t, 25, openAll(t, c.URL(), 2)...)
 	for range 2 {
 		load.until(&load.acknowledged, 500, "acknowledgements")
@@ -146,12 +143,7 @@ func TestP1KilledServerLosesNothing(t *testing.T) {
 // Fail over to a synchronous standby under load: the primary is killed, the
 // standby promoted, and nobody's URL changes.
 func TestP1FailoverLosesNothing(t *testing.T) {
-	primary := cluster(t)
-	standby, err := primary.Standby(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer standby.Stop(context.Background())
+	primary, standby := pair(t)
 	load := gather(t, 25, openAll(t, pgtest.URL(primary, standby), 2)...)
 	load.until(&load.acknowledged, 500, "acknowledgements")
 	if err := primary.Kill(); err != nil {
@@ -172,12 +164,7 @@ func TestP1NobodyIsToldYesWithoutTheStandby(t *testing.T) {
 		t.Skip("it waits for as long as the store does")
 	}
 	t.Parallel()
-	primary := cluster(t)
-	standby, err := primary.Standby(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer standby.Stop(context.Background())
+	primary, standby := pair(t)
 	s := openAll(t, pgtest.URL(primary, standby), 1)[0]
 	if err := standby.Kill(); err != nil {
 		t.Fatal(err)
@@ -196,12 +183,7 @@ func TestP1NobodyIsToldYesWithoutTheStandby(t *testing.T) {
 // A primary of before the failover that comes back, first in everybody's URL, is
 // not taken for the store by those who have seen the new one.
 func TestP1OldPrimaryIsNotGoneBackTo(t *testing.T) {
-	primary := cluster(t)
-	standby, err := primary.Standby(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer standby.Stop(context.Background())
+	primary, standby := pair(t)
 	s := openAll(t, pgtest.URL(primary, standby), 1)[0]
 	if _, err := s.Accept(t.Context(), submitted(1)); err != nil {
 		t.Fatal(err)
@@ -255,7 +237,7 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 		t.Skip("it waits for as long as the store does")
 	}
 	t.Parallel()
-	c := cluster(t)
+	c := pgtest.New(t)
 	s := openAll(t, c.URL(), 1)[0]
 	if _, err := s.Accept(t.Context(), submitted(1)); err != nil {
 		t.Fatal(err)

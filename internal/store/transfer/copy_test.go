@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { os.Exit(withServer(m)) }
 
 func withServer(m *testing.M) int {
 	c, err := pgtest.Start(context.Background())
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
+	if pgtest.Missing(err) {
 		return m.Run() // which skips
 	}
 	if err != nil {
@@ -73,7 +73,7 @@ func file(t *testing.T) spot {
 // database is a place for a store in PostgreSQL.
 func database(t *testing.T) spot {
 	if server == "" {
-		t.Skip(pgtest.ErrMissing)
+		pgtest.Need(t, pgtest.ErrMissing)
 	}
 	schema := fmt.Sprintf("turnout_%x", sha256.Sum256([]byte(t.TempDir())))[:30]
 	conn, err := pgx.Connect(t.Context(), server)

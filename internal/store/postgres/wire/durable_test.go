@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 
@@ -15,12 +14,7 @@ import (
 func started(t *testing.T, settings map[string]string) *pgtest.Cluster {
 	t.Helper()
 	c, err := pgtest.StartWith(t.Context(), settings)
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Need(t, err)
 	t.Cleanup(func() { _ = c.Stop(context.Background()) })
 	return c
 }

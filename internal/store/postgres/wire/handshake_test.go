@@ -7,12 +7,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net"
-	"os"
 	"strings"
 	"testing"
 
@@ -26,12 +24,7 @@ const host = "db.example" // outside of this machine, as far as the store can te
 func encrypted(t *testing.T) *pgtest.Encrypted {
 	t.Helper()
 	c, err := pgtest.StartEncrypted(t.Context(), host)
-	if errors.Is(err, pgtest.ErrMissing) && os.Getenv("TURNOUT_CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Need(t, err)
 	t.Cleanup(func() { _ = c.Stop(context.Background()) })
 	if err := c.SQL(t.Context(), "CREATE ROLE guest LOGIN PASSWORD 'right-one'"); err != nil {
 		t.Fatal(err)
