@@ -134,12 +134,7 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if o.Existing {
-		err = known.Usable(have, from)
-	} else {
-		_, err = known.Missing(have, from)
-	}
-	if err != nil {
+	if err := known.Opens(have, from, o.Existing); err != nil {
 		return err
 	}
 	if have == 0 {

@@ -67,6 +67,16 @@ func (k Known) Usable(have, from int) error {
 	return nil
 }
 
+// Opens is nil for a store that a program may open: as it is, if it is to be there
+// already, or else to make or upgrade it. have and from are those of Missing.
+func (k Known) Opens(have, from int, existing bool) error {
+	if existing {
+		return k.Usable(have, from)
+	}
+	_, err := k.Missing(have, from)
+	return err
+}
+
 // Same is nil for a store that has exactly what this program knows, for whoever
 // copies it: with less there is nothing to copy from, and more would be left behind.
 func (k Known) Same(have int) error {

@@ -29,6 +29,12 @@ func TestWhatToDoWithAStore(t *testing.T) {
 		if err := known.Usable(c.have, c.from); !says(err, c.asItIs) {
 			t.Errorf("%s, as it is: %v", name, err)
 		}
+		if err := known.Opens(c.have, c.from, true); !says(err, c.asItIs) {
+			t.Errorf("%s, opened as it is: %v", name, err)
+		}
+		if err := known.Opens(c.have, c.from, false); !says(err, c.upgrading) {
+			t.Errorf("%s, opened to be upgraded: %v", name, err)
+		}
 	}
 	if err := known.Usable(0, 0); !errors.Is(err, ErrNothing) {
 		t.Errorf("never made: %v", err)

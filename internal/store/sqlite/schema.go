@@ -30,12 +30,7 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if o.Existing {
-		err = known.Usable(have, from)
-	} else {
-		_, err = known.Missing(have, from)
-	}
-	if err == nil && have > 0 {
+	if err = known.Opens(have, from, o.Existing); err == nil && have > 0 {
 		err = ours(ctx, s.writes, o)
 	}
 	if err != nil || o.Existing {
