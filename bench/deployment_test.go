@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // deployment is the real program as processes of this machine: an instance, and
@@ -64,7 +64,7 @@ func deploy(b *testing.B, dir string) *deployment {
 // salesforce starts a simulator and fills it with events and links.
 func (d *deployment) salesforce(name string, events, links int) *salesforceOrg {
 	d.b.Helper()
-	s := &salesforceOrg{process: d.start("salesforce-"+name, "simulator", "--listen", freeAddress(d.b))}
+	s := &salesforceOrg{process: d.start("salesforce-"+name, "simulator", "--listen", wiretest.FreeAddress(d.b))}
 	var made struct {
 		Events []struct{ Slug string } `json:"events"`
 		Tokens []string                `json:"tokens"`
@@ -98,8 +98,8 @@ func (d *deployment) apply(org, url string) {
 }
 
 func (d *deployment) environment() []string {
-	return append(os.Environ(), "TURNOUT_DATA="+filepath.Join(d.dir, "data"), "TURNOUT_LISTEN="+freeAddress(d.b),
-		"TURNOUT_ADMIN_LISTEN="+freeAddress(d.b), "TURNOUT_DRAIN=0s")
+	return append(os.Environ(), "TURNOUT_DATA="+filepath.Join(d.dir, "data"), "TURNOUT_LISTEN="+wiretest.FreeAddress(d.b),
+		"TURNOUT_ADMIN_LISTEN="+wiretest.FreeAddress(d.b), "TURNOUT_DRAIN=0s")
 }
 
 // start starts a process and waits until it serves. Its output is shown where
@@ -133,20 +133,6 @@ func (d *deployment) start(name string, args ...string) *process {
 	})
 	p.url, p.admin = r.URL, r.Admin
 	return p
-}
-
-// freeAddress is one that nobody listens on, below the ports of outgoing connections.
-func freeAddress(b *testing.B) string {
-	b.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	b.Fatal("there is no free port")
-	return ""
 }
 
 // within looks until ok.

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // filling is one instance on one machine's engines, and a simulated Salesforce
@@ -37,7 +39,7 @@ func startFilling(t *testing.T, links int) *filling {
 		Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}}
-	public, admin, simulator := freeAddress(t), freeAddress(t), freeAddress(t)
+	public, admin, simulator := wiretest.FreeAddress(t), wiretest.FreeAddress(t), wiretest.FreeAddress(t)
 	f.ready.Public, f.ready.Simulator, f.ready.Org, f.admin = "http://"+public, "http://"+simulator, "tidewater", "http://"+admin
 	t.Setenv("TURNOUT_DATA", filepath.Join(dir, "data"))
 	t.Setenv("TURNOUT_LISTEN", public)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // edgeProcess is a running `turnout edge`.
@@ -31,13 +33,13 @@ type edgeProcess struct {
 // TURNOUT_EDGE_… without their prefix.
 func startEdge(t *testing.T, routes string, settings ...string) *edgeProcess {
 	t.Helper()
-	e := &edgeProcess{t: t, dir: t.TempDir(), plain: freeAddress(t)}
+	e := &edgeProcess{t: t, dir: t.TempDir(), plain: wiretest.FreeAddress(t)}
 	e.routes = filepath.Join(e.dir, "routes.yaml")
 	e.write(routes)
 	ready := filepath.Join(e.dir, "ready.json")
 	e.cmd = exec.Command(binary(t), "edge", "--ready-file", ready)
 	e.cmd.Env = append(os.Environ(), "TURNOUT_DATA="+e.dir, "TURNOUT_EDGE_ROUTES="+e.routes, "TURNOUT_EDGE_ORGS=routes",
-		"TURNOUT_EDGE_LISTEN="+e.plain, "TURNOUT_EDGE_ADMIN_LISTEN="+freeAddress(t), "TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0", "TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0")
+		"TURNOUT_EDGE_LISTEN="+e.plain, "TURNOUT_EDGE_ADMIN_LISTEN="+wiretest.FreeAddress(t), "TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0", "TURNOUT_EDGE_ORG_PER_SECOND=0", "TURNOUT_EDGE_ORG_BURST=0")
 	for _, s := range settings {
 		e.cmd.Env = append(e.cmd.Env, "TURNOUT_EDGE_"+s)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout/internal/store/pgtest"
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // fleet is three instances over one PostgreSQL, as processes of their own, and a
@@ -55,9 +56,9 @@ func startFleet(t *testing.T) *fleet {
 	}}}
 	var addresses []string
 	for range 3 {
-		addresses = append(addresses, freeAddress(t))
+		addresses = append(addresses, wiretest.FreeAddress(t))
 	}
-	simulator := freeAddress(t)
+	simulator := wiretest.FreeAddress(t)
 	f.ready.Public, f.ready.Simulator, f.ready.Org = "http://"+addresses[0], "http://"+simulator, "tidewater"
 	f.start("simulator", nil, "simulator", "--listen", simulator, "--sample", "--hook-url", f.ready.Public+"/hooks/salesforce", "--hook-secret", hookSecret)
 	f.setUp()

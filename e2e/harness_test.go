@@ -10,8 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // demo is a running `turnout demo`.
@@ -65,20 +65,6 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// freeAddress is one that nobody listens on, below the ports of outgoing connections.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(10000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("there is no free port")
-	return ""
-}
-
 // startDemo runs the demo until the test ends.
 func startDemo(t *testing.T, flags ...string) *demo {
 	t.Helper()
@@ -95,7 +81,7 @@ func startDemoWith(t *testing.T, settings []string, flags ...string) *demo {
 	}
 	args := append([]string{
 		"demo", "--dir", d.home, "--ready-file", d.readyFile,
-		"--public", freeAddress(t), "--admin", freeAddress(t), "--simulator", freeAddress(t),
+		"--public", wiretest.FreeAddress(t), "--admin", wiretest.FreeAddress(t), "--simulator", wiretest.FreeAddress(t),
 	}, flags...)
 	cmd := exec.Command(binary(t), args...)
 	var output lockedBuffer

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // tell writes text on a connection of its own and reads what comes, until limit.
@@ -90,7 +92,7 @@ func TestP7TheSlowCostOthersNothing(t *testing.T) {
 		fmt.Fprint(w, "one")
 	}))
 	defer in.Close()
-	secure := freeAddress(t)
+	secure := wiretest.FreeAddress(t)
 	startEdge(t, routesOf(in), "TLS_LISTEN="+secure, "CERTIFICATES_FROM=internal")
 	stop := make(chan struct{})
 	var all sync.WaitGroup

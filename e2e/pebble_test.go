@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // pebble is a CA that speaks ACME, in a process of its own, behind a proxy that
@@ -59,7 +61,7 @@ func startPebble(t *testing.T, httpPort, tlsPort int) *pebble {
 	t.Cleanup(front.Close)
 	certFile, keyFile := writeKeyPair(t, dir, front.TLS.Certificates[0])
 	p.rootsFile = certFile
-	listen, manage := freeAddress(t), freeAddress(t)
+	listen, manage := wiretest.FreeAddress(t), wiretest.FreeAddress(t)
 	config := filepath.Join(dir, "pebble.json")
 	writeJSON(t, config, map[string]any{"pebble": map[string]any{
 		"listenAddress": listen, "managementListenAddress": manage, "certificate": certFile, "privateKey": keyFile,

@@ -22,6 +22,7 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/domains"
 	"github.com/turnout-events/turnout/internal/seal"
 	"github.com/turnout-events/turnout/internal/store/sqlite"
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // vanityVariable carries an edge's settings to its process.
@@ -176,7 +177,7 @@ func portOf(t *testing.T, address string) int {
 }
 
 func TestVanityDomains(t *testing.T) {
-	first := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: freeAddress(t), Plain: freeAddress(t)}
+	first := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: wiretest.FreeAddress(t), Plain: wiretest.FreeAddress(t)}
 	ca := startPebble(t, portOf(t, first.Plain), portOf(t, first.TLS))
 	first.CA, first.CARootFile = ca.directory, ca.rootsFile
 	one := startVanity(t, first)
@@ -223,7 +224,7 @@ func TestVanityDomains(t *testing.T) {
 	})
 
 	second := first
-	second.Name, second.TLS, second.Plain = "edge-2", freeAddress(t), freeAddress(t)
+	second.Name, second.TLS, second.Plain = "edge-2", wiretest.FreeAddress(t), wiretest.FreeAddress(t)
 	two := startVanity(t, second)
 	t.Run("another edge has the same certificates and rests", func(t *testing.T) {
 		ca.ordered(t, 0, func() {
@@ -254,8 +255,8 @@ func TestVanityDomains(t *testing.T) {
 
 // Where the CA cannot come to the TLS port, the plain one answers.
 func TestVanityOverPlainHTTP(t *testing.T) {
-	e := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: freeAddress(t), Plain: freeAddress(t)}
-	nobody := portOf(t, freeAddress(t))
+	e := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: wiretest.FreeAddress(t), Plain: wiretest.FreeAddress(t)}
+	nobody := portOf(t, wiretest.FreeAddress(t))
 	ca := startPebble(t, portOf(t, e.Plain), nobody)
 	e.CA, e.CARootFile = ca.directory, ca.rootsFile
 	edge := startVanity(t, e)

@@ -3,6 +3,8 @@ package edge
 import (
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // BenchmarkCPU: the CPU time that a request costs each proxy and how many it
@@ -22,7 +24,7 @@ func BenchmarkCPU(b *testing.B) {
 type spent struct{ rate, cpu []float64 } // requests/s, CPU µs a request
 
 func measureCPU(b *testing.B, w wire) {
-	addresses := []string{freeAddress(b), freeAddress(b), freeAddress(b)}
+	addresses := []string{wiretest.FreeAddress(b), wiretest.FreeAddress(b), wiretest.FreeAddress(b)}
 	p := plan{secure: w.secure}
 	for i, addr := range addresses {
 		p.upstreams = append(p.upstreams, upstream{name: "f" + string(rune('1'+i)), addr: addr})

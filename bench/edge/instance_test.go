@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // listen is over TLS where there is a file of a certificate and its key.
@@ -250,7 +251,7 @@ func newHouse(b *testing.B, n int, like instanceSettings) *house {
 // add starts one more.
 func (h *house) add(like instanceSettings) *member {
 	h.b.Helper()
-	like.Name, like.Listen, like.Keys = fmt.Sprintf("i%d", len(h.all)+1), freeAddress(h.b), h.keys
+	like.Name, like.Listen, like.Keys = fmt.Sprintf("i%d", len(h.all)+1), wiretest.FreeAddress(h.b), h.keys
 	m := &member{instanceSettings: like}
 	h.all = append(h.all, m)
 	h.start(m)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // plan is what a proxy stands before, and what it holds whom to.
@@ -94,7 +96,7 @@ func (k peer) run(b *testing.B, p plan) *proxy {
 }
 
 func startEdge(b *testing.B, dir string, p plan) *proxy {
-	addr := freeAddress(b)
+	addr := wiretest.FreeAddress(b)
 	change := func(p plan) { replace(b, filepath.Join(dir, "routes.yaml"), routes(p)) }
 	change(p)
 	return &proxy{launchRole(b, "edge", edgeSettings{addr, dir, p.secure, p.guarded}), addr, change}
@@ -131,7 +133,7 @@ func names(n int) []string {
 }
 
 func startReverseProxy(b *testing.B, dir string, p plan) *proxy {
-	s := proxySettings{Listen: freeAddress(b)}
+	s := proxySettings{Listen: wiretest.FreeAddress(b)}
 	for _, u := range p.upstreams {
 		s.Upstreams = append(s.Upstreams, u.addr)
 	}
@@ -144,7 +146,7 @@ func startReverseProxy(b *testing.B, dir string, p plan) *proxy {
 // haproxy starts HAProxy as somebody runs it who knows it well, or with its defaults.
 func haproxy(tuned bool) func(b *testing.B, dir string, p plan) *proxy {
 	return func(b *testing.B, dir string, p plan) *proxy {
-		addr, file := freeAddress(b), filepath.Join(dir, "haproxy.cfg")
+		addr, file := wiretest.FreeAddress(b), filepath.Join(dir, "haproxy.cfg")
 		bind := addr
 		if p.secure {
 			bind += " ssl crt " + pair(b, dir) + " alpn h2,http/1.1 ciphersuites TLS_AES_128_GCM_SHA256"
@@ -197,7 +199,7 @@ func haproxyConfig(bind string, p plan, tuned bool) string {
 }
 
 func startNginx(b *testing.B, dir string, p plan) *proxy {
-	addr, file := freeAddress(b), filepath.Join(dir, "nginx.conf")
+	addr, file := wiretest.FreeAddress(b), filepath.Join(dir, "nginx.conf")
 	listen := addr
 	if p.secure {
 		file := pair(b, dir)

@@ -2,8 +2,6 @@ package edge
 
 import (
 	"encoding/json"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -118,20 +116,6 @@ func (p *process) cpu(b *testing.B) time.Duration {
 		ticks += user + system
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond // clock ticks of 1/100 s
-}
-
-// freeAddress is one that nobody listens on, below the ports of outgoing connections.
-func freeAddress(b *testing.B) string {
-	b.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	b.Fatal("there is no free port")
-	return ""
 }
 
 // awaitListener waits until somebody accepts connections.

@@ -90,13 +90,13 @@ func (d *deployment) engines() {
 
 // describe lays all processes and wires out.
 func (d *deployment) describe() {
-	public := d.wire("visitors", "edge", "tcp", freeAddress(d.t))
+	public := d.wire("visitors", "edge", "tcp", wiretest.FreeAddress(d.t))
 	for i, org := range []struct{ id, name, marker, host string }{
 		{"tidewater", "Tidewater Observatory", "Ebbtide", "127.0.0.1"},
 		{"mending", "The Mending Society", "Threadbare", "localhost"},
 	} {
 		o := &office{org: org.id, name: org.name, marker: org.marker, client: d.client, events: map[string]*event{}}
-		o.process = d.process("salesforce-"+org.id, freeAddress(d.t))
+		o.process = d.process("salesforce-"+org.id, wiretest.FreeAddress(d.t))
 		_, port, _ := strings.Cut(public, ":")
 		o.process.args = []string{"simulator", "--listen", address(o.process), "--dir", filepath.Join(d.dir, org.id),
 			"--hook-url", "http://" + org.host + ":" + port + "/hooks/salesforce", "--hook-secret-env", "FAULTS_HOOK_SECRET"}
@@ -107,8 +107,8 @@ func (d *deployment) describe() {
 	}
 	routes := "stacks:\n- name: blue\n  pools:\n  - region: here\n    upstreams:\n"
 	for i := range 3 {
-		p := d.process(fmt.Sprintf("instance-%d", i+1), freeAddress(d.t))
-		admin := freeAddress(d.t)
+		p := d.process(fmt.Sprintf("instance-%d", i+1), wiretest.FreeAddress(d.t))
+		admin := wiretest.FreeAddress(d.t)
 		p.admin = "http://" + admin
 		p.args, p.env = []string{"serve"}, append(d.environment(p.name),
 			"TURNOUT_LISTEN="+address(p), "TURNOUT_ADMIN_LISTEN="+admin, "TURNOUT_DRAIN=1s", "TURNOUT_MIRROR_EVERY=10s", d.throughCache(p.name),
@@ -122,7 +122,7 @@ func (d *deployment) describe() {
 	}
 	d.edge = d.process("edge", d.target("visitors→edge"))
 	d.edge.args, d.edge.env = []string{"edge"}, append(d.environment("edge"),
-		"TURNOUT_EDGE_LISTEN="+address(d.edge), "TURNOUT_EDGE_ADMIN_LISTEN="+freeAddress(d.t), "TURNOUT_EDGE_ROUTES="+file,
+		"TURNOUT_EDGE_LISTEN="+address(d.edge), "TURNOUT_EDGE_ADMIN_LISTEN="+wiretest.FreeAddress(d.t), "TURNOUT_EDGE_ROUTES="+file,
 		"TURNOUT_EDGE_LIMITS=redis://"+d.wire("edge", "redis", "tcp", d.redis.Address()),
 		"TURNOUT_EDGE_ORG_SHARE=1", "TURNOUT_EDGE_ORG_SESSIONS=20000",
 		"TURNOUT_EDGE_CLIENT_PER_SECOND=0", "TURNOUT_EDGE_CLIENT_CONNECTIONS=0", "TURNOUT_EDGE_CLIENT_OPENING=0")
@@ -155,7 +155,7 @@ func (d *deployment) cacheAddress() string {
 
 // wire lays one out and returns the address that the caller is to call.
 func (d *deployment) wire(caller, target, network, address string) string {
-	w, err := wiretest.Listen(d.t.Context(), freeAddress(d.t), network, address)
+	w, err := wiretest.Listen(d.t.Context(), wiretest.FreeAddress(d.t), network, address)
 	if err != nil {
 		d.t.Fatal(err)
 	}

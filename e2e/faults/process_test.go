@@ -5,8 +5,6 @@ package faults
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -189,19 +187,4 @@ func binary() string {
 		path = abs
 	}
 	return path
-}
-
-// freeAddress is one that nobody listens on, below the ports of outgoing
-// connections, so that it is still free when a process comes back to it.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 11000+rand.IntN(10000)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal("there is no free port")
-	return ""
 }

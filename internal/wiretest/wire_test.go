@@ -114,56 +114,46 @@ func TestHoldsAndPassesOnLater(t *testing.T) {
 	}
 }
 
-// A connection that lost something stays silent when the wire is healed, and a
-// new one works.
-func TestLosesOneWay(t *testing.T) {
-	for name, f := range map[string]Fault{"up": {LoseUp: true}, "down": {LoseDown: true}} {
+// A connection that lost something stays silent when the wire is healed, as one
+// that was cut does, and a new one works. What loses the caller's words, or is cut,
+// does not tell the target that the caller left.
+func TestWhatIsLostStaysLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault  Fault
+		cut    bool
+		secret bool // that the caller left
+	}{"up": {fault: Fault{LoseUp: true}, secret: true}, "down": {fault: Fault{LoseDown: true}}, "cut": {cut: true, secret: true}} {
 		t.Run(name, func(t *testing.T) {
 			target, left := echo(t, "tcp", "127.0.0.1:0")
 			w := start(t, "tcp", target)
-			c := dial(t, w)
-			w.Set(f)
-			if err := hears(t, c, "lost"); !silent(err) {
+			conn := dial(t, w)
+			if err := hears(t, conn, "before"); err != nil {
+				t.Fatal(err)
+			}
+			w.Set(c.fault)
+			if c.cut {
+				w.Cut()
+			}
+			if err := hears(t, conn, "lost"); !silent(err) {
 				t.Fatalf("it answers %v", err)
 			}
 			w.Set(Fault{})
-			if err := hears(t, c, "again"); !silent(err) {
+			if err := hears(t, conn, "again"); !silent(err) {
 				t.Errorf("once healed it answers %v", err)
 			}
 			if err := hears(t, dial(t, w), "new"); err != nil {
 				t.Errorf("a new connection: %v", err)
 			}
-			c.Close()
-			if f.LoseUp {
-				select {
-				case <-left:
-					t.Error("the target has heard that the caller left")
-				case <-time.After(100 * time.Millisecond):
-				}
+			conn.Close()
+			if !c.secret {
+				return
+			}
+			select {
+			case <-left:
+				t.Error("the target has heard that the caller left")
+			case <-time.After(100 * time.Millisecond):
 			}
 		})
-	}
-}
-
-func TestCutLeavesHalfOpen(t *testing.T) {
-	target, left := echo(t, "tcp", "127.0.0.1:0")
-	w := start(t, "tcp", target)
-	c := dial(t, w)
-	if err := hears(t, c, "before"); err != nil {
-		t.Fatal(err)
-	}
-	w.Cut()
-	if err := hears(t, c, "after"); !silent(err) {
-		t.Errorf("a cut connection answers %v", err)
-	}
-	if err := hears(t, dial(t, w), "new"); err != nil {
-		t.Errorf("a new connection: %v", err)
-	}
-	c.Close()
-	select {
-	case <-left:
-		t.Error("the target has heard that the caller left")
-	case <-time.After(100 * time.Millisecond):
 	}
 }
 
