@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/compact"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -160,7 +159,7 @@ func (l *Links) unseal(ctx context.Context, k kept) (Link, error) {
 		return Link{}, fmt.Errorf("open invite of link %s: %w", k.link.ID, err)
 	}
 	link := Link{AttendeeLink: k.link}
-	if err := json.Unmarshal(plain, &link.Invite); err != nil { // three times as fast as encoding/json
+	if err := readInvite(plain, &link.Invite); err != nil {
 		return Link{}, fmt.Errorf("read invite of link %s: unexpected content", k.link.ID) // the cause may quote it
 	}
 	return link, nil
