@@ -15,6 +15,7 @@ import (
 
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/client"
 	"github.com/turnout-events/turnout/internal/edge/domains"
 	"github.com/turnout-events/turnout/internal/limit"
 	"github.com/turnout-events/turnout/internal/run"
@@ -103,7 +104,7 @@ func (s edgeSealer) Open(name string, sealed []byte) ([]byte, error) {
 // an address for that. The plain one then answers the CA's challenges and sends
 // everybody else to the other.
 type doors struct {
-	guard    *edge.Guard
+	guard    *client.Guard
 	services []run.Service
 	// plain and secure are their URLs, empty for none.
 	plain, secure string
@@ -151,20 +152,20 @@ func (d *doors) open(name, address string, server *http.Server, under ...func(ne
 }
 
 // newGuard bounds what a client has of an edge's connections.
-func newGuard(cfg config.Config) (*edge.Guard, error) {
+func newGuard(cfg config.Config) (*client.Guard, error) {
 	trusted, err := cfg.Edge.TrustedProxies()
 	if err != nil {
 		return nil, err
 	}
-	client := cfg.Edge.Client
-	return &edge.Guard{
-		AtOnce: client.Connections, Trusted: trusted,
-		Opening: limit.Rate{PerSecond: client.Opening, Burst: max(2*client.Connections, int(10*client.Opening), 1)},
+	may := cfg.Edge.Client
+	return &client.Guard{
+		AtOnce: may.Connections, Trusted: trusted,
+		Opening: limit.Rate{PerSecond: may.Opening, Burst: max(2*may.Connections, int(10*may.Opening), 1)},
 	}, nil
 }
 
 // openDoors opens the listeners that cfg names.
-func openDoors(cfg config.Config, certs *domains.Domains, e *edge.Edge, guard *edge.Guard, logger *slog.Logger) (*doors, error) {
+func openDoors(cfg config.Config, certs *domains.Domains, e *edge.Edge, guard *client.Guard, logger *slog.Logger) (*doors, error) {
 	d := &doors{guard: guard}
 	plain := edgeServer(e, logger)
 	if certs != nil {

@@ -1,7 +1,7 @@
 // Package edge spreads traffic over instances and regions and keeps every org
 // and every visitor whole while it does (P6, P7, P10, P11).
 //
-// A request goes through it in one direction: who asks (visitor.go), whose page
+// A request goes through it in one direction: who asks (client), whose page
 // it is (view.go), whether they may now (modulate.go), which session it belongs
 // to and so which upstream (session.go), and there and back, to another upstream
 // where the first one fails (forward.go). Health, limits, signatures and rooms
@@ -13,7 +13,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/client"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
@@ -48,7 +48,7 @@ type Options struct {
 	Meter func(holder string) Meter
 	Share func(holder string) Share
 	// Trusted are proxies before the edge, whose X-Forwarded-For is believed.
-	Trusted []netip.Prefix
+	Trusted client.Proxies
 	// Patience is how long a request that may be sent again waits for an
 	// upstream, and any for one of its org's places; 0 means 2 s.
 	Patience time.Duration

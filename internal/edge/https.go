@@ -16,12 +16,12 @@ func (e *Edge) Knows(host string) bool {
 // Those whom a trusted proxy brought by HTTPS are there already.
 func (e *Edge) ToHTTPS(port string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		client, https := e.visitor(r)
+		from, https := e.o.Trusted.Of(r)
 		if https {
 			e.ServeHTTP(w, r)
 			return
 		}
-		v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path), client: client}
+		v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path), client: from}
 		defer e.account(v)
 		if e.clientMay(v) {
 			e.redirect(v, port)

@@ -98,7 +98,7 @@ func (e *Edge) belongs(v *visit, answer *http.Response) bool {
 	if n := v.entry; n != nil { // it was not the org's place that they took
 		v.entry, v.pass, v.passName = nil, "", ""
 		if n.session.Upstream == countedPass {
-			n.lobby.in.remove(n.at)
+			n.lobby.in.Remove(n.at)
 		}
 	}
 	return e.enter(v, own, identity)

@@ -5,8 +5,10 @@ import (
 	"sync/atomic"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/active"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/edge/turnstile"
 )
 
 // live is what outlives a change of tables: upstreams with their health and
@@ -31,12 +33,12 @@ type tenant struct {
 	key   uint64 // of org, for instances' health
 	meter Meter
 	share Share
-	stile turnstile // before share
+	stile turnstile.Turnstile // before share
 
 	requests, refused, lost, waited, sessions, moved atomic.Int64
 
 	lobbies map[string]*lobby // by event, "" for the org's own
-	active  active
+	active  active.Sessions
 	steer   steer
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/turnout-events/turnout/internal/edge/active"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -21,7 +22,7 @@ type lobby struct {
 	// name is the org's, or the org's and the event's; event is that one's slug.
 	name, event string
 	// in counts who was let in and was seen lately.
-	in active
+	in active.Sessions
 	// sessions is how many may be in; 0 means as many as the pool turns out to hold.
 	sessions atomic.Int64
 	// learnt is what the pool turned out to hold, 0 for more than ever came.
@@ -51,7 +52,7 @@ func (l *lobby) holds() int {
 
 // learn notes that the pool has no more places for those who are in.
 func (l *lobby) learn(now time.Time) {
-	in := int64(l.in.count(now))
+	in := int64(l.in.Count(now))
 	if r := l.room.Load(); r != nil {
 		in = max(in, int64(r.Inside())) // at other edges, too
 	}
@@ -87,7 +88,7 @@ func (l *lobby) relax(saturated bool, now time.Time) {
 	if r == nil {
 		return
 	}
-	if !r.Open() || l.in.count(now) > 0 {
+	if !r.Open() || l.in.Count(now) > 0 {
 		l.idle = 0
 		return
 	}
@@ -109,7 +110,7 @@ type lines struct {
 	// again; places and linked who gets a place in line, without a personal link
 	// and with one; stays who is kept waiting for their turn.
 	newcomers, places, linked, stays *limit.Table
-	counted                          once
+	counted                          active.Once
 	links                            links
 	// rooms is how many there are, staying how many visitors are kept, until ended.
 	// unmade is how many came in the last second to rooms that could not be made.
@@ -149,7 +150,7 @@ func (e *Edge) open(ctx context.Context, l *lobby, now time.Time) (*room.Room, e
 	}
 	r, err := room.New(room.Options{
 		Name: l.name, Edge: e.lines.name, Ledger: e.lines.ledger, Keys: e.o.Tickets, Clients: e.lines.places, Linked: e.lines.linked,
-		Capacity: l.holds, Active: func() int { return l.in.count(e.now()) }, Admit: l.in.add, Sessions: &l.in,
+		Capacity: l.holds, Active: func() int { return l.in.Count(e.now()) }, Admit: l.in.Add, Sessions: &l.in,
 	})
 	if err != nil {
 		return nil, err

@@ -120,14 +120,14 @@ func TestP11WhoIsCounted(t *testing.T) {
 		b.ask("HEAD", "/l/made-up", "")
 		b.ask("GET", "/l/made-up", "")
 	}
-	if n := lobby.in.count(s.now()); n > 50 {
+	if n := lobby.in.Count(s.now()); n > 50 {
 		t.Errorf("one address that keeps nothing counts as %d", n)
 	}
 	b := s.browser("acme.example")
 	b.inLine(form)
 	s.pass(2 * time.Minute)
 	old := b.cookies
-	before := lobby.in.count(s.now())
+	before := lobby.in.Count(s.now())
 	for range 60 {
 		stale := &browser{s: s, host: b.host, cookies: map[string]string{}}
 		for name, value := range old {
@@ -135,7 +135,7 @@ func TestP11WhoIsCounted(t *testing.T) {
 		}
 		stale.inLine(form)
 	}
-	if n := lobby.in.count(s.now()) - before; n > 1 {
+	if n := lobby.in.Count(s.now()) - before; n > 1 {
 		t.Errorf("one pass counts %d times", n)
 	}
 }

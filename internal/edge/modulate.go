@@ -54,6 +54,12 @@ func (e *Edge) orgMay(v *visit) bool {
 	return true
 }
 
+// Requests that find no place wait for one, so that what comes in bursts is not
+// refused for coming together, and whoever has filled in a form is not told to do
+// it again. So many for each place of the org's wait at once, each for
+// Options.Patience: behind an org that answers slowly none of them would get a place.
+const waitForAPlace = 16
+
 // takePlace takes a place of the org's share, which the caller gives back. Where
 // none is free the request waits for one; it is refused when that takes too long or
 // too many do. The rate holds the fast, the share the slow: whoever keeps within the
@@ -62,7 +68,7 @@ func (e *Edge) takePlace(v *visit) bool {
 	s := v.site
 	part := s.part()
 	pressed := false
-	v.holds = s.tenant.stile.pass(v.r.Context(), part*waitForAPlace, e.o.Patience, func() bool {
+	v.holds = s.tenant.stile.Pass(v.r.Context(), part*waitForAPlace, e.o.Patience, func() bool {
 		if s.tenant.share.Acquire(s.part(), 1) {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/turnout-events/turnout/internal/edge/active"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -34,11 +35,11 @@ func (e *Edge) passed(v *visit, l *lobby) bool {
 	if s.Upstream == countedPass && v.began.Sub(s.Seen) < countEvery {
 		return true
 	}
-	if e.lines.counted.first(s.ID, v.began) { // a pass that is old or copied counts once a minute
+	if e.lines.counted.First(s.ID, v.began) { // a pass that is old or copied counts once a minute
 		if s.Upstream == countedPass {
-			l.in.move(s.Seen, v.began)
+			l.in.Move(s.Seen, v.began)
 		} else {
-			l.in.add(v.began)
+			l.in.Add(v.began)
 		}
 	}
 	s.Seen, s.Upstream = v.began.UTC().Truncate(time.Minute), countedPass
@@ -60,7 +61,7 @@ func (e *Edge) letIn(v *visit, l *lobby, counted time.Time) {
 	s := affinity.Fresh(countedPass, counted)
 	if !e.lines.newcomers.TakeAddr(v.client, newcomersOf(), v.began).OK {
 		s.Upstream = uncountedPass
-		l.in.remove(counted)
+		l.in.Remove(counted)
 	}
 	v.entry = &entry{lobby: l, session: s, at: counted}
 	e.give(v, l, s)
@@ -84,13 +85,13 @@ func (e *Edge) found(v *visit, status int) {
 	}
 	v.entry = nil
 	if n.session.Upstream == countedPass {
-		n.lobby.in.remove(n.at)
+		n.lobby.in.Remove(n.at)
 	}
 	switch {
 	case status >= 500 || status == http.StatusTooManyRequests:
 		if n.session.Upstream == countedPass {
-			n.session.Seen = n.session.Seen.Add(-(lately - 1) * time.Minute)
-			n.lobby.in.add(n.session.Seen)
+			n.session.Seen = n.session.Seen.Add(-(active.Lately - 1) * time.Minute)
+			n.lobby.in.Add(n.session.Seen)
 		}
 		e.give(v, n.lobby, n.session)
 	case status < 400:

@@ -56,13 +56,13 @@ func TestP11WhoFindsNoFormKeepsNoPlace(t *testing.T) {
 			}
 			all = append(all, b)
 		}
-		in := s.lobby("").in.count(s.now())
+		in := s.lobby("").in.Count(s.now())
 		if in != want.in || all[0].has(passCookie) != want.passes {
 			t.Errorf("%d: %d are in, a pass was given: %v", status, in, all[0].has(passCookie))
 		}
 		s.pass(time.Minute)
-		if well := status < 400 && in > 0; (s.lobby("").in.count(s.now()) > 0) != well {
-			t.Errorf("%d: a minute later %d are in", status, s.lobby("").in.count(s.now()))
+		if well := status < 400 && in > 0; (s.lobby("").in.Count(s.now()) > 0) != well {
+			t.Errorf("%d: a minute later %d are in", status, s.lobby("").in.Count(s.now()))
 		}
 		s.everywhere(nil)
 		for i := 0; !s.browser("acme.example").inLine(form); i++ {
@@ -117,7 +117,7 @@ func TestP11AnEdgeThatWasStartedAgain(t *testing.T) {
 			t.Fatal("a sixth is let in")
 		}
 	}
-	if n := s.lobby("").in.count(s.now()); n != 5 {
+	if n := s.lobby("").in.Count(s.now()); n != 5 {
 		t.Errorf("it counts %d inside", n)
 	}
 	for range 7 {
@@ -132,7 +132,7 @@ func TestP11AnEdgeThatWasStartedAgain(t *testing.T) {
 	if first.inLine(form) {
 		t.Error("when one has left nobody is let in")
 	}
-	if n := s.lobby("").in.count(s.now()); n != 5 {
+	if n := s.lobby("").in.Count(s.now()); n != 5 {
 		t.Errorf("in the end it counts %d inside", n)
 	}
 }
@@ -169,7 +169,7 @@ func TestP11ALinkGoesByItsEvent(t *testing.T) {
 	if w.Body.String() != "a form" || w.Header().Get(eventHeader) != "" {
 		t.Errorf("the first gets %v %s", w.Header(), w.Body)
 	}
-	if gala, org := s.lobby("gala").in.count(s.now()), s.lobby("").in.count(s.now()); gala != 1 || org != 0 {
+	if gala, org := s.lobby("gala").in.Count(s.now()), s.lobby("").in.Count(s.now()); gala != 1 || org != 0 {
 		t.Errorf("%d count at the event and %d at the org", gala, org)
 	}
 	for _, path := range []string{"/l/gala-2", "/l/gala-large"} {

@@ -72,7 +72,7 @@ const own = "/.turnout/"
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{w: w, r: r, began: e.now(), kind: kindOf(r.URL.Path)}
 	defer e.account(v)
-	v.client, v.https = e.visitor(r)
+	v.client, v.https = e.o.Trusted.Of(r)
 	view := e.view.Load()
 	site, ok := view.site(r.Host)
 	if !e.clientMay(v) {
@@ -117,7 +117,7 @@ func (v *visit) leave() {
 	if v.holds {
 		v.holds = false
 		v.site.tenant.share.Release()
-		v.site.tenant.stile.call()
+		v.site.tenant.stile.Call()
 	}
 }
 

@@ -47,7 +47,7 @@ func (e *Edge) place(v *visit) bool {
 		v.session = affinity.Fresh(v.up.Handle, v.began)
 		v.changed = true
 		v.site.tenant.sessions.Add(1)
-		v.site.tenant.active.add(v.began)
+		v.site.tenant.active.Add(v.began)
 		v.up.Sessions.Add(1)
 	}
 	return true
@@ -170,7 +170,7 @@ const countEvery = time.Minute
 // seen counts a session once a minute.
 func (e *Edge) seen(v *visit) {
 	if v.kind == page && v.began.Sub(v.session.Seen) >= countEvery {
-		v.site.tenant.active.move(v.session.Seen, v.began)
+		v.site.tenant.active.Move(v.session.Seen, v.began)
 		v.session.Seen = v.began.UTC().Truncate(time.Minute)
 		v.changed = true
 	}

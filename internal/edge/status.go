@@ -127,7 +127,7 @@ func roomsOf(s *site, now time.Time) (all []RoomStatus) {
 		}
 		rs := r.Status(now)
 		all = append(all, RoomStatus{
-			Name: rs.Name, Waiting: rs.Waiting, Inside: l.in.count(now), Holds: l.holds(), PerMinute: rs.PerMinute,
+			Name: rs.Name, Waiting: rs.Waiting, Inside: l.in.Count(now), Holds: l.holds(), PerMinute: rs.PerMinute,
 			Longest: rs.Longest.Seconds(), NoShow: rs.NoShow, Refused: rs.Refused,
 		})
 	}
@@ -150,8 +150,8 @@ func upstreamStatus(u *pool.Upstream, now time.Time) UpstreamStatus {
 func orgStatus(s *site, now time.Time) *OrgStatus {
 	t := s.tenant
 	o := &OrgStatus{
-		Org: t.org, Stack: s.courses[0].binding.Stack, Active: t.active.count(now),
-		Share: s.allowance.Share, InFlight: t.share.InUse(), Waiting: t.stile.count.Load(),
+		Org: t.org, Stack: s.courses[0].binding.Stack, Active: t.active.Count(now),
+		Share: s.allowance.Share, InFlight: t.share.InUse(), Waiting: t.stile.Waiting(),
 		Requests: t.requests.Load(), Refused: t.refused.Load(), Lost: t.lost.Load(), Began: t.sessions.Load(), Moved: t.moved.Load(),
 	}
 	if a := s.allowance; a.PerSecond > 0 {

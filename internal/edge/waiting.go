@@ -75,7 +75,7 @@ func (e *Edge) enter(v *visit, l *lobby, identity []byte) bool {
 	}
 	// As long as nobody had to wait, nobody needs a line; where edges share one,
 	// only all of them know.
-	if l.room.Load() == nil && (!e.lines.shared || l.sessions.Load() == 0) && l.in.enter(l.holds(), v.began) {
+	if l.room.Load() == nil && (!e.lines.shared || l.sessions.Load() == 0) && l.in.Enter(l.holds(), v.began) {
 		e.letIn(v, l, v.began)
 		return true
 	}
@@ -101,7 +101,7 @@ func (e *Edge) enter(v *visit, l *lobby, identity []byte) bool {
 // there is, and who comes beyond it comes again, in no order.
 func (e *Edge) withoutRoom(v *visit, l *lobby, identity []byte) bool {
 	e.lines.unmade.Add(1)
-	if !l.in.enter(l.holds(), v.began) {
+	if !l.in.Enter(l.holds(), v.began) {
 		e.showLine(v, l, room.Place{Refresh: comeAgain}, identity != nil)
 		return false
 	}

@@ -1,4 +1,6 @@
-package edge
+// Package turnstile has requests wait for a place in the order in which they came,
+// for a bounded time and in bounded number (P7, P11).
+package turnstile
 
 import (
 	"container/list"
@@ -8,31 +10,24 @@ import (
 	"time"
 )
 
-// Requests that find no place wait for one, so that what comes in bursts is not
-// refused for coming together, and whoever has filled in a form is not told to do
-// it again. So many for each place of the org's, and never more than mostAtStile,
-// wait at once, each for Options.Patience: behind an org that answers slowly none of
-// them would get a place, and each holds a connection and its body.
-const (
-	waitForAPlace = 16
-	mostAtStile   = 4096
-)
+// most wait at once at one turnstile: each holds a connection and its body.
+const most = 4096
 
-// turnstile has an org's requests wait for places in the order in which they came.
-// The zero value is ready.
-type turnstile struct {
+// Turnstile is where the requests of one org wait. Safe for concurrent use; the zero
+// value is ready.
+type Turnstile struct {
 	count   atomic.Int64 // of waiting, so that nobody who need not wait takes the lock
 	mu      sync.Mutex
 	waiting list.List // of chan struct{}, each with room for one call
 }
 
-// pass takes a place by try, at once or when it is the caller's turn. It is false
-// when as many as may wait do, after patience, and when ctx ends.
-func (t *turnstile) pass(ctx context.Context, most int, patience time.Duration, try func() bool) bool {
+// Pass takes a place by try, at once or when it is the caller's turn. It is false
+// when as many as atOnce wait already, after patience, and when ctx ends.
+func (t *Turnstile) Pass(ctx context.Context, atOnce int, patience time.Duration, try func() bool) bool {
 	if t.count.Load() == 0 && try() {
 		return true
 	}
-	me, first := t.enter(most)
+	me, first := t.enter(atOnce)
 	if me == nil {
 		return false
 	}
@@ -56,10 +51,10 @@ func (t *turnstile) pass(ctx context.Context, most int, patience time.Duration, 
 	}
 }
 
-func (t *turnstile) enter(most int) (me *list.Element, first bool) {
+func (t *Turnstile) enter(atOnce int) (me *list.Element, first bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting.Len() >= min(most, mostAtStile) {
+	if t.waiting.Len() >= min(atOnce, most) {
 		return nil, false
 	}
 	t.count.Add(1)
@@ -68,16 +63,16 @@ func (t *turnstile) enter(most int) (me *list.Element, first bool) {
 }
 
 // leave ends the caller's waiting. There may be a place for the next one, too.
-func (t *turnstile) leave(me *list.Element) {
+func (t *Turnstile) leave(me *list.Element) {
 	t.mu.Lock()
 	t.waiting.Remove(me)
 	t.count.Add(-1)
 	t.mu.Unlock()
-	t.call()
+	t.Call()
 }
 
-// call tells the first in line that a place may be free.
-func (t *turnstile) call() {
+// Call is for whoever gave a place back: it tells the first in line that a place may be free.
+func (t *Turnstile) Call() {
 	if t.count.Load() == 0 {
 		return
 	}
@@ -90,3 +85,6 @@ func (t *turnstile) call() {
 		}
 	}
 }
+
+// Waiting is how many wait.
+func (t *Turnstile) Waiting() int64 { return t.count.Load() }

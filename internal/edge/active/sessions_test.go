@@ -1,4 +1,4 @@
-package edge
+package active
 
 import (
 	"testing"
@@ -7,22 +7,22 @@ import (
 
 // P11: a clock that is set back keeps nobody out for as long as it was set back.
 func TestP11ClockSetBack(t *testing.T) {
-	var a active
+	var a Sessions
 	now := time.Unix(2e9, 0)
 	for range 10 {
-		a.add(now.Add(time.Hour))
+		a.Add(now.Add(time.Hour))
 	}
-	if n := a.count(now); n != 0 {
+	if n := a.Count(now); n != 0 {
 		t.Errorf("%d are in that will be in an hour", n)
 	}
 	if all := a.Minutes(now); len(all) != 0 {
 		t.Errorf("other edges hear of %v", all)
 	}
-	if !a.enter(10, now) {
+	if !a.Enter(10, now) {
 		t.Error("nobody is let in")
 	}
-	a.add(now.Add(time.Minute)) // another edge's clock
-	if n := a.count(now); n != 2 {
+	a.Add(now.Add(time.Minute)) // another edge's clock
+	if n := a.Count(now); n != 2 {
 		t.Errorf("%d are in, not 2", n)
 	}
 }

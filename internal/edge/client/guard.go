@@ -1,4 +1,4 @@
-package edge
+package client
 
 import (
 	"net"
@@ -21,7 +21,7 @@ type Guard struct {
 	AtOnce int
 	// Opening is how fast it opens them; zero means no limit.
 	Opening limit.Rate
-	Trusted []netip.Prefix
+	Trusted Proxies
 
 	closed atomic.Int64 // connections, for being too much
 
@@ -39,6 +39,9 @@ func (g *Guard) Listen(l net.Listener) net.Listener {
 	})
 	return &guarded{Listener: l, guard: g}
 }
+
+// mostClients is how many addresses are told apart at once.
+const mostClients = 1 << 16
 
 // sendBuffer is how much of an answer waits in the system for a client who reads
 // slowly, in bytes. Left alone it grows to megabytes, all of which would be fetched,
@@ -61,7 +64,7 @@ func (l *guarded) Accept() (net.Conn, error) {
 			_ = tcp.SetWriteBuffer(sendBuffer) // the system's own is as good, only larger
 		}
 		client := peer(c.RemoteAddr().String())
-		if l.guard.trusts(client) {
+		if l.guard.Trusted.trust(client) {
 			return c, nil
 		}
 		if l.guard.enter(client) {
@@ -77,15 +80,6 @@ func (g *Guard) Collector() prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "turnout_edge_connections_closed_total", Help: "Connections beyond what one client address may have or open, closed without an answer.",
 	}, func() float64 { return float64(g.closed.Load()) })
-}
-
-func (g *Guard) trusts(a netip.Addr) bool {
-	for _, p := range g.Trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // enter counts a connection, if it is not too much.

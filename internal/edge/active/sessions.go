@@ -1,4 +1,8 @@
-package edge
+// Package active counts visitors' sessions without remembering any (P6, P8, P11): a
+// session's cookie says when it was last counted, so that the count can follow it.
+// A count takes the same memory for any number of sessions, and clocks that differ
+// by a minute, or are set, keep nobody out.
+package active
 
 import (
 	"sync"
@@ -7,33 +11,32 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/room"
 )
 
-// active counts sessions that were seen lately without remembering any: a
-// session's cookie says when it was last counted, so that the count can follow
-// it. Safe for concurrent use; the zero value counts none.
-type active struct {
+// Sessions counts those that were seen lately. Safe for concurrent use; the zero
+// value counts none.
+type Sessions struct {
 	mu    sync.Mutex
 	slots [8]struct{ minute, n int64 }
 }
 
-// lately is how many minutes a session counts after it was last seen: about as
+// Lately is how many minutes a session counts after it was last seen: about as
 // long as somebody takes over a form.
-const lately = 5
+const Lately = 5
 
 // recent reports whether who was seen in a minute counts in another. What is of a
 // later one was counted under a clock that has been set back, and would else keep
 // everybody out until that comes round; clocks that differ are a minute apart.
-func recent(seen, now int64) bool { return now-seen >= -1 && now-seen < lately }
+func recent(seen, now int64) bool { return now-seen >= -1 && now-seen < Lately }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
 
-// add counts a new session.
-func (a *active) add(now time.Time) {
+// Add counts a new session.
+func (a *Sessions) Add(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.put(minuteOf(now), 1)
 }
 
-func (a *active) put(minute, n int64) {
+func (a *Sessions) put(minute, n int64) {
 	s := &a.slots[minute%int64(len(a.slots))]
 	if s.minute != minute {
 		s.minute, s.n = minute, 0
@@ -41,8 +44,8 @@ func (a *active) put(minute, n int64) {
 	s.n += n
 }
 
-// enter counts a new session if there are fewer than a limit.
-func (a *active) enter(limit int, now time.Time) bool {
+// Enter counts a new session if there are fewer than a limit.
+func (a *Sessions) Enter(limit int, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	m := minuteOf(now)
@@ -53,36 +56,36 @@ func (a *active) enter(limit int, now time.Time) bool {
 	return true
 }
 
-// remove takes back a session that was last counted at a time.
-func (a *active) remove(at time.Time) {
+// Remove takes back a session that was last counted at a time.
+func (a *Sessions) Remove(at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.take(minuteOf(at))
 }
 
-func (a *active) take(minute int64) {
+func (a *Sessions) take(minute int64) {
 	if s := &a.slots[minute%int64(len(a.slots))]; s.minute == minute && s.n > 0 {
 		s.n--
 	}
 }
 
-// move counts a session that was last counted at from. One that another edge
+// Move counts a session that was last counted at from. One that another edge
 // counts is new here.
-func (a *active) move(from, now time.Time) {
+func (a *Sessions) Move(from, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.take(minuteOf(from))
 	a.put(minuteOf(now), 1)
 }
 
-// count is how many there are.
-func (a *active) count(now time.Time) int {
+// Count is how many there are.
+func (a *Sessions) Count(now time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.sum(minuteOf(now))
 }
 
-func (a *active) sum(minute int64) (n int) {
+func (a *Sessions) sum(minute int64) (n int) {
 	for i := range a.slots {
 		if s := &a.slots[i]; recent(s.minute, minute) {
 			n += int(s.n)
@@ -92,7 +95,7 @@ func (a *active) sum(minute int64) (n int) {
 }
 
 // Minutes implements room.Sessions.
-func (a *active) Minutes(now time.Time) (all []room.Minute) {
+func (a *Sessions) Minutes(now time.Time) (all []room.Minute) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i := range a.slots {
@@ -105,7 +108,7 @@ func (a *active) Minutes(now time.Time) (all []room.Minute) {
 
 // Adopt implements room.Sessions: the sessions of an edge that is gone come here
 // by and by, and are counted here before.
-func (a *active) Adopt(left []room.Minute, now time.Time) {
+func (a *Sessions) Adopt(left []room.Minute, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, m := range left {
@@ -115,9 +118,9 @@ func (a *active) Adopt(left []room.Minute, now time.Time) {
 	}
 }
 
-// once tells who was counted in a minute already, as far as a table of fixed size
+// Once tells who was counted in a minute already, as far as a table of fixed size
 // can: whoever is displaced counts once more. Safe for concurrent use.
-type once struct {
+type Once struct {
 	mu    sync.Mutex
 	slots [8192]struct {
 		id     uint64
@@ -125,8 +128,8 @@ type once struct {
 	}
 }
 
-// first reports whether an id has not been counted in this minute.
-func (o *once) first(id uint64, now time.Time) bool {
+// First reports whether an id has not been counted in this minute.
+func (o *Once) First(id uint64, now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := &o.slots[id%uint64(len(o.slots))]

@@ -1,18 +1,26 @@
-package edge
+// Package client tells who asks (Proxies), and bounds what an address may have of
+// connections (Guard). Nobody whom the operator does not trust can say which address
+// they are taken for. What is too much costs no handshake, and nothing of others.
+package client
 
 import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// visitor is a request's client address, and whether it came by HTTPS. Proxies
+// Proxies are those before the edge, whose X-Forwarded-For and X-Forwarded-Proto
+// are believed; nil means none.
+type Proxies []netip.Prefix
+
+// Of is a request's client address, and whether it came by HTTPS. Proxies
 // that are trusted are believed, the last word first: what stands before the
 // first address that is not theirs anybody may have written.
-func (e *Edge) visitor(r *http.Request) (client netip.Addr, https bool) {
+func (p Proxies) Of(r *http.Request) (client netip.Addr, https bool) {
 	client, https = peer(r.RemoteAddr), r.TLS != nil
-	if !e.trusted(client) {
+	if !p.trust(client) {
 		return client, https
 	}
 	if !https {
@@ -30,7 +38,7 @@ func (e *Edge) visitor(r *http.Request) (client netip.Addr, https bool) {
 			break
 		}
 		client = a
-		if !e.trusted(client) {
+		if !p.trust(client) {
 			break
 		}
 	}
@@ -55,11 +63,6 @@ func peer(remote string) netip.Addr {
 	return a.Unmap()
 }
 
-func (e *Edge) trusted(a netip.Addr) bool {
-	for _, p := range e.o.Trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+func (p Proxies) trust(a netip.Addr) bool {
+	return slices.ContainsFunc(p, func(of netip.Prefix) bool { return of.Contains(a) })
 }
