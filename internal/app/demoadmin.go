@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/proxy"
 )
 
 // admin is what the demo serves to operators: console, admin API and health of
@@ -17,8 +17,8 @@ import (
 // shows is under /edge/.
 func (d *demo) admin(t *tally) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", edge.NewProxy(edge.ProxyOptions{Upstreams: d.admins, Order: t.order, Logger: d.o.Logger}))
-	mux.Handle("/edge/", edge.NewProxy(edge.ProxyOptions{Upstreams: []*url.URL{d.edgeAdmin}, Logger: d.o.Logger}))
+	mux.Handle("/", proxy.New(proxy.Options{Upstreams: d.admins, Order: t.order, Logger: d.o.Logger}))
+	mux.Handle("/edge/", proxy.New(proxy.Options{Upstreams: []*url.URL{d.edgeAdmin}, Logger: d.o.Logger}))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(t, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	return mux
 }

@@ -5,13 +5,13 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/problem"
-	"github.com/turnout-events/turnout/internal/edge"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 )
 
 // A client meets one set of problems, whether an instance or the proxy before it
 // refuses.
 func TestProxyAndAPISpeakAlike(t *testing.T) {
-	for status, r := range edge.Refusals() {
+	for status, r := range refusal.All() {
 		want := problem.Of(&turnout.Error{Code: r.Code})
 		if want.Status != status {
 			want = problem.At(status, &turnout.Error{Code: r.Code})

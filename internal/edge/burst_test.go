@@ -18,11 +18,11 @@ func TestP11ABurstWaitsForPlaces(t *testing.T) {
 	s := onStage(t, plan, func(o *Options) { o.Patience = time.Minute })
 	arrived, held := make(chan struct{}, 1000), make(chan struct{})
 	for _, in := range s.instances {
-		in.answer = func(w http.ResponseWriter, _ *http.Request) {
+		in.Will(func(w http.ResponseWriter, _ *http.Request) {
 			arrived <- struct{}{}
 			<-held
 			w.WriteHeader(http.StatusSeeOther)
-		}
+		})
 	}
 	site := s.view.Load().sites["acme.example"]
 	burst := 3 * site.part()

@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"sync/atomic"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turnout-events/turnout/internal/edge/pool"
@@ -88,11 +86,11 @@ func (collector) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c collector) Collect(out chan<- prometheus.Metric) {
 	s := c.e.Status()
-	for d, n := range map[*prometheus.Desc]*atomic.Int64{
-		desc("edge_log_dropped_total", "Lines of the access log that could not be written."):                       &c.e.access.dropped,
-		desc("edge_client_refused_total", "Requests beyond the allowance of one client address (429), any org's."): &c.e.throttled,
+	for d, n := range map[*prometheus.Desc]int64{
+		desc("edge_log_dropped_total", "Lines of the access log that could not be written."):                       c.e.access.Dropped(),
+		desc("edge_client_refused_total", "Requests beyond the allowance of one client address (429), any org's."): c.e.throttled.Load(),
 	} {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()))
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n))
 	}
 	for d, of := range orgMetrics() {
 		for _, o := range s.Orgs {

@@ -19,9 +19,11 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/accesslog"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/client"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 	"github.com/turnout-events/turnout/internal/limit"
@@ -71,7 +73,7 @@ type Edge struct {
 	o       Options
 	now     func() time.Time
 	log     *slog.Logger
-	access  *accessLog
+	access  *accesslog.Log
 	prober  *pool.Prober
 	budget  *limit.Budget
 	clients *limit.Table
@@ -80,7 +82,7 @@ type Edge struct {
 	upgrade   http.Handler
 	lines     *lines
 	// refusals are what the edge says by itself.
-	refusals refusals
+	refusals refusal.Set
 
 	view atomic.Pointer[view]
 	// changing is held while the view is replaced.
@@ -122,9 +124,9 @@ func New(o Options, table *routing.Table) *Edge {
 		o.Now = time.Now
 	}
 	e := &Edge{
-		o: o, now: o.Now, log: o.Logger, access: newAccessLog(o.AccessLog),
+		o: o, now: o.Now, log: o.Logger, access: accesslog.New(o.AccessLog),
 		prober: pool.NewProber(pool.ProberOptions{Logger: o.Logger}), budget: limit.NewBudget(retryShare, retryReserve),
-		clients: limit.NewTable(mostClients), live: newLive(o), refusals: newRefusals(),
+		clients: limit.NewTable(mostClients), live: newLive(o), refusals: refusal.New(),
 		lines: newLines(o),
 	}
 	e.upgrade = e.upgrades()
@@ -138,14 +140,14 @@ func (e *Edge) Run(ctx context.Context) error {
 	e.probing = ctx
 	e.watch()
 	e.changing.Unlock()
-	go e.access.run(ctx)
+	go e.access.Run(ctx)
 	go e.moveLines(ctx)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return e.access.flush()
+			return e.access.Flush()
 		case <-tick.C:
 			e.steerAll(e.now())
 		}

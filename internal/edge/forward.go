@@ -11,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/turnout-events/turnout/internal/edge/held"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/exchange"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -23,10 +25,10 @@ func (e *Edge) forward(v *visit) {
 	body := &v.body
 	e.budget.Deposit(v.began)
 	out := exchange.Prepare(v.r, v.client.String(), v.proto())
-	if body.whole && len(out.Trailer) == 0 {
-		out.ContentLength = int64(len(body.held)) // known by now, however it came
+	if body.Whole() && len(out.Trailer) == 0 {
+		out.ContentLength = int64(len(body.Bytes())) // known by now, however it came
 	}
-	twice := body.whole && replayable(v.r, body.held)
+	twice := body.Whole() && replayable(v.r, body.Bytes())
 	var tried []*pool.Upstream
 	elsewhere := false                  // somebody failed it
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
@@ -48,11 +50,11 @@ func (e *Edge) forward(v *visit) {
 			}
 			continue
 		}
-		if fault := body.client.fault(); fault != nil { // no upstream is to blame
-			e.refuse(v, statusOf(fault))
+		if fault := body.Fault(); fault != nil { // no upstream is to blame
+			e.refuse(v, refusal.StatusOf(fault))
 			return
 		}
-		if v.r.Context().Err() != nil || !e.mayRetry(err, twice, body.whole) {
+		if v.r.Context().Err() != nil || !e.mayRetry(err, twice, body.Whole()) {
 			break
 		}
 		tried = append(tried, v.up)
@@ -66,6 +68,9 @@ func (e *Edge) forward(v *visit) {
 	}
 	e.refuse(v, http.StatusServiceUnavailable)
 }
+
+// again is the pause before all upstreams are asked once more.
+const again = 100 * time.Millisecond
 
 // mayRetry reports whether a request that failed with err may be sent again.
 func (e *Edge) mayRetry(err error, twice, whole bool) bool {
@@ -122,7 +127,7 @@ func (e *Edge) better(v *visit, resp *http.Response, twice bool) bool {
 }
 
 // try sends the request once.
-func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, error) {
+func (e *Edge) try(v *visit, out *http.Request, body *held.Body) (*http.Response, error) {
 	v.tries++
 	up := v.up
 	if out.ContentLength < 0 {
@@ -130,7 +135,7 @@ func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, 
 		// earlier try may not have ended yet.
 		out = out.WithContext(out.Context())
 	}
-	out.Body = body.open()
+	out.Body = body.Open()
 	up.Places.Enter()
 	began := e.now()
 	resp, err := up.Exchange.RoundTrip(out)
@@ -145,7 +150,7 @@ func (e *Edge) try(v *visit, out *http.Request, body *holding) (*http.Response, 
 		if up.Answered(v.site.tenant.key, now.Sub(began), failed, now) {
 			e.log.Warn("edge: an instance is ejected, since too much of what it answers fails", "upstream", up.Name)
 		}
-	case v.r.Context().Err() != nil || body.client.fault() != nil:
+	case v.r.Context().Err() != nil || body.Fault() != nil:
 		up.Places.Release(now.Sub(began), limit.Ignored)
 	default:
 		up.Places.Release(now.Sub(began), limit.Ignored) // who is gone is not busy

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 )
 
 // pair is an edge before one instance that loses replies and one that is well.
-func pair(t *testing.T) (s *stage, lossy, well *instance) {
+func pair(t *testing.T) (s *stage, lossy, well *edgetest.Instance) {
 	t.Helper()
 	plan := routing.Plan{
 		Stacks: []routing.Stack{{Name: "blue", Pools: []routing.Pool{
@@ -22,7 +23,7 @@ func pair(t *testing.T) (s *stage, lossy, well *instance) {
 	}
 	s = onStage(t, plan, nil)
 	lossy, well = s.instances["lossy"], s.instances["well"]
-	lossy.answer = lose
+	lossy.Will(edgetest.Lose)
 	return s, lossy, well
 }
 
@@ -50,14 +51,14 @@ func TestP10Replays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, lossy, well := pair(t)
 			w := s.browser("acme.example").ask(c.method, c.path, c.body, c.headers...)
-			if lossy.seen() != 1 || well.seen() != map[bool]int{true: 1}[c.replayed] {
-				t.Errorf("it was sent %d and %d times", lossy.seen(), well.seen())
+			if lossy.Seen() != 1 || well.Seen() != map[bool]int{true: 1}[c.replayed] {
+				t.Errorf("it was sent %d and %d times", lossy.Seen(), well.Seen())
 			}
 			if ok := w.Code == http.StatusOK; ok != c.replayed {
 				t.Errorf("it was answered %d", w.Code)
 			}
-			if c.replayed && (well.bodies[0] != c.body || lossy.bodies[0] != c.body) {
-				t.Errorf("sent %q and %q", lossy.bodies, well.bodies)
+			if c.replayed && (well.Bodies()[0] != c.body || lossy.Bodies()[0] != c.body) {
+				t.Errorf("sent %q and %q", lossy.Bodies(), well.Bodies())
 			}
 		})
 	}
@@ -69,7 +70,7 @@ func TestP10UnsentIsSentOn(t *testing.T) {
 		s, lossy, well := pair(t)
 		lossy.CloseClientConnections()
 		lossy.Close()
-		if w := s.browser("acme.example").ask(method, "/", "x"); w.Code != http.StatusOK || well.seen() != 1 {
+		if w := s.browser("acme.example").ask(method, "/", "x"); w.Code != http.StatusOK || well.Seen() != 1 {
 			t.Errorf("%s was answered %d", method, w.Code)
 		}
 	}
@@ -84,12 +85,12 @@ func TestBrokenAnswers(t *testing.T) {
 	}{"small": {mostFetched, true}, "large": {mostFetched + 1, false}} {
 		t.Run(name, func(t *testing.T) {
 			s, lossy, well := pair(t)
-			lossy.answer = func(w http.ResponseWriter, _ *http.Request) {
+			lossy.Will(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", strconv.Itoa(c.size))
 				_, _ = io.WriteString(w, strings.Repeat("x", 1000))
 				_ = http.NewResponseController(w).Flush()
 				panic(http.ErrAbortHandler)
-			}
+			})
 			req, _ := http.NewRequest("GET", s.server.URL, nil)
 			req.Host = "acme.example"
 			resp, err := http.DefaultClient.Do(req)
@@ -101,8 +102,8 @@ func TestBrokenAnswers(t *testing.T) {
 			if c.replayed && (err != nil || string(text) != "well") {
 				t.Errorf("got %d bytes, %v", len(text), err)
 			}
-			if !c.replayed && (err == nil || well.seen() != 0) {
-				t.Errorf("a broken answer reads as whole, or was asked for %d times elsewhere", well.seen())
+			if !c.replayed && (err == nil || well.Seen() != 0) {
+				t.Errorf("a broken answer reads as whole, or was asked for %d times elsewhere", well.Seen())
 			}
 		})
 	}
@@ -111,13 +112,13 @@ func TestBrokenAnswers(t *testing.T) {
 // What fails everywhere is not multiplied: the budget bounds what is sent twice.
 func TestRetriesAreBounded(t *testing.T) {
 	s, lossy, well := pair(t)
-	well.answer = lose
+	well.Will(edgetest.Lose)
 	const n = 2000
 	for range n {
 		r := httptest.NewRequest("GET", "http://acme.example/", nil)
 		s.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if twice := lossy.seen() + well.seen() - n; twice > n*4/10 {
+	if twice := lossy.Seen() + well.Seen() - n; twice > n*4/10 {
 		t.Errorf("of %d requests %d were sent again", n, twice)
 	}
 }
@@ -125,9 +126,9 @@ func TestRetriesAreBounded(t *testing.T) {
 // An answer that says that the instance failed is an answer.
 func TestFailuresPassThrough(t *testing.T) {
 	s, lossy, well := pair(t)
-	lossy.answer = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no space", http.StatusServiceUnavailable) }
+	lossy.Will(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no space", http.StatusServiceUnavailable) })
 	w := s.browser("acme.example").ask("POST", "/", "x")
-	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "no space\n" || well.seen() != 0 {
+	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "no space\n" || well.Seen() != 0 {
 		t.Errorf("answered %d %q", w.Code, w.Body)
 	}
 }
@@ -147,7 +148,7 @@ func TestP10FailuresAreAskedElsewhere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, lossy, well := pair(t)
-			lossy.will(failing)
+			lossy.Will(failing)
 			b := s.browser("acme.example")
 			if got := b.ask(c.method, "/api/v1/x", c.body, c.headers...).Body.String(); got != c.want {
 				t.Errorf("answered %q", got)
@@ -155,10 +156,10 @@ func TestP10FailuresAreAskedElsewhere(t *testing.T) {
 			if n := s.Status().Orgs[0].Moved; n != 0 {
 				t.Errorf("%d sessions moved for one failure", n)
 			}
-			well.will(failing)
-			before := lossy.seen() + well.seen()
-			if w := b.ask(c.method, "/api/v1/x", c.body, c.headers...); w.Code != http.StatusInternalServerError || lossy.seen()+well.seen()-before > 2 {
-				t.Errorf("when all fail it is answered %d after %d tries", w.Code, lossy.seen()+well.seen()-before)
+			well.Will(failing)
+			before := lossy.Seen() + well.Seen()
+			if w := b.ask(c.method, "/api/v1/x", c.body, c.headers...); w.Code != http.StatusInternalServerError || lossy.Seen()+well.Seen()-before > 2 {
+				t.Errorf("when all fail it is answered %d after %d tries", w.Code, lossy.Seen()+well.Seen()-before)
 			}
 		})
 	}
@@ -170,40 +171,40 @@ func TestP6AFailureMovesASessionOnce(t *testing.T) {
 	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", http.StatusInternalServerError) }
 	s, lossy, well := pair(t)
 	b := s.browser("acme.example")
-	lossy.will(nil)
+	lossy.Will(nil)
 	b.ask("GET", "/", "")
 	home, other := lossy, well
-	if lossy.seen() == 0 {
+	if lossy.Seen() == 0 {
 		home, other = well, lossy
 	}
 	moved := func() int64 { return s.Status().Orgs[0].Moved }
-	home.will(failing)
-	other.will(failing)
+	home.Will(failing)
+	other.Will(failing)
 	if w := b.ask("GET", "/", ""); w.Code != http.StatusInternalServerError || moved() != 0 {
 		t.Errorf("where all fail it is answered %d, and %d moved", w.Code, moved())
 	}
-	other.will(nil)
+	other.Will(nil)
 	for range 2 {
 		if w := b.ask("GET", "/", ""); w.Code != http.StatusOK || moved() != 1 {
 			t.Errorf("answered %d, and %d moved", w.Code, moved())
 		}
 	}
-	before := home.seen()
-	home.will(nil)
+	before := home.Seen()
+	home.Will(nil)
 	for range 20 {
 		b.ask("GET", "/", "")
 	}
-	if home.seen() != before || moved() != 1 {
-		t.Errorf("it went back: %d requests, %d moved", home.seen()-before, moved())
+	if home.Seen() != before || moved() != 1 {
+		t.Errorf("it went back: %d requests, %d moved", home.Seen()-before, moved())
 	}
 }
 
 // What an upstream is told of the visitor is the edge's word.
 func TestForwardedHeaders(t *testing.T) {
 	s, lossy, _ := pair(t)
-	lossy.answer = nil
+	lossy.Will(nil)
 	s.browser("acme.example").ask("GET", "/a%2Fb?q=1", "", "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Host", "evil", "X-Forwarded-Proto", "https", "Forwarded", "for=6.6.6.6", "Connection", "X-Hop", "X-Hop", "1")
-	got := lossy.last()
+	got := lossy.Last()
 	want := map[string]string{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": "acme.example", "X-Forwarded-Proto": "http", "Forwarded": "", "X-Hop": ""}
 	for name, value := range want {
 		if strings.Join(got.Header.Values(name), "|") != value {

@@ -113,7 +113,7 @@ func TestP10FailingInstances(t *testing.T) {
 	s := onStage(t, stacks(), nil)
 	all, where := s.crowd(30)
 	failing := func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }
-	s.instances["blue-home-1"].will(failing)
+	s.instances["blue-home-1"].Will(failing)
 	for i, b := range all {
 		if where[i] == "blue-home-1" {
 			b.ask("GET", "/", "")
@@ -127,7 +127,7 @@ func TestP10FailingInstances(t *testing.T) {
 			t.Errorf("session %d is at %s", i, got)
 		}
 	}
-	s.instances["blue-home-2"].will(failing)
+	s.instances["blue-home-2"].Will(failing)
 	for range 10 {
 		all[0].ask("GET", "/", "")
 	}

@@ -133,11 +133,11 @@ func TestP7TheSlowRunOutOfPlaces(t *testing.T) {
 	s := onStage(t, plan, nil)
 	held := make(chan struct{})
 	for _, in := range s.instances {
-		in.answer = func(w http.ResponseWriter, r *http.Request) {
+		in.Will(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/slow" {
 				<-held
 			}
-		}
+		})
 	}
 	places := s.view.Load().sites["acme.example"].courses[0].places()
 	part := places / 100

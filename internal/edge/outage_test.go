@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 )
 
@@ -50,7 +51,7 @@ func TestP10AnOutageLeavesNoTrace(t *testing.T) {
 	s := alone(t)
 	u := s.upstream("one")
 	before := u.Places.Limit()
-	s.instances["one"].will(lose)
+	s.instances["one"].Will(edgetest.Lose)
 	for range 250 {
 		s.browser("acme.example").ask("POST", "/x", "")
 	}
@@ -90,8 +91,8 @@ func TestP7PlacesGrowBeyondAShare(t *testing.T) {
 func TestP10PatienceWithTheOnlyInstance(t *testing.T) {
 	s := alone(t)
 	s.upstream("one").Probed(false, time.Time{}, time.Now())
-	s.instances["one"].will(lose)
-	time.AfterFunc(400*time.Millisecond, func() { s.instances["one"].will(nil) })
+	s.instances["one"].Will(edgetest.Lose)
+	time.AfterFunc(400*time.Millisecond, func() { s.instances["one"].Will(nil) })
 	if codes := s.ask(3); codes[http.StatusOK] != 3 { // what is sent twice has a budget
 		t.Errorf("3 readers were answered %v", codes)
 	}
@@ -102,7 +103,7 @@ func TestP10PatienceWithTheOnlyInstance(t *testing.T) {
 func (s *stage) hung(name string) {
 	s.t.Helper()
 	over := make(chan struct{})
-	s.instances[name].will(func(http.ResponseWriter, *http.Request) { <-over })
+	s.instances[name].Will(func(http.ResponseWriter, *http.Request) { <-over })
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -132,12 +133,12 @@ func TestP10AHungInstanceHoldsNobodyForEver(t *testing.T) {
 func TestP10WaitingBeatsHanging(t *testing.T) {
 	s := alone(t, "two")
 	s.hung("one")
-	s.instances["two"].will(lose)
-	time.AfterFunc(300*time.Millisecond, func() { s.instances["two"].will(nil) })
+	s.instances["two"].Will(edgetest.Lose)
+	time.AfterFunc(300*time.Millisecond, func() { s.instances["two"].Will(nil) })
 	if w := s.browser("acme.example").ask("GET", "/page", ""); w.Code != http.StatusOK || w.Body.String() != "two" {
 		t.Errorf("answered %d by %s", w.Code, w.Body)
 	}
-	if slices.Contains(s.instances["one"].paths(), "/page") {
+	if slices.Contains(s.instances["one"].Paths(), "/page") {
 		t.Error("the one that hangs was asked")
 	}
 }
@@ -146,12 +147,12 @@ func TestP10WaitingBeatsHanging(t *testing.T) {
 func TestPatienceBeginsWithTheWholeRequest(t *testing.T) {
 	s := alone(t)
 	s.o.Patience = 500 * time.Millisecond
-	s.instances["one"].will(lose)
+	s.instances["one"].Will(edgetest.Lose)
 	body, typing := io.Pipe()
 	time.AfterFunc(700*time.Millisecond, func() {
 		_, _ = io.WriteString(typing, "key=1&a=b")
 		_ = typing.Close()
-		time.AfterFunc(200*time.Millisecond, func() { s.instances["one"].will(nil) })
+		time.AfterFunc(200*time.Millisecond, func() { s.instances["one"].Will(nil) })
 	})
 	r := httptest.NewRequest("POST", "http://acme.example"+form, body)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -165,7 +166,7 @@ func TestPatienceBeginsWithTheWholeRequest(t *testing.T) {
 func TestP7AnOrgsFailuresAreItsOwn(t *testing.T) {
 	s := alone(t, "two")
 	for _, in := range s.instances {
-		in.will(func(w http.ResponseWriter, r *http.Request) {
+		in.Will(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.Host, "acme") {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
@@ -188,7 +189,7 @@ func TestP7AnOrgsFailuresAreItsOwn(t *testing.T) {
 		t.Errorf("%d sessions of another org were moved", n)
 	}
 	for _, in := range s.instances { // when it fails for everybody it is the instance
-		in.will(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		in.Will(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	}
 	ejected := 0
 	for range 10 {

@@ -20,14 +20,14 @@ import (
 // everywhere has all instances answer like this.
 func (s *stage) everywhere(answer func(w http.ResponseWriter, r *http.Request)) {
 	for _, in := range s.instances {
-		in.will(answer)
+		in.Will(answer)
 	}
 }
 
 // asked is how many requests reached an instance.
 func (s *stage) asked() (n int) {
 	for _, in := range s.instances {
-		n += in.seen()
+		n += in.Seen()
 	}
 	return n
 }

@@ -8,8 +8,11 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/turnout-events/turnout/internal/edge/accesslog"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/held"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 )
 
 // visit is one request on its way through the edge.
@@ -21,7 +24,7 @@ type visit struct {
 	https  bool
 	site   *site
 	kind   kind
-	body   holding
+	body   held.Body
 	holds  bool // a place of the org's share
 
 	// Where it goes (session.go).
@@ -124,9 +127,9 @@ func (v *visit) leave() {
 // receive reads a small body whole, before the visit takes anybody's place: a
 // slow sender costs a connection and nothing else.
 func (e *Edge) receive(v *visit) bool {
-	err := v.body.hold(v.r)
+	err := v.body.Hold(v.r)
 	if err != nil {
-		e.refuse(v, statusOf(err))
+		e.refuse(v, refusal.StatusOf(err))
 	}
 	return err == nil
 }
@@ -136,5 +139,14 @@ func (e *Edge) account(v *visit) {
 	if v.site != nil {
 		v.site.tenant.requests.Add(1)
 	}
-	e.access.line(v, e.now())
+	line := accesslog.Entry{
+		Began: v.began, Took: e.now().Sub(v.began), Method: v.r.Method, Path: v.r.URL.Path, Status: v.status, Tries: v.tries,
+	}
+	if v.site != nil {
+		line.Org = string(v.site.tenant.org)
+	}
+	if v.up != nil {
+		line.Upstream = v.up.Name
+	}
+	e.access.Write(line)
 }

@@ -45,7 +45,7 @@ func TestP8AccessLog(t *testing.T) {
 	} {
 		s.log.Reset()
 		b.ask("GET", path, "")
-		_ = s.access.flush()
+		_ = s.access.Flush()
 		line := s.log.String()
 		if !strings.Contains(line, want) || strings.Contains(line, "ecret") || strings.Contains(line, "dilia") || strings.Contains(line, "192.0.2") {
 			t.Errorf("%s is logged as %s", path, line)
@@ -105,9 +105,9 @@ func TestOtherUpgradesAreDeclined(t *testing.T) {
 		t.Errorf("a program is answered %d", w.Code)
 	}
 	for _, in := range s.instances {
-		for i, r := range in.got {
-			if r.Header.Get("Upgrade") != "" || (r.Method == "POST" && in.bodies[i] != `{"a":1}`) {
-				t.Errorf("an instance was sent %s %v %q", r.Method, r.Header, in.bodies[i])
+		for i, r := range in.Requests() {
+			if r.Header.Get("Upgrade") != "" || (r.Method == "POST" && in.Bodies()[i] != `{"a":1}`) {
+				t.Errorf("an instance was sent %s %v %q", r.Method, r.Header, in.Bodies()[i])
 			}
 		}
 	}

@@ -161,10 +161,10 @@ func TestP6ProgramsGoByTheirToken(t *testing.T) {
 func TestCookiesAndCaches(t *testing.T) {
 	s := onStage(t, stacks(), nil)
 	for _, in := range s.instances {
-		in.answer = func(w http.ResponseWriter, _ *http.Request) {
+		in.Will(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Cache-Control", "public, no-cache")
 			_, _ = io.WriteString(w, "x")
-		}
+		})
 	}
 	b := s.browser("acme.example")
 	for _, path := range []string{"/assets/style.css", "/embed.js"} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
@@ -25,7 +26,7 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 type stage struct {
 	*Edge
 	t         *testing.T
-	instances map[string]*instance
+	instances map[string]*edgetest.Instance
 	server    *httptest.Server
 	log       *bytes.Buffer
 	plan      routing.Plan
@@ -60,7 +61,7 @@ func (s *stage) table(plan routing.Plan) *routing.Table {
 			ups := plan.Stacks[i].Pools[j].Upstreams
 			for k := range ups {
 				if s.instances[ups[k].Name] == nil {
-					s.instances[ups[k].Name] = newInstance(s.t, ups[k].Name)
+					s.instances[ups[k].Name] = edgetest.New(s.t, ups[k].Name)
 				}
 				ups[k].URL = s.instances[ups[k].Name].URL
 			}
@@ -76,7 +77,7 @@ func (s *stage) table(plan routing.Plan) *routing.Table {
 
 func onStage(t *testing.T, plan routing.Plan, change func(*Options)) *stage {
 	t.Helper()
-	s := &stage{t: t, instances: map[string]*instance{}, log: &bytes.Buffer{}, at: noon}
+	s := &stage{t: t, instances: map[string]*edgetest.Instance{}, log: &bytes.Buffer{}, at: noon}
 	signer, err := affinity.NewSigner(bytes.Repeat([]byte{7}, affinity.KeySize))
 	if err != nil {
 		t.Fatal(err)

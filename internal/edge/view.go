@@ -6,6 +6,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/affinity"
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -80,7 +81,7 @@ func newSite(r *routing.Route, l *live, pools map[*routing.Pool]*pool.Pool, othe
 	s := &site{
 		host: r.Host, tenant: l.tenant(r.Org.ID), meter: l.meter(r.Host), allowance: allowance,
 		domain: limit.Rate{PerSecond: domain.PerSecond, Burst: domain.Burst},
-		name:   r.Org.Name, named: named(r.Org.Name), lobbies: map[string]*lobby{},
+		name:   r.Org.Name, named: refusal.Named(r.Org.Name), lobbies: map[string]*lobby{},
 	}
 	s.lobbies[""] = s.tenant.lobby("", allowance.Sessions)
 	for _, event := range r.Org.Placement.Events {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout/internal/edge/pool"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/limit"
 )
@@ -207,7 +208,7 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 	).Replace(waitingHTML)
 	v.status = http.StatusOK
 	e.keepToHTTPS(v, h)
-	for name, values := range header("text/html; charset=utf-8") {
+	for name, values := range refusal.Header("text/html; charset=utf-8") {
 		h[name] = values
 	}
 	_, _ = v.w.Write([]byte(body)) // whoever went away does not need it

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 )
 
@@ -282,12 +283,12 @@ func TestP11LetInWhileNobodyAnswers(t *testing.T) {
 		Orgs:   []routing.Org{{ID: "acme", Hosts: []string{"acme.example"}, Placement: turnout.Placement{Allowance: turnout.Allowance{Sessions: 1}}}},
 	}
 	s := onStage(t, plan, func(o *Options) { o.Patience = time.Nanosecond })
-	s.instances["one"].answer = lose
+	s.instances["one"].Will(edgetest.Lose)
 	b := s.browser("acme.example")
 	if w := b.ask("GET", form, ""); w.Code != http.StatusServiceUnavailable {
 		t.Fatalf("answered %d", w.Code)
 	}
-	s.instances["one"].will(nil)
+	s.instances["one"].Will(nil)
 	if b.inLine(form) {
 		t.Error("it has to wait behind itself")
 	}

@@ -1,4 +1,7 @@
-package edge
+// Package proxy is a plain reverse proxy over a few upstreams any of which answers any
+// request: it tries the next one when one does not answer, and asks nobody twice for
+// what may not be done twice.
+package proxy
 
 import (
 	"errors"
@@ -9,10 +12,14 @@ import (
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/drain"
+	"github.com/turnout-events/turnout/internal/edge/held"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 )
 
-// ProxyOptions of a Proxy.
-type ProxyOptions struct {
+// Options of a Proxy.
+type Options struct {
 	// Upstreams are origins such as http://127.0.0.1:8081.
 	Upstreams []*url.URL
 	// Order tells at each request which upstreams it tries, best first, for pages
@@ -25,27 +32,26 @@ type ProxyOptions struct {
 	Logger *slog.Logger
 }
 
-// Proxy is a plain reverse proxy over a fixed list of upstreams, such as the demo
-// has before what its instances serve to operators. Any of them answers any
-// request, so it tries the next one when one does not answer, and waits a moment
-// when none does. Safe for concurrent use.
+// Proxy is a reverse proxy over a fixed list of upstreams, such as the demo
+// has before what its instances serve to operators. It waits a moment when none of
+// them answers. Safe for concurrent use.
 type Proxy struct {
-	o         ProxyOptions
+	o         Options
 	next      atomic.Uint32
 	transport http.RoundTripper
 	handler   http.Handler
-	refusals  refusals
+	refusals  refusal.Set
 }
 
-// NewProxy makes a proxy. It does no I/O.
-func NewProxy(o ProxyOptions) *Proxy {
+// New makes a proxy. It does no I/O.
+func New(o Options) *Proxy {
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{o: o, refusals: newRefusals(), transport: &http.Transport{
+	p := &Proxy{o: o, refusals: refusal.New(), transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second,
 		ResponseHeaderTimeout: hangs,
@@ -79,8 +85,8 @@ const again = 100 * time.Millisecond
 // sent again where that is safe: a read, or a submission, which carries its
 // idempotency key.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := new(holding)
-	if err := body.hold(r); err != nil {
+	body := new(held.Body)
+	if err := body.Hold(r); err != nil {
 		return nil, err
 	}
 	s := &sending{request: r, body: body, lost: len(p.o.Upstreams)}
@@ -136,7 +142,7 @@ var errNone = errors.New("there is no instance")
 // sending is one request on its way to whoever answers it.
 type sending struct {
 	request *http.Request
-	body    *holding
+	body    *held.Body
 	// lost is how often it may still be sent again after an instance that may
 	// have seen it did not answer: what makes one instance after the other fail
 	// is not to go round until patience ends.
@@ -146,9 +152,9 @@ type sending struct {
 func (s *sending) to(up *url.URL, transport http.RoundTripper) (*http.Response, error) {
 	try := s.request.Clone(s.request.Context())
 	try.URL.Scheme, try.URL.Host = up.Scheme, up.Host
-	try.Body = s.body.open()
+	try.Body = s.body.Open()
 	resp, err := transport.RoundTrip(try)
-	if fault := s.body.client.fault(); err != nil && fault != nil {
+	if fault := s.body.Fault(); err != nil && fault != nil {
 		return nil, fault // no instance is to blame
 	}
 	if err != nil && !unsent(err) {
@@ -159,7 +165,7 @@ func (s *sending) to(up *url.URL, transport http.RoundTripper) (*http.Response, 
 
 // mayGoOn reports whether a request that failed with err may be sent again.
 func (s *sending) mayGoOn(err error) bool {
-	if s.request.Context().Err() != nil || !s.body.whole || errors.Is(err, errNone) {
+	if s.request.Context().Err() != nil || !s.body.Whole() || errors.Is(err, errNone) {
 		return false
 	}
 	return unsent(err) || (repeatable(s.request) && s.lost >= 0)
@@ -179,4 +185,23 @@ func repeatable(r *http.Request) bool {
 		return true
 	}
 	return false
+}
+
+// refuse answers where no instance did.
+func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status := refusal.StatusOf(err)
+	switch status {
+	case http.StatusServiceUnavailable:
+		if r.Context().Err() == nil {
+			p.o.Logger.Warn("edge: no instance answered", "error", err)
+		}
+		w.Header().Set("Retry-After", "5")
+		drain.Rest(w, r)
+	case http.StatusRequestEntityTooLarge:
+		w.Header().Set("Connection", "close")
+		drain.Rest(w, r)
+	default: // the rest of the body is not to be waited for
+		w.Header().Set("Connection", "close")
+	}
+	p.refusals.Answer(w, r, status, "")
 }

@@ -1,9 +1,8 @@
-package edge
+package accesslog
 
 import (
 	"bytes"
 	"io"
-	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
@@ -61,17 +60,16 @@ func (w *stuck) Write(p []byte) (int, error) {
 // A log that nobody reads keeps nobody waiting; what does not fit is counted.
 func TestALogThatIsStuck(t *testing.T) {
 	w := &stuck{free: make(chan struct{})}
-	s := onStage(t, stacks(), func(o *Options) { o.AccessLog = w })
+	l := New(w)
 	flushed := make(chan error)
-	b := s.browser("acme.example")
-	b.at("/")
-	go func() { flushed <- s.access.flush() }()
-	for s.access.dropped.Load() == 0 {
+	l.Write(Entry{Method: "GET", Path: "/"})
+	go func() { flushed <- l.Flush() }()
+	for l.Dropped() == 0 {
 		for range 1000 {
-			s.access.line(&visit{r: httptest.NewRequest("GET", "/", nil)}, s.now())
+			l.Write(Entry{Method: "GET", Path: "/"})
 		}
 	}
-	b.at("/")
+	l.Write(Entry{Method: "GET", Path: "/"})
 	close(w.free)
 	if err := <-flushed; err != nil || w.got.Len() == 0 {
 		t.Errorf("in the end %d bytes were written, %v", w.got.Len(), err)
@@ -82,22 +80,21 @@ func TestALogThatIsStuck(t *testing.T) {
 func TestALogThatFailsOnce(t *testing.T) {
 	w := &stuck{free: make(chan struct{}), err: io.ErrShortWrite}
 	close(w.free)
-	s := onStage(t, stacks(), func(o *Options) { o.AccessLog = w })
-	b := s.browser("acme.example")
-	b.at("/")
-	if err := s.access.flush(); err == nil || s.access.dropped.Load() != 1 {
-		t.Errorf("got %v, %d dropped", err, s.access.dropped.Load())
+	l := New(w)
+	l.Write(Entry{Method: "GET", Path: "/"})
+	if err := l.Flush(); err == nil || l.Dropped() != 1 {
+		t.Errorf("got %v, %d dropped", err, l.Dropped())
 	}
 	w.err = nil
-	b.at("/")
-	if err := s.access.flush(); err != nil || bytes.Count(w.got.Bytes(), []byte("\n")) != 1 {
+	l.Write(Entry{Method: "GET", Path: "/"})
+	if err := l.Flush(); err != nil || bytes.Count(w.got.Bytes(), []byte("\n")) != 1 {
 		t.Errorf("got %v, %q", err, w.got.String())
 	}
 }
 
 // Times are written by hand, and read as the standard library writes them.
 func TestTimesInTheLog(t *testing.T) {
-	l := newAccessLog(nil)
+	l := New(nil)
 	at := time.Date(2030, 12, 31, 23, 59, 59, 7_000_000, time.FixedZone("", 3600))
 	for _, d := range []time.Duration{0, 1, time.Microsecond, 999_999 * time.Microsecond, time.Second, 61*time.Second + 20*time.Microsecond, -time.Second} {
 		want := strconv.FormatFloat(max(0, d).Truncate(time.Microsecond).Seconds(), 'f', 6, 64)

@@ -1,4 +1,7 @@
-package edge
+// Package accesslog writes down what was asked and how it was answered, and nothing
+// of who asked (P8): no address, no query, and of a path that carries a token only
+// its shape. A log that cannot be written keeps nobody waiting.
+package accesslog
 
 import (
 	"bytes"
@@ -11,13 +14,24 @@ import (
 	"time"
 )
 
-// accessLog writes a JSON object for each request. It holds nothing of a person
-// (P8): no address, no query, and of a path that carries a token only its shape.
-//
-// Lines are gathered in memory and written by a goroutine of their own, so that
-// a log that cannot be written keeps nobody waiting; what does not fit is dropped
-// and counted.
-type accessLog struct {
+// Entry is one request that was answered.
+type Entry struct {
+	Began time.Time
+	// Took is how long its answer took.
+	Took time.Duration
+	// Method and Path are as they came; what may be somebody's is not written.
+	Method, Path string
+	// Status is the answer's, Tries how many upstreams were asked.
+	Status, Tries int
+	// Org and Upstream are whose page it was and who answered, empty for nobody.
+	Org, Upstream string
+}
+
+// Log writes a JSON object for each request. Lines are gathered in memory and
+// written by a goroutine of their own (Run), so that a log that cannot be written
+// keeps nobody waiting; what does not fit is dropped and counted. Safe for
+// concurrent use.
+type Log struct {
 	out  io.Writer
 	full chan struct{} // there is enough to be written
 
@@ -37,12 +51,13 @@ const (
 	mostLog   = 4 << 20
 )
 
-func newAccessLog(w io.Writer) *accessLog {
-	return &accessLog{out: w, full: make(chan struct{}, 1)}
+// New makes a log that goes to w; nil writes nothing.
+func New(w io.Writer) *Log {
+	return &Log{out: w, full: make(chan struct{}, 1)}
 }
 
-// run writes once a second, or when there is enough, until ctx ends.
-func (l *accessLog) run(ctx context.Context) {
+// Run writes once a second, or when there is enough, until ctx ends.
+func (l *Log) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -52,12 +67,12 @@ func (l *accessLog) run(ctx context.Context) {
 		case <-l.full:
 		case <-tick.C:
 		}
-		_ = l.flush() // what is lost is counted
+		_ = l.Flush() // what is lost is counted
 	}
 }
 
-// flush writes what was gathered. What cannot be written is dropped.
-func (l *accessLog) flush() error {
+// Flush writes what was gathered. What cannot be written is dropped.
+func (l *Log) Flush() error {
 	if l.out == nil {
 		return nil
 	}
@@ -78,7 +93,11 @@ func (l *accessLog) flush() error {
 	return err
 }
 
-func (l *accessLog) line(v *visit, now time.Time) {
+// Dropped is how many lines could not be written.
+func (l *Log) Dropped() int64 { return l.dropped.Load() }
+
+// Write notes a request.
+func (l *Log) Write(e Entry) {
 	if l.out == nil {
 		return
 	}
@@ -89,27 +108,27 @@ func (l *accessLog) line(v *visit, now time.Time) {
 		return
 	}
 	b := append(l.gathered, `{"time":"`...)
-	b = l.appendTime(b, v.began)
+	b = l.appendTime(b, e.Began)
 	b = append(b, `","method":`...)
-	b = strconv.AppendQuote(b, method(v.r.Method))
+	b = strconv.AppendQuote(b, method(e.Method))
 	b = append(b, `,"path":`...)
 	b = append(b, '"')
-	b = appendMasked(b, v.r.URL.Path)
+	b = appendMasked(b, e.Path)
 	b = append(b, '"')
 	b = append(b, `,"status":`...)
-	b = strconv.AppendInt(b, int64(v.status), 10)
+	b = strconv.AppendInt(b, int64(e.Status), 10)
 	b = append(b, `,"seconds":`...)
-	b = appendSeconds(b, now.Sub(v.began))
+	b = appendSeconds(b, e.Took)
 	b = append(b, `,"tries":`...)
-	b = strconv.AppendInt(b, int64(v.tries), 10)
-	if v.site != nil {
+	b = strconv.AppendInt(b, int64(e.Tries), 10)
+	if e.Org != "" {
 		b = append(b, `,"org":"`...)
-		b = append(b, v.site.tenant.org...)
+		b = append(b, e.Org...)
 		b = append(b, '"')
 	}
-	if v.up != nil {
+	if e.Upstream != "" {
 		b = append(b, `,"upstream":"`...)
-		b = append(b, v.up.Name...)
+		b = append(b, e.Upstream...)
 		b = append(b, '"')
 	}
 	b = append(b, "}\n"...)
@@ -123,7 +142,7 @@ func (l *accessLog) line(v *visit, now time.Time) {
 
 // appendTime writes a time in UTC to the millisecond. All but that is the same
 // for the many lines of a second.
-func (l *accessLog) appendTime(b []byte, t time.Time) []byte {
+func (l *Log) appendTime(b []byte, t time.Time) []byte {
 	if s := t.Unix(); s != l.second || len(l.clock) == 0 {
 		l.second, l.clock = s, t.UTC().AppendFormat(l.clock[:0], "2006-01-02T15:04:05.")
 	}

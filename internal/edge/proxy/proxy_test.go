@@ -1,4 +1,4 @@
-package edge
+package proxy
 
 import (
 	"bytes"
@@ -12,75 +12,16 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
+	"github.com/turnout-events/turnout/internal/edge/held"
 )
-
-// instance is an upstream that notes what it was sent.
-type instance struct {
-	*httptest.Server
-	mu     sync.Mutex
-	got    []*http.Request
-	bodies []string
-	// answer is what it does with a request; nil answers its name.
-	answer func(w http.ResponseWriter, r *http.Request)
-}
-
-func newInstance(t *testing.T, name string) *instance {
-	t.Helper()
-	in := &instance{}
-	in.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		in.mu.Lock()
-		in.got, in.bodies = append(in.got, r), append(in.bodies, string(body))
-		answer := in.answer
-		in.mu.Unlock()
-		if answer == nil {
-			_, _ = io.WriteString(w, name)
-			return
-		}
-		answer(w, r)
-	}))
-	t.Cleanup(in.Close)
-	return in
-}
-
-// will answers like this from now on.
-func (in *instance) will(answer func(w http.ResponseWriter, r *http.Request)) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.answer = answer
-}
-
-func (in *instance) seen() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.got)
-}
-
-// paths are what it was asked for.
-func (in *instance) paths() (all []string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for _, r := range in.got {
-		all = append(all, r.URL.Path)
-	}
-	return all
-}
-
-func (in *instance) last() *http.Request {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.got[len(in.got)-1]
-}
-
-// lose takes a request and ends the connection without a reply.
-func lose(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 // dead is an address where nobody listens, nor begins to meanwhile.
 func dead() *url.URL { return &url.URL{Scheme: "http", Host: "127.0.0.1:1"} }
 
-func origin(t *testing.T, in *instance) *url.URL {
+func origin(t *testing.T, in *edgetest.Instance) *url.URL {
 	t.Helper()
 	u, err := url.Parse(in.URL)
 	if err != nil {
@@ -93,7 +34,7 @@ func origin(t *testing.T, in *instance) *url.URL {
 func front(t *testing.T, upstreams ...*url.URL) (*httptest.Server, *bytes.Buffer) {
 	t.Helper()
 	var log bytes.Buffer
-	s := httptest.NewServer(NewProxy(ProxyOptions{Upstreams: upstreams, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+	s := httptest.NewServer(New(Options{Upstreams: upstreams, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	t.Cleanup(s.Close)
 	return s, &log
 }
@@ -117,19 +58,19 @@ func send(t *testing.T, method, target string, body io.Reader) (status int, text
 }
 
 func TestTurns(t *testing.T) {
-	one, two, three := newInstance(t, "1"), newInstance(t, "2"), newInstance(t, "3")
+	one, two, three := edgetest.New(t, "1"), edgetest.New(t, "2"), edgetest.New(t, "3")
 	s, _ := front(t, origin(t, one), origin(t, two), origin(t, three))
 	for range 9 {
 		send(t, "GET", s.URL, nil)
 	}
-	if one.seen() != 3 || two.seen() != 3 || three.seen() != 3 {
-		t.Errorf("9 requests went %d, %d, %d", one.seen(), two.seen(), three.seen())
+	if one.Seen() != 3 || two.Seen() != 3 || three.Seen() != 3 {
+		t.Errorf("9 requests went %d, %d, %d", one.Seen(), two.Seen(), three.Seen())
 	}
 }
 
 // P10: an instance that is gone costs nobody a request, whatever it is.
 func TestDeadInstanceIsSkipped(t *testing.T) {
-	alive := newInstance(t, "alive")
+	alive := edgetest.New(t, "alive")
 	s, _ := front(t, dead(), origin(t, alive), dead())
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		for range 3 { // wherever the turn is
@@ -139,8 +80,8 @@ func TestDeadInstanceIsSkipped(t *testing.T) {
 			}
 		}
 	}
-	if alive.seen() != 21 {
-		t.Errorf("%d requests arrived, want 21", alive.seen())
+	if alive.Seen() != 21 {
+		t.Errorf("%d requests arrived, want 21", alive.Seen())
 	}
 }
 
@@ -169,20 +110,20 @@ func TestNobodyAnswers(t *testing.T) {
 func TestLostReplyIsAskedElsewhere(t *testing.T) {
 	for _, method := range []string{"GET", "POST", "PUT"} {
 		t.Run(method, func(t *testing.T) {
-			dying, alive := newInstance(t, "dying"), newInstance(t, "alive")
-			dying.answer = lose
+			dying, alive := edgetest.New(t, "dying"), edgetest.New(t, "alive")
+			dying.Will(edgetest.Lose)
 			s, _ := front(t, origin(t, alive), origin(t, dying)) // the second is first in turn
 			status, text := send(t, method, s.URL+"/events/x/register", strings.NewReader("key=abc&name=n"))
 			if status != http.StatusOK || text != "alive" {
 				t.Errorf("answered %d %q", status, text)
 			}
-			if dying.seen() != 1 || alive.seen() != 1 {
-				t.Errorf("sent %d and %d times", dying.seen(), alive.seen())
+			if dying.Seen() != 1 || alive.Seen() != 1 {
+				t.Errorf("sent %d and %d times", dying.Seen(), alive.Seen())
 			}
-			if dying.bodies[0] != "key=abc&name=n" || alive.bodies[0] != dying.bodies[0] {
-				t.Errorf("sent %q and %q", dying.bodies, alive.bodies)
+			if dying.Bodies()[0] != "key=abc&name=n" || alive.Bodies()[0] != dying.Bodies()[0] {
+				t.Errorf("sent %q and %q", dying.Bodies(), alive.Bodies())
 			}
-			if r := alive.last(); r.ContentLength != 14 || r.URL.Path != "/events/x/register" {
+			if r := alive.Last(); r.ContentLength != 14 || r.URL.Path != "/events/x/register" {
 				t.Errorf("the second got %d bytes at %s", r.ContentLength, r.URL)
 			}
 		})
@@ -192,24 +133,24 @@ func TestLostReplyIsAskedElsewhere(t *testing.T) {
 // What may have been done and carries no key is not done twice.
 func TestLostReplyOfOthersIsNotRepeated(t *testing.T) {
 	for _, method := range []string{"DELETE", "PATCH"} {
-		dying, alive := newInstance(t, "dying"), newInstance(t, "alive")
-		dying.answer = lose
+		dying, alive := edgetest.New(t, "dying"), edgetest.New(t, "alive")
+		dying.Will(edgetest.Lose)
 		s, _ := front(t, origin(t, alive), origin(t, dying))
-		if status, _ := send(t, method, s.URL, nil); status != http.StatusServiceUnavailable || alive.seen() != 0 {
-			t.Errorf("%s was answered %d, and sent elsewhere %d times", method, status, alive.seen())
+		if status, _ := send(t, method, s.URL, nil); status != http.StatusServiceUnavailable || alive.Seen() != 0 {
+			t.Errorf("%s was answered %d, and sent elsewhere %d times", method, status, alive.Seen())
 		}
 	}
 }
 
 // A reply that broke off is the visitor's to see: its first part is with them.
 func TestBrokenReplyIsNotRepeated(t *testing.T) {
-	dying, alive := newInstance(t, "dying"), newInstance(t, "alive")
-	dying.answer = func(w http.ResponseWriter, _ *http.Request) {
+	dying, alive := edgetest.New(t, "dying"), edgetest.New(t, "alive")
+	dying.Will(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "the first part")
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
-	}
+	})
 	s, _ := front(t, origin(t, alive), origin(t, dying))
 	if resp, err := http.Get(s.URL); err == nil {
 		defer resp.Body.Close()
@@ -217,40 +158,40 @@ func TestBrokenReplyIsNotRepeated(t *testing.T) {
 			t.Errorf("a broken reply reads as whole: %q", text)
 		}
 	}
-	if dying.seen() != 1 || alive.seen() != 0 {
-		t.Errorf("it was sent %d times, and elsewhere %d times", dying.seen(), alive.seen())
+	if dying.Seen() != 1 || alive.Seen() != 0 {
+		t.Errorf("it was sent %d times, and elsewhere %d times", dying.Seen(), alive.Seen())
 	}
 }
 
 // An error that an instance answers is an answer.
 func TestErrorsOfAnInstancePassThrough(t *testing.T) {
-	busy, other := newInstance(t, "busy"), newInstance(t, "other")
-	busy.answer = func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", http.StatusServiceUnavailable) }
+	busy, other := edgetest.New(t, "busy"), edgetest.New(t, "other")
+	busy.Will(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", http.StatusServiceUnavailable) })
 	s, _ := front(t, origin(t, other), origin(t, busy))
-	if status, text := send(t, "POST", s.URL, strings.NewReader("x")); status != 503 || text != "later\n" || other.seen() != 0 {
+	if status, text := send(t, "POST", s.URL, strings.NewReader("x")); status != 503 || text != "later\n" || other.Seen() != 0 {
 		t.Errorf("answered %d %q", status, text)
 	}
 }
 
 func TestLargeBodies(t *testing.T) {
-	random := make([]byte, maxHeld+1)
+	random := make([]byte, held.Most+1)
 	_, _ = rand.Read(random)
-	large, fits := string(random), string(random[:maxHeld])
-	dying, alive := newInstance(t, "dying"), newInstance(t, "alive")
-	dying.answer = lose
+	large, fits := string(random), string(random[:held.Most])
+	dying, alive := edgetest.New(t, "dying"), edgetest.New(t, "alive")
+	dying.Will(edgetest.Lose)
 	s, _ := front(t, origin(t, alive), origin(t, dying))
-	if status, _ := send(t, "POST", s.URL, strings.NewReader(large)); status != http.StatusServiceUnavailable || alive.seen() != 0 {
-		t.Errorf("a body that is not held was answered %d, and sent elsewhere %d times", status, alive.seen())
+	if status, _ := send(t, "POST", s.URL, strings.NewReader(large)); status != http.StatusServiceUnavailable || alive.Seen() != 0 {
+		t.Errorf("a body that is not held was answered %d, and sent elsewhere %d times", status, alive.Seen())
 	}
 	// The next one in turn is alive: what is not held still arrives whole.
-	if status, _ := send(t, "POST", s.URL, strings.NewReader(large)); status != http.StatusOK || alive.bodies[0] != large {
-		t.Errorf("answered %d; %d bytes arrived", status, len(alive.bodies[0]))
+	if status, _ := send(t, "POST", s.URL, strings.NewReader(large)); status != http.StatusOK || alive.Bodies()[0] != large {
+		t.Errorf("answered %d; %d bytes arrived", status, len(alive.Bodies()[0]))
 	}
-	if status, _ := send(t, "POST", s.URL, strings.NewReader(fits)); status != http.StatusOK || alive.bodies[1] != fits {
+	if status, _ := send(t, "POST", s.URL, strings.NewReader(fits)); status != http.StatusOK || alive.Bodies()[1] != fits {
 		t.Errorf("the largest body that is held was answered %d", status)
 	}
 	// Of unknown length, in chunks.
-	if status, _ := send(t, "POST", s.URL, io.MultiReader(strings.NewReader(large))); status != http.StatusOK || alive.bodies[2] != large {
+	if status, _ := send(t, "POST", s.URL, io.MultiReader(strings.NewReader(large))); status != http.StatusOK || alive.Bodies()[2] != large {
 		t.Errorf("a chunked body was answered %d", status)
 	}
 }
@@ -258,7 +199,7 @@ func TestLargeBodies(t *testing.T) {
 // P6, P7: the org is found by Host, and limits go by the visitor's address,
 // so neither can be made up from outside.
 func TestHeaders(t *testing.T) {
-	in := newInstance(t, "in")
+	in := edgetest.New(t, "in")
 	s, _ := front(t, origin(t, in))
 	req, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/events/a%2Fb?q=1&r=2", nil)
 	if err != nil {
@@ -276,7 +217,7 @@ func TestHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	got := in.last()
+	got := in.Last()
 	if got.Host != "events.acme.example" || got.URL.EscapedPath() != "/events/a%2Fb" || got.URL.RawQuery != "q=1&r=2" {
 		t.Errorf("asked %s for %s", got.Host, got.URL)
 	}
@@ -294,12 +235,12 @@ func TestHeaders(t *testing.T) {
 // A visitor who went away is sent nowhere else.
 func TestClientGone(t *testing.T) {
 	arrived, over := make(chan struct{}), make(chan struct{})
-	slow, other := newInstance(t, "slow"), newInstance(t, "other")
-	slow.answer = func(_ http.ResponseWriter, r *http.Request) {
+	slow, other := edgetest.New(t, "slow"), edgetest.New(t, "other")
+	slow.Will(func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-r.Context().Done() // the proxy hung up
 		close(over)
-	}
+	})
 	s, log := front(t, origin(t, other), origin(t, slow))
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, "POST", s.URL, strings.NewReader("key=abc"))
@@ -321,7 +262,7 @@ func TestClientGone(t *testing.T) {
 	}
 	<-over
 	s.Close() // waits for the proxy's handler
-	if other.seen() != 0 {
+	if other.Seen() != 0 {
 		t.Error("it was sent elsewhere")
 	}
 	if log.Len() > 0 {
@@ -331,13 +272,13 @@ func TestClientGone(t *testing.T) {
 
 // A body that never comes whole reaches no instance.
 func TestClientGoneInTheMiddleOfABody(t *testing.T) {
-	in := newInstance(t, "in")
-	proxy := NewProxy(ProxyOptions{Upstreams: []*url.URL{origin(t, in)}})
+	in := edgetest.New(t, "in")
+	proxy := New(Options{Upstreams: []*url.URL{origin(t, in)}})
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "http://acme.localhost/", io.MultiReader(strings.NewReader("key="), broken{}))
 	w := httptest.NewRecorder()
 	proxy.ServeHTTP(w, r)
-	if w.Code != http.StatusBadRequest || in.seen() != 0 {
-		t.Errorf("answered %d; %d requests arrived", w.Code, in.seen())
+	if w.Code != http.StatusBadRequest || in.Seen() != 0 {
+		t.Errorf("answered %d; %d requests arrived", w.Code, in.Seen())
 	}
 }
 

@@ -1,4 +1,4 @@
-package edge
+package proxy
 
 import (
 	"bufio"
@@ -11,12 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/edge/edgetest"
+	"github.com/turnout-events/turnout/internal/edge/held"
 )
 
 // hurried serves a proxy that gives a body 100 ms.
 func hurried(t *testing.T, upstreams ...*url.URL) *httptest.Server {
 	t.Helper()
-	s := httptest.NewUnstartedServer(NewProxy(ProxyOptions{Upstreams: upstreams}))
+	s := httptest.NewUnstartedServer(New(Options{Upstreams: upstreams}))
 	s.Config.ReadTimeout = 100 * time.Millisecond
 	s.Start()
 	t.Cleanup(s.Close)
@@ -45,11 +48,11 @@ func answerTo(t *testing.T, s *httptest.Server, text string, more io.Reader) *ht
 // A body that is slow is its sender's affair: 408, and no instance is blamed,
 // whether it would have been held or passed on.
 func TestSlowBody(t *testing.T) {
-	for name, first := range map[string]int{"held": 3, "passed on": maxHeld + 10} {
+	for name, first := range map[string]int{"held": 3, "passed on": held.Most + 10} {
 		t.Run(name, func(t *testing.T) {
-			in := newInstance(t, "in")
+			in := edgetest.New(t, "in")
 			resp := answerTo(t, hurried(t, origin(t, in)),
-				fmt.Sprintf("POST /events/x/register HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", maxHeld+20, strings.Repeat("x", first)), strings.NewReader(""))
+				fmt.Sprintf("POST /events/x/register HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", held.Most+20, strings.Repeat("x", first)), strings.NewReader(""))
 			if resp.StatusCode != http.StatusRequestTimeout || !resp.Close {
 				t.Errorf("answered %d, close %v", resp.StatusCode, resp.Close)
 			}
@@ -60,9 +63,9 @@ func TestSlowBody(t *testing.T) {
 // A body beyond everything that anybody takes is refused here, in words that a
 // client gets to read though it writes all before it reads.
 func TestEndlessBody(t *testing.T) {
-	in := newInstance(t, "in")
+	in := edgetest.New(t, "in")
 	s, _ := front(t, origin(t, in))
-	const size = mostPassed + 8<<20
+	const size = held.MostPassed + 8<<20
 	resp := answerTo(t, s, fmt.Sprintf("POST /api/v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", size), io.LimitReader(zeros{}, size))
 	if resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("answered %d", resp.StatusCode)
@@ -76,14 +79,14 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 // The proxy gave the go-ahead when it read the body; the instance is not to wait
 // for the client to ask again.
 func TestExpectStaysHere(t *testing.T) {
-	in := newInstance(t, "in")
+	in := edgetest.New(t, "in")
 	s, _ := front(t, origin(t, in))
 	resp := answerTo(t, s, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", strings.NewReader(""))
 	if resp.StatusCode != http.StatusContinue {
 		t.Errorf("answered %d first", resp.StatusCode)
 	}
 	s.Close()
-	if got := in.last().Header.Get("Expect"); got != "" || in.bodies[0] != "abc" {
-		t.Errorf("the instance was sent Expect %q, body %q", got, in.bodies[0])
+	if got := in.Last().Header.Get("Expect"); got != "" || in.Bodies()[0] != "abc" {
+		t.Errorf("the instance was sent Expect %q, body %q", got, in.Bodies()[0])
 	}
 }
