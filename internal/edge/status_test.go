@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/edge/status"
 )
 
 func TestOperators(t *testing.T) {
@@ -26,7 +27,7 @@ func TestOperators(t *testing.T) {
 		admin.ServeHTTP(w, r)
 		return w
 	}
-	var st Status
+	var st status.Status
 	if w := do("GET", "/edge/status", "*/*"); json.Unmarshal(w.Body.Bytes(), &st) != nil || len(st.Pools) != 4 || len(st.Orgs) != 2 || len(st.Rooms) != 1 || st.Rooms[0].Inside != 5 {
 		t.Errorf("status is %s", w.Body)
 	}

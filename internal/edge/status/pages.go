@@ -1,4 +1,4 @@
-package edge
+package status
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -19,9 +20,36 @@ const drainFor = 30 * time.Minute
 //go:embed status.html
 var statusHTML string
 
-// Admin serves operators: GET /edge/status as JSON, or as a page to browsers, and
-// what its buttons do. guard keeps strangers away from it.
-func (e *Edge) Admin(guard func(http.Handler) http.Handler) (http.Handler, error) {
+// Edge is what is shown and steered.
+type Edge interface {
+	Status() Status
+	// Drain keeps new sessions away from an upstream, and those that are there until
+	// deadline; the zero time ends that. Back routes by the former table. Both
+	// report whether there is such a one.
+	Drain(upstream string, deadline time.Time) bool
+	Back() bool
+}
+
+// Options of Pages; all are required.
+type Options struct {
+	Edge Edge
+	// Guard keeps strangers away.
+	Guard  func(http.Handler) http.Handler
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// pages serves operators.
+type pages struct {
+	edge Edge
+	log  *slog.Logger
+	now  func() time.Time
+}
+
+// Pages serves operators: GET /edge/status as JSON, or as a page to browsers, and
+// what its buttons do.
+func Pages(o Options) (http.Handler, error) {
+	p := &pages{edge: o.Edge, log: o.Logger, now: o.Now}
 	page, err := template.New("status").Funcs(template.FuncMap{
 		"ms":      func(seconds float64) string { return fmt.Sprintf("%.1f ms", 1000*seconds) },
 		"drains":  drains,
@@ -32,11 +60,11 @@ func (e *Edge) Admin(guard func(http.Handler) http.Handler) (http.Handler, error
 		return nil, fmt.Errorf("make status page: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /edge/status", func(w http.ResponseWriter, r *http.Request) { e.showStatus(w, r, page) })
-	mux.HandleFunc("POST /edge/upstreams/{name}/drain", e.drain)
-	mux.HandleFunc("POST /edge/upstreams/{name}/undrain", e.undrain)
-	mux.HandleFunc("POST /edge/back", e.back)
-	return guard(http.NewCrossOriginProtection().Handler(mux)), nil
+	mux.HandleFunc("GET /edge/status", func(w http.ResponseWriter, r *http.Request) { p.show(w, r, page) })
+	mux.HandleFunc("POST /edge/upstreams/{name}/drain", p.drain)
+	mux.HandleFunc("POST /edge/upstreams/{name}/undrain", p.undrain)
+	mux.HandleFunc("POST /edge/back", p.back)
+	return o.Guard(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // drains tells of an instance that was drained: until when its sessions stay, and
@@ -58,20 +86,20 @@ type shown struct {
 	Now  time.Time
 }
 
-func (e *Edge) showStatus(w http.ResponseWriter, r *http.Request, page *template.Template) {
+func (p *pages) show(w http.ResponseWriter, r *http.Request, page *template.Template) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
-	s := e.Status()
+	s := p.edge.Status()
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		h.Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s) // whoever went away does not need it
 		return
 	}
 	var b bytes.Buffer
-	if err := page.Execute(&b, shown{s, r.URL.Query().Has("live"), e.now().UTC()}); err != nil {
-		e.log.Error("edge: the status page cannot be written", "error", err)
+	if err := page.Execute(&b, shown{s, r.URL.Query().Has("live"), p.now().UTC()}); err != nil {
+		p.log.Error("edge: the status page cannot be written", "error", err)
 		http.Error(w, "The page cannot be written; see the log.", http.StatusInternalServerError)
 		return
 	}
@@ -80,7 +108,7 @@ func (e *Edge) showStatus(w http.ResponseWriter, r *http.Request, page *template
 	_, _ = w.Write(b.Bytes()) // whoever went away does not need it
 }
 
-func (e *Edge) drain(w http.ResponseWriter, r *http.Request) {
+func (p *pages) drain(w http.ResponseWriter, r *http.Request) {
 	long := drainFor
 	if text := r.FormValue("for"); text != "" {
 		var err error
@@ -89,21 +117,21 @@ func (e *Edge) drain(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e.done(w, r, e.Drain(r.PathValue("name"), e.now().Add(long)), "there is no such instance", "for", long)
+	p.done(w, r, p.edge.Drain(r.PathValue("name"), p.now().Add(long)), "there is no such instance", "for", long)
 }
 
-func (e *Edge) undrain(w http.ResponseWriter, r *http.Request) {
-	e.done(w, r, e.Drain(r.PathValue("name"), time.Time{}), "there is no such instance")
+func (p *pages) undrain(w http.ResponseWriter, r *http.Request) {
+	p.done(w, r, p.edge.Drain(r.PathValue("name"), time.Time{}), "there is no such instance")
 }
 
-func (e *Edge) back(w http.ResponseWriter, r *http.Request) {
-	e.done(w, r, e.Back(), "there are no former routes to go back to")
+func (p *pages) back(w http.ResponseWriter, r *http.Request) {
+	p.done(w, r, p.edge.Back(), "there are no former routes to go back to")
 }
 
 // done answers a button: a browser goes back to the page, a program gets the status.
-func (e *Edge) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise string, more ...any) {
+func (p *pages) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise string, more ...any) {
 	if ok {
-		e.log.Info("edge: an operator has acted", append([]any{"path", r.URL.Path}, more...)...)
+		p.log.Info("edge: an operator has acted", append([]any{"path", r.URL.Path}, more...)...)
 	}
 	switch {
 	case !ok:
@@ -112,6 +140,6 @@ func (e *Edge) done(w http.ResponseWriter, r *http.Request, ok bool, otherwise s
 		http.Redirect(w, r, "/edge/status", http.StatusSeeOther)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(e.Status()) // whoever went away does not need it
+		_ = json.NewEncoder(w).Encode(p.edge.Status()) // whoever went away does not need it
 	}
 }
