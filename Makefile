@@ -33,7 +33,7 @@ race: ## unit tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short ./...
 
 e2e: tools build ## the whole product: real processes, kill -9, a real browser, jsforce
-	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 20m ./e2e ./e2e/jsforce
+	TURNOUT_BINARY=$(CURDIR)/bin/turnout $(GO) test -tags e2e -count=1 -timeout 30m ./e2e ./e2e/jsforce
 	mkdir -p bin/screenshots && TURNOUT_SCREENSHOTS=$(CURDIR)/bin/screenshots $(GO) test -count=1 -run TestScreenshots ./internal/web
 
 faults: tools build ## three instances while everything around them fails, 3 minutes: TURNOUT_FAULTS_SEED, TURNOUT_FAULTS_DURATION

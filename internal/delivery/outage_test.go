@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,12 +54,15 @@ func TestP4LanesAreReadyWhenTheCircuitCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
 		over := time.Now().Add(10 * time.Minute)
+		var mu sync.Mutex
 		var first, last time.Time
 		s := &target{latency: 150 * time.Millisecond}
 		s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
 			if time.Now().Before(over) {
 				return nil, turnout.Errorf(turnout.CodeUnavailable, "call", "down")
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			if last = time.Now(); first.IsZero() {
 				first = last
 			}
