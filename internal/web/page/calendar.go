@@ -11,11 +11,15 @@ import (
 // reference and the address to join, or that it is a place in line only. It
 // names nobody (P8).
 func (p *Pages) CalendarText(e *turnout.Event, r *turnout.Registration, about string) string {
-	switch r.Status {
+	return p.calendarText(e, r.Status, Reference(r.Key), about)
+}
+
+func (p *Pages) calendarText(e *turnout.Event, status turnout.Status, reference, about string) string {
+	switch status {
 	case turnout.StatusWaitlisted:
 		about = p.say("ticket.calendar.waitlisted") + "\n\n" + about
 	case turnout.StatusRegistered:
-		about += "\n\n" + p.say("ticket.reference") + ": " + Reference(r.Key)
+		about += "\n\n" + p.say("ticket.reference") + ": " + reference
 		if e.JoinURL != "" {
 			about += "\n" + p.say("ticket.join") + ": " + e.JoinURL
 		}
@@ -24,20 +28,20 @@ func (p *Pages) CalendarText(e *turnout.Event, r *turnout.Registration, about st
 }
 
 // google and outlook are links that open a prefilled entry in those calendars,
-// with what the calendar file says.
-func (p *Pages) google(e *turnout.Event, r *turnout.Registration, origin string) string {
+// with the text that the calendar file has.
+func google(e *turnout.Event, text string) string {
 	const stamp = "20060102T150405Z"
 	end := e.EndsOrStarts()
 	return "https://calendar.google.com/calendar/render?" + placed(e, url.Values{
-		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {p.CalendarText(e, r, about(e, origin))},
+		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {text},
 		"dates": {e.Starts.UTC().Format(stamp) + "/" + end.UTC().Format(stamp)},
 	})
 }
 
-func (p *Pages) outlook(e *turnout.Event, r *turnout.Registration, origin string) string {
+func outlook(e *turnout.Event, text string) string {
 	const stamp = "2006-01-02T15:04:05Z"
 	return "https://outlook.live.com/calendar/0/deeplink/compose?" + placed(e, url.Values{
-		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {p.CalendarText(e, r, about(e, origin))},
+		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {text},
 		"startdt": {e.Starts.UTC().Format(stamp)}, "enddt": {e.EndsOrStarts().UTC().Format(stamp)},
 	})
 }

@@ -1,5 +1,7 @@
 package page
 
+import "github.com/turnout-events/turnout"
+
 // Contrast gives tests the ratio of two colours, "rrggbb" each.
 func Contrast(a, b string) float64 {
 	c := colours(a, b)
@@ -15,3 +17,17 @@ func (p *Pages) Words() map[string]string { return p.words }
 
 // QRCode gives tests the drawing of a key.
 var QRCode = qrCode
+
+// FullTicketPage gives tests a ticket that is drawn in full, from no cut page.
+func (p *Pages) FullTicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
+	shape, own, err := p.ticketOf(org, e, seats, s)
+	if err != nil {
+		return nil, err
+	}
+	return p.draw("ticket", p.ticketView(shape, own))
+}
+
+// MaxTickets and CutTickets give tests how many cut tickets there may be, and are.
+const MaxTickets = maxTickets
+
+func (p *Pages) CutTickets() int { return len(p.tickets.cuts) }

@@ -64,7 +64,7 @@ func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
 // Made says in a frame that a registration was made, and leads out to its own
 // page, which is in no frame.
 func (p *Pages) Made(e *turnout.Event, v intake.View) Notice {
-	heading, text, _ := p.standing(&v.Registration)
+	heading, text, _ := p.standing(v.Registration.Status, v.Registration.State())
 	if v.Registration.Status == turnout.StatusWaitlisted {
 		text = p.say("made.waitlisted")
 	}

@@ -41,6 +41,7 @@ type Pages struct {
 	// The part of a link's form that says "not coming", for an event that has
 	// places and for one that has none.
 	decline, declineFull string
+	tickets              ticketCuts
 }
 
 // New parses the templates.

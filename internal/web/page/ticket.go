@@ -4,7 +4,6 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/intake"
@@ -35,27 +34,32 @@ type ticketView struct {
 	Confirmed   bool   // holds a place
 	Waiting     bool   // holds a place in line
 	Date        date
-	Reference   string
-	QR          template.HTML
-	Person      turnout.Person
 	Ticket      string
-	Guests      []string
 	Sessions    []agendaDay
-	Answers     []answerLine
 	Gone        bool
 	Door        bool // there is a place to go to
 	JoinURL     string
-	ICS         string
-	Google      string
-	Outlook     string
-	Edit        string
-	Cancel      string
 	Fixed       bool
 	Again       string
 	AgainText   string
 	AgainOnLink bool
 	OnLink      bool
 	Keep        string
+
+	// What is somebody's own: see ticketMarks.
+	Reference string
+	QR        template.HTML
+	Name      string
+	Email     string
+	Company   string
+	Job       string
+	Guests    string
+	Answers   []answerLine
+	ICS       string
+	Google    string
+	Outlook   string
+	Edit      string
+	Cancel    string
 }
 
 // answerLine is an answer with the languages of question and answer.
@@ -64,89 +68,120 @@ type answerLine struct{ Label, Lang, Value, ValueLang string }
 // RegistrationPath is where the registration with this token is.
 func RegistrationPath(token string) string { return "/registrations/" + url.PathEscape(token) }
 
-// TicketPage draws a registration for its owner.
+// TicketPage draws a registration for its owner. Registrations of one event in
+// the same state are drawn once and then written from the cut page, which has
+// the very bytes of a full rendering.
 func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
-	r, d, path := s.View.Registration, s.View.Details, RegistrationPath(s.View.Token)
-	v := ticketView{
-		Event: p.head(e), Person: d.Person, Reference: Reference(r.Key), Again: s.Again, AgainOnLink: s.AgainOnLink, OnLink: s.Link != "",
-		Gone: d.Person == (turnout.Person{}), Live: r.Status.Holds(), Confirmed: r.Status == turnout.StatusRegistered, Waiting: r.Status == turnout.StatusWaitlisted,
-		Door: place(e) != "" || !e.Online,
+	shape, m, err := p.ticketOf(org, e, seats, s)
+	if err != nil {
+		return nil, err
 	}
-	v.Heading, v.Text, v.Mood = p.standing(&r)
-	if s.LeftWaitlist && r.Status == turnout.StatusCancelled {
-		v.Heading, v.Text = p.say("ticket.title.left"), p.say("ticket.left")
-	}
-	v.frame = p.frame(org, e, v.Heading)
-	v.Date = dateBlock(v.Event.When)
-	p.addAnswers(&v, e, d)
-	if v.Live {
-		now := p.now()
-		v.ICS, v.Google, v.Outlook = path+".ics", p.google(e, &r, p.origin(org)), p.outlook(e, &r, p.origin(org))
-		if e.CanEdit(now) && !v.Gone {
-			v.Edit = path + "/edit"
-		}
-		if e.CanCancel(now) {
-			v.Cancel = path + "/cancel"
-		}
-		v.Fixed = v.Edit == "" && v.Cancel == ""
-	}
-	if v.Confirmed {
-		v.JoinURL = webAddress(e.JoinURL)
-		var err error
-		if v.QR, err = qrCode(r.Key); err != nil {
+	t, ok := p.tickets.get(shape)
+	if !ok {
+		if t, err = p.cutTicket(shape); err != nil {
 			return nil, err
 		}
+		p.tickets.put(shape, t)
 	}
-	v.Keep, v.AgainText = p.say("ticket.keep"), p.say("ticket.again")
-	if !v.Confirmed {
+	return t.AppendTo(make([]byte, 0, t.Size()+len(m.qr)+1024), m.values()...), nil
+}
+
+// ticketView is a ticket of a shape, with what is somebody's own from m.
+func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
+	e := s.event
+	v := ticketView{
+		Event: p.head(e), Live: s.status.Holds(), Confirmed: s.status == turnout.StatusRegistered, Waiting: s.status == turnout.StatusWaitlisted,
+		Gone: s.gone, Door: place(e) != "" || !e.Online, Again: s.again, AgainOnLink: s.againOnLink, OnLink: s.onLink,
+		Keep: p.say("ticket.keep"), AgainText: p.say("ticket.again"),
+	}
+	v.Heading, v.Text, v.Mood = p.standing(s.status, s.state)
+	if s.left {
+		v.Heading, v.Text = p.say("ticket.title.left"), p.say("ticket.left")
+	}
+	v.Reference, v.Name, v.Email = m.reference, m.name, m.email
+	if v.Confirmed {
+		v.JoinURL, v.QR = webAddress(e.JoinURL), template.HTML(m.qr)
+	} else {
 		v.Keep = p.say("ticket.keep.wait")
 	}
-	if Full(e, seats) {
+	if s.full {
 		v.AgainText = p.say("ticket.again.wait")
 	}
-	return p.draw("ticket", v)
+	v.frame = p.frame(s.org, e, v.Heading)
+	v.Date = dateBlock(v.Event.When)
+	if t, ok := e.Ticket(s.ticket); ok {
+		v.Ticket = t.Name
+	}
+	v.Sessions = p.chosenDays(e, s.agenda)
+	if s.company {
+		v.Company = m.company
+	}
+	if s.title {
+		v.Job = m.title
+	}
+	if s.guests {
+		v.Guests = m.guests
+	}
+	v.Answers = p.answerLines(e, s.answers, m.answers)
+	if v.Live {
+		text := p.calendarText(e, s.status, m.reference, about(e, p.origin(s.org)))
+		v.ICS, v.Google, v.Outlook = m.path+".ics", google(e, text), outlook(e, text)
+		if s.edit {
+			v.Edit = m.path + "/edit"
+		}
+		if s.cancel {
+			v.Cancel = m.path + "/cancel"
+		}
+		v.Fixed = !s.edit && !s.cancel
+	}
+	return v
 }
 
 // standing says how a registration stands, in words.
-func (p *Pages) standing(r *turnout.Registration) (heading, text, mood string) {
-	mood = "off"
-	switch r.Status {
+func (p *Pages) standing(status turnout.Status, state turnout.State) (heading, text, mood string) {
+	mood, text = "off", string(status)
+	switch status {
 	case turnout.StatusRegistered:
-		mood = "good"
+		mood, text = "good", string(state)
 	case turnout.StatusWaitlisted:
 		mood = "wait"
 	}
-	text = string(r.Status)
-	if r.Status == turnout.StatusRegistered {
-		text = string(r.State())
-	}
-	return p.say("ticket.title." + string(r.Status)), p.say("ticket." + text), mood
+	return p.say("ticket.title." + string(status)), p.say("ticket." + text), mood
 }
 
-func (p *Pages) addAnswers(v *ticketView, e *turnout.Event, d turnout.Details) {
-	if t, ok := e.Ticket(d.Ticket); ok {
-		v.Ticket = t.Name
+// answerLines are the answered questions, with values in their order.
+func (p *Pages) answerLines(e *turnout.Event, kinds string, values []string) []answerLine {
+	var lines []answerLine
+	for i, kind := range []byte(kinds) {
+		if kind == isAbsent {
+			continue
+		}
+		line := answerLine{Label: e.Form.Questions[i].Label, Lang: p.foreign(e), Value: values[len(lines)]}
+		if kind == isForeign {
+			line.ValueLang = line.Lang
+		}
+		lines = append(lines, line)
 	}
-	for _, g := range d.Guests {
-		v.Guests = append(v.Guests, strings.TrimSpace(g.FirstName+" "+g.LastName))
+	return lines
+}
+
+// chosenDays are the sessions that somebody chose.
+func (p *Pages) chosenDays(e *turnout.Event, kinds string) []agendaDay {
+	if kinds == "" {
+		return nil
 	}
+	chosen := map[string]bool{}
+	for i, a := range e.Agenda {
+		chosen[a.ID] = kinds[i] == isThere
+	}
+	var days []agendaDay
 	for _, day := range p.agendaDays(e, nil) {
-		day.Items = slices.DeleteFunc(day.Items, func(item agendaLine) bool { return !slices.Contains(d.Agenda, item.ID) })
+		day.Items = slices.DeleteFunc(day.Items, func(item agendaLine) bool { return !chosen[item.ID] })
 		if len(day.Items) > 0 {
-			v.Sessions = append(v.Sessions, day)
+			days = append(days, day)
 		}
 	}
-	for _, q := range e.Form.Questions {
-		line, values := answerLine{Label: q.Label, Lang: p.foreign(e)}, []string(nil)
-		for _, a := range d.Answers[q.ID] {
-			label, language := p.answerLabel(e, q, a)
-			values, line.ValueLang = append(values, label), language
-		}
-		if len(values) > 0 {
-			line.Value = strings.Join(values, ", ")
-			v.Answers = append(v.Answers, line)
-		}
-	}
+	return days
 }
 
 // webAddress passes on an address that a browser opens as a page.
