@@ -30,8 +30,9 @@ var floors = []struct {
 
 // neighbours may import each other though they stand on one floor.
 var neighbours = map[[2]string]string{
-	{"internal/app", "internal/config"}: "the wiring reads the settings",
-	{"bench", "e2e"}:                    "both start the whole product",
+	{"internal/app", "internal/config"}:     "the wiring reads the settings",
+	{"bench", "e2e"}:                        "both start the whole product",
+	{"internal/redis", "internal/wiretest"}: "its server for tests is stopped as others are",
 }
 
 // place finds the floor and the package of the table that a path belongs to.

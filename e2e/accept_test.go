@@ -21,6 +21,7 @@ import (
 // no seat over. Clients are slow enough that seats last through all the kills,
 // and hurry after the last one, so that the seats run out as well.
 func TestP1KillNineTwentyTimes(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -255,6 +256,7 @@ func TestP2OnSaleAcceptsExactlyTheSeats(t *testing.T) {
 // nothing is twice, seats are exact, and the pages never notice. Seats last
 // through all of it, so that there is something to deliver under each fault.
 func TestP1FaultsInTurn(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	const seats = 700
 	id := d.event("faults", seats, nil)
@@ -314,6 +316,7 @@ func (d *demo) registerAndLook(slug, key, fault string) bool {
 // P1: SIGTERM lets requests that are under way finish; nothing acknowledged is
 // lost by stopping everything and starting it again on the same directory.
 func TestP1StopAndStartAgain(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "turnout-e2e-")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 // What docs/api.md shows works as typed, against the demo.
 func TestAPIExampleWorksAsTyped(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)

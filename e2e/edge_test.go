@@ -142,6 +142,7 @@ func (d *demo) victim(rng *rand.Rand) int {
 // P6, P10: kill -9 of one of three instances, 20 times, under 300 sessions that
 // read and submit: no request is lost, and each submission is stored once.
 func TestP10NoRequestIsLostWhenAnInstanceDies(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t, "--instances", "3")
 	id := d.event("edge-kill", 30000, nil)
 	c := d.crowd("edge-kill", 300, 3*time.Second)
@@ -165,6 +166,7 @@ func TestP10NoRequestIsLostWhenAnInstanceDies(t *testing.T) {
 
 // P10: an instance that hangs is found out, and what it was asked is asked elsewhere.
 func TestP10NoRequestIsLostWhenAnInstanceHangs(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t, "--instances", "3")
 	id := d.event("edge-stop", 30000, nil)
 	c := d.crowd("edge-stop", 300, 3*time.Second)
@@ -190,6 +192,7 @@ func TestP10NoRequestIsLostWhenAnInstanceHangs(t *testing.T) {
 // P10: each instance in turn is told to end, drains, ends and comes back, under
 // visitors who read and submit: no request is lost.
 func TestP10RollingRestart(t *testing.T) {
+	t.Parallel()
 	d := startDemoWith(t, []string{"TURNOUT_DRAIN=1s"}, "--instances", "3")
 	id := d.event("edge-roll", 30000, nil)
 	c := d.crowd("edge-roll", 100, 2*time.Second)

@@ -2,6 +2,9 @@
 
 // Package e2e proves Turnout's promises on the whole product: real processes
 // on loopback, ended for real, and a real browser.
+//
+// Tests mostly wait for what other processes do, so they run beside each other.
+// Those that work the machine hard, or look at rates, run alone before them.
 package e2e
 
 import (

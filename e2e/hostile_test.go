@@ -36,6 +36,7 @@ func tell(address, text string, limit time.Duration) string {
 // What is ambiguous, malformed or absurd is refused, and reaches no instance as
 // something else than it was here.
 func TestEdgeRefusesWhatIsAmbiguous(t *testing.T) {
+	t.Parallel()
 	var seen atomic.Int64
 	paths := sync.Map{}
 	in := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

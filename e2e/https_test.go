@@ -17,6 +17,7 @@ import (
 // P6, P8: an edge serves its hosts by HTTPS and HTTP/2, keeps sessions in cookies
 // that nothing else can set, sends everybody there, and knows no other name.
 func TestP8EdgeServesHTTPS(t *testing.T) {
+	t.Parallel()
 	secure := wiretest.FreeAddress(t)
 	e := startEdge(t, routesOf(named(t, "one"), named(t, "two")), "TLS_LISTEN="+secure, "CERTIFICATES_FROM=internal")
 	dial := func(ctx context.Context, _, addr string) (net.Conn, error) {

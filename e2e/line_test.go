@@ -17,6 +17,7 @@ import (
 // their link keeps it on another device, pages stay readable, and whoever is in
 // stays in.
 func TestP11TheLineAtAnEdge(t *testing.T) {
+	t.Parallel()
 	in := named(t, "the form")
 	e := startEdge(t, strings.Replace(routesOf(in), "hosts: [events.acme.example]", "hosts: [events.acme.example], placement: {allowance: {sessions: 3}}", 1))
 	device := func() func(path string) string {

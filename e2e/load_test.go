@@ -50,6 +50,7 @@ func (d *demo) loadRun(t *testing.T, args ...string) (run *result.Run, status in
 // Each scenario runs against a demo with its ready file alone, and proves what it is
 // there to prove. Latencies are not looked at: the machine is shared.
 func TestLoadScenarios(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t, "--allowance", "20")
 	for _, c := range []struct {
 		scenario string
@@ -163,6 +164,7 @@ func soakIsRight(t *testing.T, run *result.Run) {
 
 // The samples that are shipped run as they are written.
 func TestLoadSamples(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	dir := t.TempDir()
 	if out, err := exec.Command(binary(t), "load", "--samples", dir).CombinedOutput(); err != nil {
@@ -188,6 +190,7 @@ func TestLoadSamples(t *testing.T) {
 
 // Ctrl-C in the middle: a report of what there was, and a clean end.
 func TestLoadInterrupted(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	file := filepath.Join(t.TempDir(), "run.json")
 	cmd := exec.Command(binary(t), "load", "soak", "--demo", d.readyFile, "--sessions", "20", "--duration", "10m", "--json", file)
@@ -222,6 +225,7 @@ func TestLoadInterrupted(t *testing.T) {
 
 // Whoever says something wrong hears it in words, and nothing is run.
 func TestLoadBadUse(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t, "--instances", "1")
 	links := filepath.Join(t.TempDir(), "links.txt")
 	text := strings.Join(d.ready.Links[:2], "\n") + "\nhttp://mending.localhost/l/abcdefghijkl\n"

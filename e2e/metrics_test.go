@@ -23,6 +23,7 @@ func (d *demo) metrics() []string {
 // set up; what was counted stays while instances are killed one after another,
 // and so does the operator's address.
 func TestMetricsOutliveInstances(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	for _, line := range []string{
 		fmt.Sprintf(`turnout_registrations_accepted_total{org=%q} 0`, d.ready.Org),

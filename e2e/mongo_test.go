@@ -17,6 +17,7 @@ import (
 // a registration is taken and delivered (P1, P3), and what is not known says to come
 // back. When it is back, so is everything, without a hand.
 func TestCacheInMongoDBGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
 	s, err := mongotest.StartOwn(t.Context())
 	if err != nil {
 		t.Fatal(err)

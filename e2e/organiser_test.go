@@ -43,6 +43,7 @@ func (d *demo) delivered(event, key string, revision int) map[string]any {
 // P5: an organiser's cancellation is not undone by an edit that goes out before
 // Turnout has heard of it, and frees the seat.
 func TestP5OrganisersCancellationStands(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	id := d.event("cancelled", 3, nil)
 	r, err := d.register("cancelled", "cancelled-1", nil)
@@ -69,6 +70,7 @@ func TestP5OrganisersCancellationStands(t *testing.T) {
 // P2, P8: the seat of somebody who was forgotten stays free, whatever Salesforce
 // still says of them, and Salesforce is told that they are cancelled.
 func TestP2ForgottenSeatStaysFree(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	id := d.event("forgotten", 1, nil)
 	if r, err := d.register("forgotten", "forgotten-1", nil); err != nil || r.status != http.StatusCreated {

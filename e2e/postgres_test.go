@@ -79,6 +79,7 @@ func TestP2OnSaleOverThreeInstances(t *testing.T) {
 // P1, P4: an instance that is killed while it delivers hands its lanes on to the
 // others, who send what it had under way again: each is in Salesforce once.
 func TestP1KilledInstanceHandsItsLanesOn(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	s, ids := map[string]*shoppers{}, map[string]string{}
 	for i := range 6 {
@@ -137,6 +138,7 @@ func without(all []*process, gone *process) (rest []*process) {
 
 // P5: an Update in Salesforce shows on every instance, wherever its hook arrived.
 func TestP5UpdateShowsOnEveryInstance(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	id := f.event("feed", 10, nil)
 	for i := range 3 {
@@ -155,6 +157,7 @@ func TestP5UpdateShowsOnEveryInstance(t *testing.T) {
 // typed kept; the instances recover by themselves, and what was acknowledged is
 // in Salesforce once.
 func TestP1PostgreSQLKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	f := startFleet(t)
 	id := f.event("away", -1, nil)
 	s := &shoppers{f: f, slug: "away"}

@@ -77,6 +77,7 @@ func found(t *testing.T, dir string, needles []string) []string {
 // P8: database, write-ahead log, logs and backup hold nothing readable of a
 // person; after forget, neither does a restored backup with today's keys.
 func TestP8NothingReadableAtRest(t *testing.T) {
+	t.Parallel()
 	base := t.TempDir()
 	data := filepath.Join(base, "demo", "data")
 	backups := filepath.Join(base, "backups")
@@ -167,6 +168,7 @@ func TestP8NothingReadableAtRest(t *testing.T) {
 // arguments of a process, which every user of the machine sees, nor in a file
 // that others may open.
 func TestP8HookSecretIsForItsOwner(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", d.ready.PIDs["simulator"][0]))
 	if err != nil {
@@ -201,6 +203,7 @@ func TestP8HookSecretIsForItsOwner(t *testing.T) {
 // P8: a person who is forgotten in Salesforce is forgotten here, and the next
 // sync does not bring their link back.
 func TestP8ForgottenLinksStayForgotten(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	link := d.ready.Links[0]
 	body := d.get(link).body
@@ -243,6 +246,7 @@ func TestP8ForgottenLinksStayForgotten(t *testing.T) {
 // P12: opening every page of a journey, with whatever a form would send in the
 // address, changes nothing, in the store or in Salesforce.
 func TestP12GetChangesNothing(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	id := d.event("quiet", 10, nil)
 	link := d.link(id, "quiet-link-0123456789")

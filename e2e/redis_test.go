@@ -36,6 +36,7 @@ var (
 // P6: whoever opened their link is known on every instance. Redis is killed and
 // comes back, and nobody notices: not on pages, not in forms, not by being logged out.
 func TestP6RedisComesAndGoes(t *testing.T) {
+	t.Parallel()
 	r := redistest.New(t)
 	d := startDemoWith(t, []string{"TURNOUT_SESSIONS=" + r.URL(), "TURNOUT_EDGE_LIMITS=" + r.URL(), "TURNOUT_STACK=demo"})
 	slug := fmt.Sprintf("redis-%d", time.Now().UnixNano())

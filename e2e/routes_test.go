@@ -81,6 +81,7 @@ func (r *regulars) leave(t *testing.T) {
 // P6, P10: a hundred changes of the routes, an added instance among them, move no
 // session, drop no connection and lose no request; one with a fault is refused.
 func TestP10ChangesMoveNobody(t *testing.T) {
+	t.Parallel()
 	one, two, three, added := named(t, "one"), named(t, "two"), named(t, "three"), named(t, "four")
 	e := startEdge(t, routesOf(one, two, three))
 	r := e.regulars(60)
@@ -112,6 +113,7 @@ func TestP10ChangesMoveNobody(t *testing.T) {
 // P9, P10: an org's flag is flipped and flipped back: new sessions follow within
 // a second, old ones end where they began, nothing is lost.
 func TestP9AFlagFlips(t *testing.T) {
+	t.Parallel()
 	blue, green := named(t, "blue"), named(t, "green")
 	file := func(stack string) string {
 		return fmt.Sprintf(`stacks:
@@ -149,6 +151,7 @@ orgs:
 
 // P10: a whole region dies; the next one serves, and nothing is lost.
 func TestP10ARegionDies(t *testing.T) {
+	t.Parallel()
 	home, away := named(t, "home"), named(t, "away")
 	e := startEdge(t, fmt.Sprintf(`stacks:
 - name: blue

@@ -84,6 +84,7 @@ func TestP4Batches(t *testing.T) {
 // P3: no visitor's request causes a Salesforce call: not a hard refresh, not
 // an unknown link, not 10,000 random tokens.
 func TestP3VisitorsCauseNoCalls(t *testing.T) {
+	t.Parallel()
 	d := withoutPolls(t)
 	slug := d.ready.Events[0]
 	d.sim(http.MethodDelete, "/_sim/stats", "", nil)
@@ -123,8 +124,7 @@ func TestP3VisitorsCauseNoCalls(t *testing.T) {
 // for longer than a test: what it does then, a hook or a visitor has caused.
 func withoutPolls(t *testing.T) *demo {
 	t.Helper()
-	t.Setenv("TURNOUT_MIRROR_EVERY", "10m")
-	d := startDemo(t)
+	d := startDemoWith(t, []string{"TURNOUT_MIRROR_EVERY=10m"})
 	pass(15 * time.Second) // the first passes begin within ten seconds
 	return d
 }
@@ -136,6 +136,7 @@ const soon = 3 * time.Second
 // P5: Publish, Update and Unpublish in Salesforce are seen on every instance
 // within a second, by the hook alone; without one nothing changes.
 func TestP5PublishUpdateUnpublish(t *testing.T) {
+	t.Parallel()
 	d := withoutPolls(t)
 	id := d.event("fresh", 10, nil)
 	renamed := func(page string) bool { return strings.Contains(page, "Renamed by the organiser") }
@@ -161,6 +162,7 @@ func TestP5PublishUpdateUnpublish(t *testing.T) {
 // P5: what a lost hook told of is seen within a minute: the poll's time, and ten
 // seconds for the poll itself on a busy machine.
 func TestP5LostHookHeals(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	id := d.event("lost", 10, nil)
 	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Event__c/"+id, map[string]any{"Name": "Nobody told of this"})
@@ -173,6 +175,7 @@ func TestP5LostHookHeals(t *testing.T) {
 
 // P5: a hook with a wrong or expired signature is refused and causes no query.
 func TestP5ForgedHooks(t *testing.T) {
+	t.Parallel()
 	d := withoutPolls(t)
 	id := d.event("forged", 10, nil)
 	d.salesforce(http.MethodPatch, "/sobjects/Turnout_Event__c/"+id, map[string]any{"Name": "Changed since"})
@@ -222,6 +225,7 @@ func (d *demo) hook(kind string, ids ...string) reply {
 
 // P5: a hook that any instance took is refused by all of them when it comes again.
 func TestP5ReplayedHooks(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	body := `{"type":"event.updated","ids":["a00000000000001AAA"]}`
 	signature := d.sign(body, time.Now())

@@ -141,6 +141,7 @@ func dispatch(key string, event turnout.EventID) turnout.Dispatch {
 }
 
 func TestSalesforceMappingsFit(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"turnout", "campaign"} {
 		o := newSFOrg(t, name)
 		for _, finding := range mapping.Check(t.Context(), o.client, o.m) {
@@ -153,6 +154,7 @@ func TestSalesforceMappingsFit(t *testing.T) {
 }
 
 func TestSalesforceEvents(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "turnout")
 	id := o.summit()
 	draft := o.create("Turnout_Event__c", map[string]any{"Name": "Draft", "Public_Id__c": "draft"})
@@ -195,6 +197,7 @@ func TestSalesforceEvents(t *testing.T) {
 
 // P1: lost replies and expired sessions on the way never make a second record.
 func TestSalesforceDeliversOnce(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "turnout")
 	id := o.summit()
 	copies, err := o.Events(t.Context(), []turnout.EventID{id})
@@ -248,6 +251,7 @@ func TestSalesforceDeliversOnce(t *testing.T) {
 }
 
 func TestSalesforceRefusals(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "turnout")
 	id := o.summit()
 	long, locked := dispatch("too-long", id), dispatch("fine", id)
@@ -268,6 +272,7 @@ func TestSalesforceRefusals(t *testing.T) {
 }
 
 func TestSalesforceLinks(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{40, 4500} { // in pages, and as a bulk job
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			o := newSFOrg(t, "turnout")
@@ -309,6 +314,7 @@ func TestSalesforceLinks(t *testing.T) {
 
 // A backfill of 2,600 events takes no bulk job and few calls (decision 13).
 func TestSalesforceBackfillOfManyEvents(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "turnout")
 	o.http("POST", "/_sim/seed", map[string]any{"events": 2600}, "")
 	if _, _, err := o.EventsSince(t.Context(), time.Now()); err != nil { // signs in and describes
@@ -332,6 +338,7 @@ func TestSalesforceBackfillOfManyEvents(t *testing.T) {
 }
 
 func TestSalesforceHandCounts(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "campaign")
 	id := o.create("Campaign", map[string]any{"Name": "Open day", "Turnout_Published__c": true, "StartDate": "2027-05-01", "Turnout_Details__c": "tickets:\n- {id: a, name: Morning}\n- {id: b, name: Noon}\n"})
 	for i, status := range []string{"Registered", "Responded", "Sent", "Cancelled"} {
@@ -350,6 +357,7 @@ func TestSalesforceHandCounts(t *testing.T) {
 
 // P1 on standard objects: a lead, its member and an invited member, each once.
 func TestSalesforceCampaign(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "campaign")
 	id := turnout.EventID(o.create("Campaign", map[string]any{"Name": "Open day", "Turnout_Published__c": true, "StartDate": "2027-05-01", "EndDate": "2027-05-02", "Description": "Come & see"}))
 	contact := o.create("Contact", map[string]any{"FirstName": "Cleo", "LastName": "Example", "Email": "cleo@example.com"})
@@ -404,6 +412,7 @@ func TestSalesforceCampaign(t *testing.T) {
 // An answer that a Salesforce field takes is bounded by that field, so that a
 // registrant is told while they can still shorten it.
 func TestSalesforceFieldsBoundAnswers(t *testing.T) {
+	t.Parallel()
 	o := newSFOrg(t, "turnout")
 	id := o.summit()
 	o.create("Turnout_Question__c", map[string]any{"Name": "q2", "Event__c": string(id), "Public_Id__c": "role", "Label__c": "Your role?", "Type__c": "text", "Target_Field__c": "Title__c", "Position__c": 2})

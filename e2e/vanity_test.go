@@ -79,6 +79,7 @@ func (v *vanity) kill() {
 
 // TestVanityEdgeProcess is an edge, where a test has started it as one.
 func TestVanityEdgeProcess(t *testing.T) {
+	t.Parallel()
 	var e vanityEdge
 	settings := os.Getenv(vanityVariable)
 	if settings == "" {
@@ -177,6 +178,7 @@ func portOf(t *testing.T, address string) int {
 }
 
 func TestVanityDomains(t *testing.T) {
+	t.Parallel()
 	first := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: wiretest.FreeAddress(t), Plain: wiretest.FreeAddress(t)}
 	ca := startPebble(t, portOf(t, first.Plain), portOf(t, first.TLS))
 	first.CA, first.CARootFile = ca.directory, ca.rootsFile
@@ -255,6 +257,7 @@ func TestVanityDomains(t *testing.T) {
 
 // Where the CA cannot come to the TLS port, the plain one answers.
 func TestVanityOverPlainHTTP(t *testing.T) {
+	t.Parallel()
 	e := vanityEdge{Name: "edge-1", Dir: t.TempDir(), TLS: wiretest.FreeAddress(t), Plain: wiretest.FreeAddress(t)}
 	nobody := portOf(t, wiretest.FreeAddress(t))
 	ca := startPebble(t, portOf(t, e.Plain), nobody)

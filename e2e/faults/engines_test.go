@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -47,7 +46,7 @@ func (d *deployment) ways() []without {
 		without{"redis killed", func() error { d.redis.Kill(); return nil }, func() error { return d.redis.Restart(ctx) }},
 		without{"redis stopped", d.redis.Pause, d.redis.Resume},
 		without{"cache killed", d.cache.Kill, func() error { return d.cache.Restart(ctx) }},
-		without{"cache stopped", func() error { return d.cache.Process().Signal(syscall.SIGSTOP) }, func() error { return d.cache.Process().Signal(syscall.SIGCONT) }})
+		without{"cache stopped", d.cache.Pause, d.cache.Resume})
 }
 
 // P1, P3: whichever way Redis or the cache engine is lost, no page of a known event

@@ -224,9 +224,8 @@ func (m *mischief) ofEngines() {
 		return func() { must("start the cache", d.cache.Restart(ctx)) }
 	}})
 	m.add(act{"stopped", "cache", 2, 10 * time.Second, func(*rand.Rand) func() {
-		p := d.cache.Process()
-		must("stop the cache", p.Signal(syscall.SIGSTOP))
-		return func() { must("resume the cache", p.Signal(syscall.SIGCONT)) }
+		must("stop the cache", d.cache.Pause())
+		return func() { must("resume the cache", d.cache.Resume()) }
 	}})
 	m.add(act{"killed", "redis", 2, 10 * time.Second, func(*rand.Rand) func() {
 		d.redis.Kill()

@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestServerGoesAwayAndComesBack(t *testing.T) {
 		away, back func() error
 	}{
 		{"killed", s.Kill, func() error { return s.Restart(ctx) }},
-		{"stopped", func() error { return s.Process().Signal(syscall.SIGSTOP) }, func() error { return s.Process().Signal(syscall.SIGCONT) }},
+		{"stopped", s.Pause, s.Resume},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			if err := way.away(); err != nil {

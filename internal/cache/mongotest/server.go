@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // Variable names a server to tests, and to the processes that they start:
@@ -150,8 +152,22 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 }
 
-// Process is the server's, to be stopped and continued; nil for somebody else's.
-func (s *Server) Process() *os.Process { return s.process }
+// Pause stops the server as SIGSTOP does: it listens and answers nothing. Resume
+// lets it go on. Somebody else's is left alone.
+func (s *Server) Pause() error {
+	if s.process == nil {
+		return nil
+	}
+	return wiretest.Pause(s.process.Pid)
+}
+
+// Resume ends a pause.
+func (s *Server) Resume() error {
+	if s.process == nil {
+		return nil
+	}
+	return wiretest.Resume(s.process.Pid)
+}
 
 // Kill ends the server as kill -9 does. Somebody else's is left alone.
 func (s *Server) Kill() error {

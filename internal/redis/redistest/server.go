@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // Server is a server that can be ended and started again.
@@ -167,8 +169,8 @@ func (s *Server) Kill() {
 
 // Pause stops the process as SIGSTOP does: it listens and answers nothing.
 // Resume lets it go on.
-func (s *Server) Pause() error  { return s.cmd.Process.Signal(syscall.SIGSTOP) }
-func (s *Server) Resume() error { return s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Pause() error  { return wiretest.Pause(s.cmd.Process.Pid) }
+func (s *Server) Resume() error { return wiretest.Resume(s.cmd.Process.Pid) }
 
 // Stop ends the server and removes everything.
 func (s *Server) Stop() {

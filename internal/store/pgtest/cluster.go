@@ -21,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // Cluster is a server.
@@ -183,20 +185,21 @@ func (c *Cluster) Kill() error {
 
 // Pause stops the server and all of its processes as SIGSTOP does: connections
 // stay open, and nobody answers. Resume lets them go on.
-func (c *Cluster) Pause() error { return c.signal(syscall.SIGSTOP) }
+func (c *Cluster) Pause() error { return c.each(wiretest.Pause) }
 
 // Resume ends a pause.
-func (c *Cluster) Resume() error { return c.signal(syscall.SIGCONT) }
+func (c *Cluster) Resume() error { return c.each(wiretest.Resume) }
 
-func (c *Cluster) signal(s syscall.Signal) error {
+// each does something with the server's process, and then with each of its own.
+func (c *Cluster) each(do func(pid int) error) error {
 	pid, err := c.PID()
 	if err != nil {
 		return err
 	}
-	err = syscall.Kill(pid, s)
+	err = do(pid)
 	for _, p := range processes(pid) {
 		if !p.main {
-			_ = syscall.Kill(p.pid, s) // it may have ended
+			_ = do(p.pid) // it may have ended
 		}
 	}
 	return err
