@@ -158,12 +158,18 @@ func median(v []float64) float64 {
 
 // BenchmarkAccept: a form post with validation, sealing, seats and idempotency
 // beside a handler that inserts 600 bytes through the same group-commit writer.
-func BenchmarkAccept(b *testing.B) {
+func BenchmarkAccept(b *testing.B) { besideAccepting(b, "floor") }
+
+// BenchmarkAcceptByHand: the same beside one event's form written by hand, with the
+// same promises.
+func BenchmarkAcceptByHand(b *testing.B) { besideAccepting(b, "byhand") }
+
+func besideAccepting(b *testing.B, kind string) {
 	dir := b.TempDir()
 	if err := prepare(b.Context(), dir, 0); err != nil {
 		b.Fatal(err)
 	}
-	floor, ours := start(b, "floor", dir), start(b, "accept", dir)
+	floor, ours := start(b, kind, dir), start(b, "accept", dir)
 	var n atomic.Int64
 	run := rand.Uint32()
 	form := func(base string) func() *http.Request {

@@ -46,7 +46,7 @@ const (
 )
 
 // Serve runs one of the servers in this process until SIGTERM and prints its
-// address: floor, static, or the product as accept, links or few. With a profile directory it leaves a
+// address: floor, byhand, static, or the product as accept, links or few. With a profile directory it leaves a
 // CPU profile there.
 func Serve(kind, dir, profile string, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -67,6 +67,8 @@ func Serve(kind, dir, profile string, out io.Writer) error {
 	switch kind {
 	case "floor":
 		h, err = floor(dir)
+	case "byhand":
+		h, err = byHand(dir)
 	case "static":
 		h, err = static(dir)
 	default:

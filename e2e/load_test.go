@@ -57,7 +57,7 @@ func TestLoadScenarios(t *testing.T) {
 		args     []string
 		right    func(t *testing.T, run *result.Run)
 	}{
-		{"smoke", nil, everyPageIsRight},
+		{"smoke", nil, d.everyPageIsRight},
 		{"invite-storm", []string{"--sessions", "150", "--duration", "8s", "--rate", "20"}, d.stormIsRight},
 		{"onsale", []string{"--sessions", "200", "--duration", "4s"}, saleIsRight},
 		{"pentest", []string{"--duration", "8s", "--rate", "8"}, attackIsRight},
@@ -88,8 +88,26 @@ func TestLoadScenarios(t *testing.T) {
 	}
 }
 
-func everyPageIsRight(t *testing.T, run *result.Run) {
-	if len(run.Pages) < 35 {
+// Every public page was asked for: those of the API are what its description lists.
+func (d *demo) everyPageIsRight(t *testing.T, run *result.Run) {
+	var described struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(d.get("/api/openapi.json").body), &described); err != nil || len(described.Paths) < 8 {
+		t.Fatalf("the API's description: %v, %d paths", err, len(described.Paths))
+	}
+	for path, methods := range described.Paths {
+		route := strings.NewReplacer("{slug}", "SLUG", "{token}", "TOKEN").Replace(path)
+		for method := range methods {
+			if !slices.ContainsFunc(run.Pages, func(p result.Page) bool {
+				asked, _, _ := strings.Cut(p.Route, ",")
+				return asked == route && strings.EqualFold(p.Method, method)
+			}) {
+				t.Errorf("nobody asked for %s %s", strings.ToUpper(method), path)
+			}
+		}
+	}
+	if len(run.Pages) < 40 {
 		t.Errorf("%d pages", len(run.Pages))
 	}
 	for _, p := range run.Pages {

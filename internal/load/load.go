@@ -84,7 +84,8 @@ type engine struct {
 	people  atomic.Int64
 	present atomic.Int64
 	all     sync.WaitGroup
-	calls   int64 // to Salesforce, as far as was seen
+	calls   int64   // to Salesforce, as far as was seen
+	busy    float64 // processors that the generator itself used
 
 	mu      sync.Mutex
 	scanned []string
@@ -103,6 +104,7 @@ func Run(ctx context.Context, o Options) *Outcome {
 		o.MostVisitors = DefaultMost
 	}
 	e := &engine{Options: o, rec: measure.New(), began: time.Now(), steps: map[stepKey]int{}, ledger: newLedger()}
+	used := processorTime()
 	for _, c := range o.Scenario.Crowds {
 		e.name(c)
 	}
@@ -114,6 +116,7 @@ func Run(ctx context.Context, o Options) *Outcome {
 	}
 	e.all.Wait()
 	interrupted := ctx.Err() != nil
+	e.busy = float64(processorTime()-used) / float64(max(1, e.now()))
 	stop()
 	clock.Wait()
 	run := &result.Run{

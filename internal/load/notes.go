@@ -2,6 +2,9 @@ package load
 
 import (
 	"fmt"
+	"runtime"
+	"syscall"
+	"time"
 
 	"github.com/turnout-events/turnout/internal/load/result"
 )
@@ -19,6 +22,7 @@ func (e *engine) notes(run *result.Run) {
 	} else {
 		note("The generator sent 99 of 100 requests at most %.1f ms late (%.0f ms at the most), which is part of their latencies.", p99, most)
 	}
+	note("The generator itself used %.2f of %d processors: what it takes from a target beside it is in the figures.", e.busy, runtime.NumCPU())
 	never := int64(0)
 	for _, s := range run.Steps {
 		for _, c := range s.Errors {
@@ -37,4 +41,13 @@ func (e *engine) notes(run *result.Run) {
 	if run.Interrupted {
 		note("The run was interrupted: what it shows is what there was by then, and nothing was proven about seats and losses.")
 	}
+}
+
+// processorTime is what this process has used so far, in user and in system mode.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -21,6 +21,8 @@ func (s *smoke) public(ctx context.Context) {
 	for _, c := range []check{
 		{method: "GET", route: "/", path: "/", statuses: is(200), holds: "<h1>", then: func(p browse.Page) { assets = s.assets(p) }},
 		{method: "GET", route: "/events", path: "/events", statuses: is(308)},
+		{method: "GET", route: "/events/", path: "/events/", statuses: is(308)},
+		{method: "GET", route: "/registrations/TOKEN/", path: "/registrations/" + nobody + "/", statuses: is(308)},
 		{method: "GET", route: "/robots.txt", path: "/robots.txt", statuses: is(200), holds: "Disallow"},
 		{method: "GET", route: "/favicon.ico", path: "/favicon.ico", statuses: is(200)},
 		{method: "GET", route: "/embed.js", path: "/embed.js", statuses: is(200)},
@@ -77,6 +79,7 @@ func (s *smoke) event(ctx context.Context, slug string) {
 	path := "/events/" + slug
 	var shown browse.Page
 	s.ask(ctx, check{method: "GET", route: "/events/SLUG", path: path, statuses: is(200), holds: "<h1"})
+	s.ask(ctx, check{method: "GET", route: "/events/SLUG/", path: path + "/", statuses: is(308)})
 	s.ask(ctx, check{method: "GET", route: "/events/SLUG.ics", path: path + ".ics", statuses: is(200), holds: "BEGIN:VCALENDAR"})
 	s.ask(ctx, check{method: "GET", route: "/api/v1/events/SLUG", path: "/api/v1" + path, statuses: is(200), holds: `"form"`})
 	ok := s.ask(ctx, check{method: "GET", route: "/events/SLUG/register", path: path + "/register", statuses: is(200), then: func(p browse.Page) { shown = p }})
@@ -150,19 +153,16 @@ func (s *smoke) fill(f form.Form) string {
 	}})
 }
 
-// registerByAPI registers, shows and cancels by the JSON API, if the event asks for
-// nothing that a program would have to know.
+// registerByAPI registers, shows, changes and cancels by the JSON API, if the event
+// asks for nothing that a program would have to know.
 func (s *smoke) registerByAPI(ctx context.Context, slug string) {
-	body, err := json.Marshal(map[string]any{"first_name": "Smoke", "last_name": "Test", "email": "api." + s.email()})
-	if err != nil {
-		return
-	}
 	fields := map[string][]string{"Content-Type": {"application/json"}, "Idempotency-Key": {"smoke-" + s.Stamp}}
 	var made struct {
-		Token string `json:"token"`
+		Token    string `json:"token"`
+		Revision int64  `json:"revision"`
 	}
 	s.ask(ctx, check{
-		method: "POST", route: "/api/v1/events/SLUG/registrations", path: "/api/v1/events/" + slug + "/registrations", body: string(body), fields: fields,
+		method: "POST", route: "/api/v1/events/SLUG/registrations", path: "/api/v1/events/" + slug + "/registrations", body: s.person("Test", 0), fields: fields,
 		// An event may ask more than this knows to answer; then it says so.
 		statuses: is(http.StatusCreated, http.StatusUnprocessableEntity),
 		then:     func(p browse.Page) { _ = json.Unmarshal([]byte(p.Body), &made) },
@@ -172,15 +172,33 @@ func (s *smoke) registerByAPI(ctx context.Context, slug string) {
 	}
 	own := "/api/v1/registrations/" + made.Token
 	s.ask(ctx, check{method: "GET", route: "/api/v1/registrations/TOKEN", path: own, statuses: is(200), holds: `"status":"registered"`})
+	s.ask(ctx, check{method: "PUT", route: "/api/v1/registrations/TOKEN", path: own, body: s.person("Changed", made.Revision), fields: asJSON, statuses: is(200), holds: `"last_name":"Changed"`})
 	s.ask(ctx, check{method: "POST", route: "/api/v1/registrations/TOKEN/cancel", path: own + "/cancel", fields: asJSON, statuses: is(200), holds: `"cancelled"`})
+}
+
+// person is who is made up, as JSON; a change says which revision it changes.
+func (s *smoke) person(lastName string, revision int64) string {
+	text, _ := json.Marshal(struct {
+		FirstName string `json:"first_name"`
+		LastName  string `json:"last_name"`
+		Email     string `json:"email"`
+		Revision  int64  `json:"revision,omitempty"`
+	}{"Smoke", lastName, "api." + s.email(), revision}) // strings and numbers always marshal
+	return string(text)
 }
 
 // link opens a personal link and, where that is allowed, answers it.
 func (s *smoke) link(ctx context.Context) {
 	var shown browse.Page
 	ok := s.ask(ctx, check{method: "GET", route: "/l/TOKEN", path: s.Link, statuses: is(200), then: func(p browse.Page) { shown = p }})
-	s.ask(ctx, check{method: "GET", route: "/api/v1/links/TOKEN", path: "/api/v1/links/" + strings.TrimPrefix(s.Link, "/l/"), statuses: is(200)})
-	if ok && s.Answer {
+	s.ask(ctx, check{method: "GET", route: "/l/TOKEN/", path: s.Link + "/", statuses: is(308)})
+	inAPI := "/api/v1/links/" + strings.TrimPrefix(s.Link, "/l/")
+	s.ask(ctx, check{method: "GET", route: "/api/v1/links/TOKEN", path: inAPI, statuses: is(200)})
+	if !s.Answer {
+		return
+	}
+	if ok {
 		s.register(ctx, shown, "/l/TOKEN")
 	}
+	s.ask(ctx, check{method: "POST", route: "/api/v1/links/TOKEN/decline", path: inAPI + "/decline", fields: asJSON, statuses: is(200), holds: `"declined"`})
 }
