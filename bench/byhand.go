@@ -41,7 +41,7 @@ type written struct {
 // the same group commit. It tells what these promises cost from what the product
 // around them costs.
 func byHand(dir string) (http.Handler, error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "byhand.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-65536)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "byhand.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
 	if err != nil {
 		return nil, err
 	}

@@ -42,10 +42,11 @@ func (in *Intake) Register(ctx context.Context, org turnout.OrgID, e *turnout.Ev
 	}
 	a := turnout.Acceptance{
 		Org: org, Event: e.ID, Key: s.Key, Link: s.Link, Status: turnout.StatusRegistered,
-		Fingerprint: fingerprint(ring, e.ID, s.Link, d), Claims: e.Claims(d),
-		Waitlist: s.JoinWaitlist && e.Waitlist, OncePerPerson: e.OncePerPerson,
+		Claims: e.Claims(d), Waitlist: s.JoinWaitlist && e.Waitlist, OncePerPerson: e.OncePerPerson,
 	}
-	return in.accept(ctx, ring, a, d)
+	said := marshal(d, nil)
+	a.Fingerprint = fingerprint(ring, e.ID, s.Link, said)
+	return in.accept(ctx, ring, a, d, said)
 }
 
 // Decline notes that the person behind a link is not coming. It takes no seat,
@@ -59,17 +60,18 @@ func (in *Intake) Decline(ctx context.Context, org turnout.OrgID, e *turnout.Eve
 	d := turnout.Details{Person: invite.Person, Invite: &invite}
 	a := turnout.Acceptance{
 		Org: org, Event: e.ID, Key: key, Link: link.ID, Status: turnout.StatusDeclined,
-		Fingerprint: fingerprint(ring, e.ID, link.ID, turnout.Details{}), Claims: []turnout.Claim{},
+		Fingerprint: fingerprint(ring, e.ID, link.ID, marshal(turnout.Details{}, nil)), Claims: []turnout.Claim{},
 	}
-	return in.accept(ctx, ring, a, d)
+	return in.accept(ctx, ring, a, d, nil)
 }
 
 // accept seals d and hands the acceptance to the store. A person who turns out
-// to have a data key already is sealed under that one, in a second round.
-func (in *Intake) accept(ctx context.Context, ring *seal.Ring, a turnout.Acceptance, d turnout.Details) (View, error) {
-	plain, err := json.Marshal(d)
-	if err != nil {
-		return View{}, turnout.Wrap(turnout.CodeInternal, "seal registration", err)
+// to have a data key already is sealed under that one, in a second round. Said is d
+// as JSON, without its invite, where it is known.
+func (in *Intake) accept(ctx context.Context, ring *seal.Ring, a turnout.Acceptance, d turnout.Details, said []byte) (View, error) {
+	plain := said
+	if plain == nil || d.Invite != nil {
+		plain = marshal(d, d.Invite)
 	}
 	dk, err := in.dataKey(ctx, ring, &a, d.Person.Email)
 	if err != nil {
@@ -161,11 +163,17 @@ func sameParty(a, b turnout.Details) bool {
 		strings.EqualFold(a.Person.Name(), b.Person.Name()) && len(a.Guests) == len(b.Guests)
 }
 
+// marshal gives d with that invite as JSON. Strings, slices and maps by string always
+// marshal, keys sorted.
+func marshal(d turnout.Details, invite *turnout.Invite) []byte {
+	d.Invite = invite
+	plain, _ := json.Marshal(d)
+	return plain
+}
+
 // fingerprint tells submissions apart without saying what is in them.
-func fingerprint(ring *seal.Ring, event turnout.EventID, link turnout.LinkID, d turnout.Details) turnout.Fingerprint {
-	d.Invite = nil
-	plain, _ := json.Marshal(d) // strings, slices and string-keyed maps always marshal, keys sorted
-	return turnout.Fingerprint(ring.MAC("fingerprint", string(event), string(link[:]), string(plain))[:16])
+func fingerprint(ring *seal.Ring, event turnout.EventID, link turnout.LinkID, said []byte) turnout.Fingerprint {
+	return turnout.Fingerprint(ring.MAC("fingerprint", string(event), string(link[:]), string(said))[:16])
 }
 
 // lockedEmail keeps a forwarded invite from being used for somebody else.

@@ -136,6 +136,13 @@ func fillFrom(values url.Values) (filled, error) {
 // told and not dropped.
 func guestsOf(values url.Values) []turnout.Guest {
 	var guests []turnout.Guest
+	party := false
+	for name := range values {
+		party = party || strings.HasPrefix(name, "guests.")
+	}
+	if !party { // most come alone, and the names of all rows take longer than the rest of the form
+		return nil
+	}
 	for i := range turnout.MaxGuests + 1 {
 		row := "guests." + strconv.Itoa(i)
 		g := turnout.Guest{FirstName: values.Get(row + ".first_name"), LastName: values.Get(row + ".last_name")}

@@ -221,14 +221,14 @@ const busyTimeout = 10 * time.Second
 
 // openDB opens a pool. Pragmas come after those that all have.
 func openDB(path string, conns int, readOnly bool, pragmas ...string) (*sql.DB, error) {
+	// More cache than 8 MiB costs more than it saves: SQLite walks all of it after most
+	// commits, and drops it after another process's (docs/performance.md).
 	q := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-		"secure_delete(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "wal_autocheckpoint(4000)", "cache_size(-8192)",
 	}}
 	if readOnly {
-		q["_pragma"] = append(q["_pragma"], "query_only(ON)", "cache_size(-8192)")
-	} else {
-		q["_pragma"] = append(q["_pragma"], "cache_size(-65536)")
+		q["_pragma"] = append(q["_pragma"], "query_only(ON)")
 	}
 	q["_pragma"] = append(q["_pragma"], pragmas...)
 	db, err := sql.Open("sqlite", fileURL(path, q.Encode()))
