@@ -15,7 +15,6 @@ test: check ## everything that CI runs (the same as check)
 
 # Whatever needs more than Go must be there, or the test fails.
 check: export TURNOUT_CI = 1
-check: export TURNOUT_FAULTS_DURATION ?= 60s
 check: tools build lint unit race e2e faults chart ## build, lint, unit tests, race detector, end-to-end, kill and fault tests, chart
 
 build: ## build bin/turnout

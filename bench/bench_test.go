@@ -161,7 +161,7 @@ func median(v []float64) float64 {
 func BenchmarkAccept(b *testing.B) { besideAccepting(b, "floor") }
 
 // BenchmarkAcceptByHand: the same beside one event's form written by hand, with the
-// same promises.
+// promises at their least.
 func BenchmarkAcceptByHand(b *testing.B) { besideAccepting(b, "byhand") }
 
 func besideAccepting(b *testing.B, kind string) {

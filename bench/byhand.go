@@ -10,6 +10,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ import (
 
 // byHandSchema is the least that keeps what Turnout promises of one event: each
 // key once, a key for each person that can be destroyed, deliveries in their
-// order, and a place that is taken in the same transaction.
+// order, and places that are taken in the same transaction.
 const byHandSchema = `
 CREATE TABLE seats (pool TEXT PRIMARY KEY, most INTEGER NOT NULL, taken INTEGER NOT NULL, CHECK (taken <= most)) WITHOUT ROWID;
 INSERT INTO seats VALUES ('std', 100000000, 0), ('tour', 100000000, 0);
@@ -30,16 +31,21 @@ CREATE TABLE registrations (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, fi
 CREATE INDEX registrations_person ON registrations (person);
 CREATE INDEX registrations_due ON registrations (due) WHERE due IS NOT NULL;`
 
+// errThere says that a key or a person is there already.
+var errThere = errors.New("is there already")
+
 // written is what a registration is by the time that it is written.
 type written struct {
 	key                                  string
+	pools                                []string
 	person, wrapped, fingerprint, sealed []byte
 }
 
 // byHand is one event's form in one file, with nothing in it that another event
-// could need: the same validation, sealing, seats and idempotency as Turnout's, over
-// the same group commit. It tells what these promises cost from what the product
-// around them costs.
+// could need: validation, sealing, seats and idempotency, over the same group commit.
+// It does less than Turnout where that is seldom needed: a repeated key and a known
+// person are refused, and a full event fails the whole batch. So it tells what the
+// promises cost at the least from what the product around them costs.
 func byHand(dir string) (http.Handler, error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "byhand.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
 	if err != nil {
@@ -107,7 +113,7 @@ func sealed(master cipher.AEAD, secret string, f map[string][]string) (*written,
 	if err != nil {
 		return nil, err
 	}
-	row := &written{key: f["key"][0], person: mac(secret, "person", strings.ToLower(f["email"][0]))}
+	row := &written{key: f["key"][0], pools: append(f["agenda"], f["ticket"]...), person: mac(secret, "person", strings.ToLower(f["email"][0]))}
 	row.fingerprint = mac(secret, "fingerprint", string(plain))[:16]
 	row.wrapped = master.Seal(nil, nil, own, row.person)
 	row.sealed = aead.Seal(nil, nil, plain, []byte(row.key))
@@ -117,7 +123,7 @@ func sealed(master cipher.AEAD, secret string, f map[string][]string) (*written,
 func byHandWriter(ctx context.Context, conn *sql.Conn) (*groupcommit.Writer[*written], error) {
 	var statements []*sql.Stmt
 	for _, text := range []string{
-		"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "UPDATE seats SET taken = taken + ?", "INSERT INTO people VALUES (?, ?) ON CONFLICT DO NOTHING",
+		"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "UPDATE seats SET taken = taken + ?1 WHERE pool = ?2", "INSERT INTO people VALUES (?, ?) ON CONFLICT DO NOTHING",
 		"INSERT INTO registrations (key, fingerprint, person, sealed, due, at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (key) DO NOTHING",
 	} {
 		s, err := conn.PrepareContext(ctx, text)
@@ -129,35 +135,49 @@ func byHandWriter(ctx context.Context, conn *sql.Conn) (*groupcommit.Writer[*wri
 	begin, commit, rollback, take, person, insert := statements[0], statements[1], statements[2], statements[3], statements[4], statements[5]
 	return groupcommit.New(func(rows []*written) []error {
 		_, err := begin.ExecContext(ctx)
-		taken := int64(0)
-		for _, r := range rows {
+		errs, taken := make([]error, len(rows)), map[string]int64{}
+		for i, r := range rows {
+			var known, again bool
 			if err == nil {
-				_, err = person.ExecContext(ctx, r.person, r.wrapped)
+				known, err = none(person.ExecContext(ctx, r.person, r.wrapped))
 			}
-			if err == nil {
-				var res sql.Result
-				if res, err = insert.ExecContext(ctx, r.key, r.fingerprint, r.person, r.sealed, time.Now().UnixMilli()); err == nil {
-					n, _ := res.RowsAffected()
-					taken += n
-				}
+			if err == nil && !known {
+				again, err = none(insert.ExecContext(ctx, r.key, r.fingerprint, r.person, r.sealed, time.Now().UnixMilli()))
+			}
+			if known || again {
+				errs[i] = errThere
+				continue
+			}
+			for _, pool := range r.pools {
+				taken[pool]++
 			}
 		}
-		if err == nil {
-			_, err = take.ExecContext(ctx, taken)
+		for pool, n := range taken {
+			if err == nil {
+				_, err = take.ExecContext(ctx, n, pool)
+			}
 		}
 		if err == nil {
 			_, err = commit.ExecContext(ctx)
 		}
 		if err == nil {
-			return nil
+			return errs
 		}
 		_, _ = rollback.ExecContext(ctx)
-		errs := make([]error, len(rows))
 		for i := range errs {
 			errs[i] = err
 		}
 		return errs
 	}, 0), nil
+}
+
+// none reports whether a statement changed nothing.
+func none(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 0, err
 }
 
 func gcm() (cipher.AEAD, error) {

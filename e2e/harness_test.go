@@ -4,7 +4,7 @@
 // on loopback, ended for real, and a real browser.
 //
 // Tests mostly wait for what other processes do, so they run beside each other.
-// Those that work the machine hard, or look at rates, run alone before them.
+// Those that look at rates, or leave nobody else a processor, run alone before them.
 package e2e
 
 import (

@@ -79,7 +79,6 @@ func (v *vanity) kill() {
 
 // TestVanityEdgeProcess is an edge, where a test has started it as one.
 func TestVanityEdgeProcess(t *testing.T) {
-	t.Parallel()
 	var e vanityEdge
 	settings := os.Getenv(vanityVariable)
 	if settings == "" {

@@ -30,6 +30,9 @@ func (d *deployment) ways() []without {
 			for name, w := range d.wires {
 				if strings.HasSuffix(name, "→"+target) {
 					w.Set(f)
+					if f.Refuse {
+						w.Reset() // or connections of before go on
+					}
 				}
 			}
 			return nil

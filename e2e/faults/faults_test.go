@@ -60,7 +60,8 @@ func TestP1P2P6P10EverythingFails(t *testing.T) {
 	all.Go(func() { o.work(leave) })
 	f := &forgetter{crowd: c, rng: rand.New(rand.NewPCG(seed, 501))}
 	all.Go(func() { f.work(leave, ctx) })
-	newMischief(d, seed).run(leave)
+	m := newMischief(d, seed)
+	m.run(leave)
 	t.Logf("%v: all is mended, and everybody finishes what they began", since())
 	time.AfterFunc(40*time.Second, cancel)
 	all.Wait()
@@ -71,7 +72,25 @@ func TestP1P2P6P10EverythingFails(t *testing.T) {
 		t.Logf("%6d %s", c.counts[what], what)
 	}
 	d.prove(c)
+	c.happened(t, m, lasts)
 	t.Logf("%v: proven", since())
+}
+
+// happened makes sure that something was proven: that visitors came through, each
+// way there is, while things went wrong.
+func (c *crowd) happened(t *testing.T, m *mischief, lasts time.Duration) {
+	t.Helper()
+	tens := int(lasts / (10 * time.Second))
+	if n := int(m.done.Load()); n < tens {
+		t.Errorf("%d things went wrong in %v", n, lasts)
+	}
+	for what, least := range map[string]int{
+		"registered: ok 303": 20 * tens, "edited: ok 303": 5 * tens, "cancelled: ok 303": 5 * tens, "registered: full 409": 1, "read": 20 * tens,
+	} {
+		if c.counts[what] < least {
+			t.Errorf("%q happened %d times, and at least %d times prove anything", what, c.counts[what], least)
+		}
+	}
 }
 
 // opening publishes the events and waits until every instance shows them.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ type mischief struct {
 	busy     map[string]bool // what something is wrong with now
 	timeline *os.File
 	began    time.Time
+	done     atomic.Int64 // how many things went wrong
 }
 
 // act is one way in which something goes wrong.
@@ -93,6 +95,7 @@ func (m *mischief) once(ctx context.Context, rng *rand.Rand) {
 	lasts = min(lasts, a.longest)
 	m.say("%s %s for %v", a.target, a.name, lasts)
 	mend := a.begin(rng)
+	m.done.Add(1)
 	wait(ctx, lasts)
 	mend()
 	m.say("%s mended (%s)", a.target, a.name)

@@ -89,19 +89,25 @@ func saysStopped(served bool, log *slog.Logger) {
 	}
 }
 
-// open opens the engines and joins the parts. Nothing runs yet.
+// open opens the engines and joins the parts. Nothing runs yet. What is beside the
+// store comes first: where that cannot be used, nothing was made or changed.
 func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, error) {
-	engines, err := OpenEngines(ctx, cfg, log)
+	if err := lookAtCache(ctx, cfg); err != nil {
+		return nil, err
+	}
+	server, err := openSessionServer(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
+	engines, err := OpenEngines(ctx, cfg, log)
+	if err != nil {
+		return nil, errors.Join(err, closeServer(server))
+	}
 	in := &instance{cfg: cfg, log: log, life: cfg.Instance + "/" + rand.Text(), Engines: engines}
 	if in.cache, err = engines.openCache(ctx, cfg, log); err != nil {
-		return nil, errors.Join(err, engines.Close())
+		return nil, errors.Join(err, closeServer(server), engines.Close())
 	}
-	if in.sessions, err = openSessions(ctx, cfg, engines, in.knownOrgs, log); err != nil {
-		return nil, errors.Join(err, in.cache.Close(), engines.Close())
-	}
+	in.sessions = newSessions(engines, server, in.knownOrgs, log)
 	in.features()
 	if err := in.reading(); err != nil {
 		return nil, errors.Join(err, in.close())

@@ -60,6 +60,15 @@ func (e *Engines) openCache(ctx context.Context, cfg config.Config, log *slog.Lo
 	return c, nil
 }
 
+// lookAtCache tells what is wrong with the cache that cfg names before anything is
+// made or changed, in the store too.
+func lookAtCache(ctx context.Context, cfg config.Config) error {
+	if cfg.Cache == "" {
+		return nil
+	}
+	return mongo.Look(ctx, mongo.Options{URL: cfg.Cache})
+}
+
 func (e *Engines) openMongo(ctx context.Context, cfg config.Config, log *slog.Logger) (*mongo.Cache, error) {
 	deployment, err := e.deployment(ctx)
 	if err != nil {

@@ -38,10 +38,11 @@ func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, 
 		_ = e.Close()
 		return nil, err
 	}
-	visitors, err := openSessions(ctx, cfg, e, nil, log)
+	server, err := openSessionServer(ctx, cfg, log)
 	if err != nil {
 		return nil, errors.Join(err, cache.Close(), e.Close())
 	}
+	visitors := newSessions(e, server, nil, log)
 	return &Desk{
 		Engines: e, cache: cache, sessions: visitors,
 		Intake:  intake.New(intake.Options{Store: e.Store, Keys: e.Store, Keyring: e.Keyring}),

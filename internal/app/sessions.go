@@ -38,21 +38,26 @@ type sessions struct {
 	kept   *sessionredis.Engine
 }
 
-// openSessions opens the engine that cfg names; orgs are those whose sessions are
-// counted.
-func openSessions(ctx context.Context, cfg config.Config, engines *Engines, orgs func() []turnout.OrgID, log *slog.Logger) (*sessions, error) {
-	cookies := cookie.New(cookie.Options{Keyring: engines.Keyring})
-	s := &sessions{sessionEngine: cookies, engines: engines}
+// openSessionServer connects to the Redis server for sessions that cfg names, if
+// it names one.
+func openSessionServer(ctx context.Context, cfg config.Config, log *slog.Logger) (*redis.Server, error) {
 	if cfg.Sessions == "" {
-		return s, nil
+		return nil, nil
 	}
-	var err error
-	if s.server, err = redis.Open(ctx, redis.Options{URL: cfg.Sessions, Use: "sessions", Without: "sealed cookies go on, and nobody is logged out", Logger: log}); err != nil {
-		return nil, err
+	return redis.Open(ctx, redis.Options{URL: cfg.Sessions, Use: "sessions", Without: "sealed cookies go on, and nobody is logged out", Logger: log})
+}
+
+// newSessions are in cookies, and on server unless that is nil; orgs are those whose
+// sessions are counted.
+func newSessions(engines *Engines, server *redis.Server, orgs func() []turnout.OrgID, log *slog.Logger) *sessions {
+	cookies := cookie.New(cookie.Options{Keyring: engines.Keyring})
+	s := &sessions{sessionEngine: cookies, engines: engines, server: server}
+	if server == nil {
+		return s
 	}
 	s.kept = sessionredis.New(sessionredis.Options{Server: s.server, Cookies: cookies, Keyring: engines.Keyring, Orgs: orgs, Logger: log})
 	s.sessionEngine = s.kept
-	return s, nil
+	return s
 }
 
 // services are those of Redis, if there is one.
@@ -64,11 +69,13 @@ func (s *sessions) services() []run.Service {
 }
 
 // Close ends the connection to Redis. It may be called twice.
-func (s *sessions) Close() error {
-	if s.server == nil {
+func (s *sessions) Close() error { return closeServer(s.server) }
+
+func closeServer(server *redis.Server) error {
+	if server == nil {
 		return nil
 	}
-	return s.server.Close()
+	return server.Close()
 }
 
 // endedFiles begins the names of the store's files that tell when an org's

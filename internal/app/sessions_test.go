@@ -18,10 +18,11 @@ import (
 
 func sessionsOf(t *testing.T, e *Engines, url string) *sessions {
 	t.Helper()
-	s, err := openSessions(t.Context(), config.Config{Sessions: url}, e, func() []turnout.OrgID { return []turnout.OrgID{"acme"} }, slog.New(slog.DiscardHandler))
+	server, err := openSessionServer(t.Context(), config.Config{Sessions: url}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := newSessions(e, server, func() []turnout.OrgID { return []turnout.OrgID{"acme"} }, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -130,7 +131,7 @@ func TestSessionMetrics(t *testing.T) {
 	if _, ok := s.active("acme"); ok {
 		t.Error("the console shows one")
 	}
-	if _, err := openSessions(t.Context(), config.Config{Sessions: "redis://:wrong@" + r.Address() + "/x"}, e, nil, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "wrong") {
+	if _, err := openSessionServer(t.Context(), config.Config{Sessions: "redis://:wrong@" + r.Address() + "/x"}, slog.New(slog.DiscardHandler)); err == nil || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("a wrong URL: %v", err)
 	}
 }

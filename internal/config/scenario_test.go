@@ -39,6 +39,19 @@ func TestScenariosThatAreShipped(t *testing.T) {
 			t.Errorf("%s has %d comments", name, comments)
 		}
 	}
+	shown, err := filepath.Glob("../../docs/scenarios/*.yaml")
+	if err != nil || len(shown) == 0 {
+		t.Fatal(shown, err)
+	}
+	for _, name := range shown {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			_, err = Scenario(text)
+		}
+		if err != nil {
+			t.Errorf("%s:\n%v", name, err)
+		}
+	}
 	if _, ok := scenario.BuiltIn("smoke/../soak"); ok {
 		t.Error("a path is a name")
 	}

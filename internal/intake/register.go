@@ -44,7 +44,10 @@ func (in *Intake) Register(ctx context.Context, org turnout.OrgID, e *turnout.Ev
 		Org: org, Event: e.ID, Key: s.Key, Link: s.Link, Status: turnout.StatusRegistered,
 		Claims: e.Claims(d), Waitlist: s.JoinWaitlist && e.Waitlist, OncePerPerson: e.OncePerPerson,
 	}
-	said := marshal(d, nil)
+	said, err := marshal(d, nil)
+	if err != nil {
+		return View{}, err
+	}
 	a.Fingerprint = fingerprint(ring, e.ID, s.Link, said)
 	return in.accept(ctx, ring, a, d, said)
 }
@@ -58,20 +61,27 @@ func (in *Intake) Decline(ctx context.Context, org turnout.OrgID, e *turnout.Eve
 		return View{}, turnout.Wrap(turnout.CodeUnavailable, "decline", err)
 	}
 	d := turnout.Details{Person: invite.Person, Invite: &invite}
+	nothing, err := marshal(turnout.Details{}, nil)
+	if err != nil {
+		return View{}, err
+	}
 	a := turnout.Acceptance{
 		Org: org, Event: e.ID, Key: key, Link: link.ID, Status: turnout.StatusDeclined,
-		Fingerprint: fingerprint(ring, e.ID, link.ID, marshal(turnout.Details{}, nil)), Claims: []turnout.Claim{},
+		Fingerprint: fingerprint(ring, e.ID, link.ID, nothing), Claims: []turnout.Claim{},
 	}
-	return in.accept(ctx, ring, a, d, nil)
+	return in.accept(ctx, ring, a, d, nothing)
 }
 
 // accept seals d and hands the acceptance to the store. A person who turns out
-// to have a data key already is sealed under that one, in a second round. Said is d
-// as JSON, without its invite, where it is known.
+// to have a data key already is sealed under that one, in a second round. Said is
+// what they said as JSON, which is d unless there is an invite.
 func (in *Intake) accept(ctx context.Context, ring *seal.Ring, a turnout.Acceptance, d turnout.Details, said []byte) (View, error) {
 	plain := said
-	if plain == nil || d.Invite != nil {
-		plain = marshal(d, d.Invite)
+	if d.Invite != nil {
+		var err error
+		if plain, err = marshal(d, d.Invite); err != nil {
+			return View{}, err
+		}
 	}
 	dk, err := in.dataKey(ctx, ring, &a, d.Person.Email)
 	if err != nil {
@@ -163,12 +173,11 @@ func sameParty(a, b turnout.Details) bool {
 		strings.EqualFold(a.Person.Name(), b.Person.Name()) && len(a.Guests) == len(b.Guests)
 }
 
-// marshal gives d with that invite as JSON. Strings, slices and maps by string always
-// marshal, keys sorted.
-func marshal(d turnout.Details, invite *turnout.Invite) []byte {
+// marshal gives d with that invite as JSON, the same text for the same d.
+func marshal(d turnout.Details, invite *turnout.Invite) ([]byte, error) {
 	d.Invite = invite
-	plain, _ := json.Marshal(d)
-	return plain
+	plain, err := json.Marshal(d)
+	return plain, turnout.Wrap(turnout.CodeInternal, "seal registration", err)
 }
 
 // fingerprint tells submissions apart without saying what is in them.

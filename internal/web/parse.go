@@ -138,7 +138,9 @@ func guestsOf(values url.Values) []turnout.Guest {
 	var guests []turnout.Guest
 	party := false
 	for name := range values {
-		party = party || strings.HasPrefix(name, "guests.")
+		if party = strings.HasPrefix(name, "guests."); party {
+			break
+		}
 	}
 	if !party { // most come alone, and the names of all rows take longer than the rest of the form
 		return nil

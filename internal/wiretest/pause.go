@@ -23,6 +23,9 @@ func Pause(pid int) error {
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
 	for !stopped(pid) {
+		if err := syscall.Kill(pid, 0); err != nil {
+			return err // it ended
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("process %d does not stop", pid)
@@ -38,8 +41,8 @@ func Resume(pid int) error { return syscall.Kill(pid, syscall.SIGCONT) }
 // stopped reports whether no thread of a process runs.
 func stopped(pid int) bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-	if err != nil {
-		return false
+	if err != nil || len(threads) == 0 {
+		return false // an ended process is no stopped one
 	}
 	for _, path := range threads {
 		text, err := os.ReadFile(path)

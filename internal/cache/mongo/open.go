@@ -19,6 +19,7 @@ package mongo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -72,6 +73,25 @@ type Cache struct {
 // else's or another deployment's, and a schema that this program does not know
 // are errors of one line, and leave everything as it is.
 func Open(ctx context.Context, o Options) (*Cache, error) {
+	c, err := reach(ctx, o, (*Cache).prepare)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Look tells with which error Open would refuse a cache, and changes nothing there.
+// Whose it is it leaves to Open: Options need no Deployment.
+func Look(ctx context.Context, o Options) error {
+	c, err := reach(ctx, o, (*Cache).look)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+// reach connects to a cache for which first has no error.
+func reach(ctx context.Context, o Options, first func(*Cache, context.Context) error) (*Cache, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -92,9 +112,13 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 	c := newCache(client, at.database, o)
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	if err := c.prepare(ctx); err != nil {
+	if err := first(c, ctx); err != nil {
 		_ = c.Close()
-		return nil, turnout.Wrap(codeOf(err), fmt.Sprintf("open cache %s at %s", at.database, at.hosts), plain(err))
+		code, op := codeOf(err), fmt.Sprintf("open cache %s at %s", at.database, at.hosts)
+		if err = plain(err); errors.Is(err, errAway) {
+			err = fmt.Errorf("%w; start it, or mend host and port in the cache's URL", err)
+		}
+		return nil, turnout.Wrap(code, op, err)
 	}
 	return c, nil
 }

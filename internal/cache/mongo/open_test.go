@@ -113,7 +113,7 @@ func TestNobodyThere(t *testing.T) {
 		_ = c.Close()
 		t.Fatal("it was opened")
 	}
-	if turnout.CodeOf(err) != turnout.CodeUnavailable || !strings.Contains(err.Error(), "127.0.0.1:1") || strings.Contains(err.Error(), "\n") {
+	if turnout.CodeOf(err) != turnout.CodeUnavailable || !strings.Contains(err.Error(), "127.0.0.1:1") || !strings.Contains(err.Error(), "start it, or mend host and port") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%s: %v", turnout.CodeOf(err), err)
 	}
 }

@@ -42,6 +42,20 @@ func (c *Cache) prepare(ctx context.Context) error {
 	return c.index(ctx)
 }
 
+// look checks all that can be checked without a change, and without knowing whose
+// it should be.
+func (c *Cache) look(ctx context.Context) error {
+	var have metaDoc
+	err := c.db.Collection(metaCollection).FindOne(ctx, byID(metaID)).Decode(&have)
+	if errors.Is(err, driver.ErrNoDocuments) {
+		return c.unclaimed(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return have.fits(have.Deployment)
+}
+
 func (c *Cache) claim(ctx context.Context) error {
 	meta := c.db.Collection(metaCollection)
 	var have metaDoc

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -56,7 +55,8 @@ func StartOwn(ctx context.Context) (*Server, error) {
 	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(ErrMissing, err, os.RemoveAll(dir))
 	}
-	if s.address, err = freeAddress(ctx); err == nil {
+	port, _, err := wiretest.Claim()
+	if s.address = fmt.Sprintf("127.0.0.1:%d", port); err == nil {
 		err = os.Mkdir(s.data(), 0o700)
 	}
 	if err == nil {
@@ -103,20 +103,6 @@ func moduleRoot() (string, error) {
 	return "", err
 }
 
-// freeAddress is a loopback address that nobody listens on, below the ports
-// that the system gives to clients.
-func freeAddress(ctx context.Context) (string, error) {
-	var err error
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))
-		var l net.Listener
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
-			return address, l.Close()
-		}
-	}
-	return "", err
-}
-
 // Restart starts the server, after Kill for instance, and waits until it listens.
 func (s *Server) Restart(ctx context.Context) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), s.program(), "-listen", s.address, "-dir", s.data())
@@ -152,11 +138,14 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 }
 
+// errOthers is what cannot be done with a server that was there before the tests.
+var errOthers = errors.New("the server is somebody else's")
+
 // Pause stops the server as SIGSTOP does: it listens and answers nothing. Resume
-// lets it go on. Somebody else's is left alone.
+// lets it go on.
 func (s *Server) Pause() error {
 	if s.process == nil {
-		return nil
+		return errOthers
 	}
 	return wiretest.Pause(s.process.Pid)
 }
@@ -164,7 +153,7 @@ func (s *Server) Pause() error {
 // Resume ends a pause.
 func (s *Server) Resume() error {
 	if s.process == nil {
-		return nil
+		return errOthers
 	}
 	return wiretest.Resume(s.process.Pid)
 }

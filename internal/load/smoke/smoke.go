@@ -25,7 +25,7 @@ type Options struct {
 	// Event is the slug of an event to register for; "" registers nothing.
 	Event string
 	// Link is the path of a personal link that nobody uses, "" for none. It is opened
-	// and, if Answer, answered and cancelled.
+	// and, if Answer, answered, cancelled and declined.
 	Link   string
 	Answer bool
 	// Stamp stands in the address of the person who is made up.

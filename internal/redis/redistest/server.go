@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -67,7 +66,7 @@ func Start(ctx context.Context, flags ...string) (*Server, error) {
 	}
 	s := &Server{flags: flags, dir: dir}
 	for range 20 { // somebody may take a port between looking and listening
-		if s.port, err = freePort(ctx); err != nil {
+		if s.port, _, err = wiretest.Claim(); err != nil {
 			break
 		}
 		s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
@@ -76,18 +75,6 @@ func Start(ctx context.Context, flags ...string) (*Server, error) {
 		}
 	}
 	return nil, errors.Join(err, os.RemoveAll(dir))
-}
-
-// freePort is below the ports of outgoing connections, so that it can be taken
-// again after the server was killed.
-func freePort(ctx context.Context) (int, error) {
-	for range 1000 {
-		port := 21000 + rand.IntN(10000)
-		if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("there is no free port")
 }
 
 // Restart starts the server, after Kill for instance, and waits until it answers.

@@ -10,11 +10,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
 // Encrypted is a cluster that also listens on loopback, where it speaks TLS only
@@ -34,7 +35,7 @@ func StartEncrypted(ctx context.Context, host string) (*Encrypted, error) {
 		return nil, err
 	}
 	e := &Encrypted{Cluster: c, Authority: filepath.Join(c.dir, "ca.pem"), Stranger: filepath.Join(c.dir, "stranger.pem")}
-	if e.Port, err = freePort(ctx); err != nil {
+	if e.Port, _, err = wiretest.Claim(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(c.dir))
 	}
 	for name, value := range map[string]string{
@@ -47,17 +48,6 @@ func StartEncrypted(ctx context.Context, host string) (*Encrypted, error) {
 		const hba = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
 		return errors.Join(e.certify(host), os.WriteFile(filepath.Join(c.data(), "pg_hba.conf"), []byte(hba), 0o600))
 	})
-}
-
-// freePort is one below those of outgoing connections.
-func freePort(ctx context.Context) (int, error) {
-	for port := 21000; port < 31000; port += 7 {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("there is no free port")
 }
 
 // certify writes the two authorities, and a certificate of the first.

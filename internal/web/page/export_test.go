@@ -27,7 +27,13 @@ func (p *Pages) FullTicketPage(org *turnout.Org, e *turnout.Event, seats turnout
 	return p.draw("ticket", p.ticketView(shape, own))
 }
 
-// MaxTickets and CutTickets give tests how many cut tickets there may be, and are.
+// MaxTickets is how many bytes of cut tickets there may be; CutTickets tells how
+// many tickets there are, and of how many bytes.
 const MaxTickets = maxTickets
 
-func (p *Pages) CutTickets() int { return len(p.tickets.cuts) }
+func (p *Pages) CutTickets() (n, size int) {
+	for _, t := range p.tickets.cuts {
+		size += t.Size()
+	}
+	return len(p.tickets.cuts), size
+}

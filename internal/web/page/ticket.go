@@ -91,7 +91,7 @@ func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
 	e := s.event
 	v := ticketView{
 		Event: p.head(e), Live: s.status.Holds(), Confirmed: s.status == turnout.StatusRegistered, Waiting: s.status == turnout.StatusWaitlisted,
-		Gone: s.gone, Door: place(e) != "" || !e.Online, Again: s.again, AgainOnLink: s.againOnLink, OnLink: s.onLink,
+		Gone: s.gone, Door: place(e) != "" || !e.Online, AgainOnLink: s.againOnLink, OnLink: s.onLink,
 		Keep: p.say("ticket.keep"), AgainText: p.say("ticket.again"),
 	}
 	v.Heading, v.Text, v.Mood = p.standing(s.status, s.state)
@@ -99,6 +99,9 @@ func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
 		v.Heading, v.Text = p.say("ticket.title.left"), p.say("ticket.left")
 	}
 	v.Reference, v.Name, v.Email = m.reference, m.name, m.email
+	if s.again {
+		v.Again = m.again
+	}
 	if v.Confirmed {
 		v.JoinURL, v.QR = webAddress(e.JoinURL), template.HTML(m.qr)
 	} else {

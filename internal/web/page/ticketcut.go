@@ -18,14 +18,13 @@ type ticketShape struct {
 	state  turnout.State
 	// Whether the event is full, the place in line was just given up, and
 	// everything personal was erased.
-	full, left, gone       bool
-	edit, cancel           bool // what may still be done
-	again                  string
-	againOnLink, onLink    bool
-	company, title, guests bool // whether there is any
-	ticket                 string
-	agenda                 string // a byte for each item: chosen or not
-	answers                string // a byte for each question, see below
+	full, left, gone           bool
+	edit, cancel               bool // what may still be done
+	again, againOnLink, onLink bool
+	company, title, guests     bool // whether there is any
+	ticket                     string
+	agenda                     string // a byte for each item: chosen or not
+	answers                    string // a byte for each question, see below
 }
 
 // The bytes of agenda and answers.
@@ -36,19 +35,21 @@ const (
 )
 
 // ticketMarks are the values of a ticket by mark or by value: one function
-// fills both in, so that they cannot come apart.
+// fills both in, so that they cannot come apart. Path, again and reference also
+// stand in addresses, whose escaping package cut does not know: of tokens and keys
+// it leaves every character as it is.
 type ticketMarks struct {
-	path, reference, qr                 string
+	path, again, reference, qr          string
 	name, email, company, title, guests string
 	answers                             []string // of the questions that are not absent
 }
 
 // fixedMarks is how many marks there are besides the answers.
-const fixedMarks = 8
+const fixedMarks = 9
 
 func (m ticketMarks) values() []cut.Value {
 	values := make([]cut.Value, 0, fixedMarks+len(m.answers))
-	values = append(values, cut.Text(m.path), cut.Text(m.reference), cut.HTML(m.qr), cut.Text(m.name), cut.Text(m.email),
+	values = append(values, cut.Text(m.path), cut.Text(m.again), cut.Text(m.reference), cut.HTML(m.qr), cut.Text(m.name), cut.Text(m.email),
 		cut.Text(m.company), cut.Text(m.title), cut.Text(m.guests))
 	for _, a := range m.answers {
 		values = append(values, cut.Text(a))
@@ -59,13 +60,15 @@ func (m ticketMarks) values() []cut.Value {
 // ticketOf takes a ticket apart into its shape and what is somebody's own.
 func (p *Pages) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) (ticketShape, ticketMarks, error) {
 	r, d, now := &s.View.Registration, &s.View.Details, p.now()
-	shape := ticketShape{
-		org: org, event: e, status: r.Status, state: r.State(), full: Full(e, seats),
-		left: s.LeftWaitlist && r.Status == turnout.StatusCancelled, gone: d.Person == (turnout.Person{}),
-		cancel: e.CanCancel(now), again: s.Again, againOnLink: s.AgainOnLink, onLink: s.Link != "",
-		company: d.Person.Company != "", title: d.Person.Title != "", guests: len(d.Guests) > 0, ticket: d.Ticket,
+	shape := ticketShape{org: org, event: e, status: r.Status, state: r.State(), gone: d.Person == (turnout.Person{})}
+	m := ticketMarks{path: RegistrationPath(s.View.Token), again: s.Again, reference: Reference(r.Key)}
+	if !r.Status.Holds() { // then a ticket says little, and there are few shapes
+		shape.full, shape.left = Full(e, seats), s.LeftWaitlist && r.Status == turnout.StatusCancelled
+		shape.again, shape.againOnLink = s.Again != "", s.AgainOnLink
+		return shape, m, nil
 	}
-	shape.edit = !shape.gone && e.CanEdit(now)
+	shape.edit, shape.cancel, shape.onLink = !shape.gone && e.CanEdit(now), e.CanCancel(now), s.Link != ""
+	shape.company, shape.title, shape.guests, shape.ticket = d.Person.Company != "", d.Person.Title != "", len(d.Guests) > 0, d.Ticket
 	if len(d.Agenda) > 0 {
 		chosen := make([]byte, len(e.Agenda))
 		for i, a := range e.Agenda {
@@ -76,10 +79,7 @@ func (p *Pages) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seati
 		}
 		shape.agenda = string(chosen)
 	}
-	m := ticketMarks{
-		path: RegistrationPath(s.View.Token), reference: Reference(r.Key), name: d.Person.Name(), email: d.Person.Email,
-		company: d.Person.Company, title: d.Person.Title, guests: guestNames(d.Guests),
-	}
+	m.name, m.email, m.company, m.title, m.guests = d.Person.Name(), d.Person.Email, d.Person.Company, d.Person.Title, guestNames(d.Guests)
 	shape.answers, m.answers = p.answersOf(e, d.Answers)
 	var err error
 	if r.Status == turnout.StatusRegistered {
@@ -124,8 +124,8 @@ func (p *Pages) cutTicket(s ticketShape) (*cut.Template, error) {
 	answers := len(s.answers) - strings.Count(s.answers, string(isAbsent))
 	marks := cut.Marks(fixedMarks + answers)
 	html, err := p.draw("ticket", p.ticketView(s, ticketMarks{
-		path: marks[0], reference: marks[1], qr: marks[2], name: marks[3], email: marks[4],
-		company: marks[5], title: marks[6], guests: marks[7], answers: marks[fixedMarks:],
+		path: marks[0], again: marks[1], reference: marks[2], qr: marks[3], name: marks[4], email: marks[5],
+		company: marks[6], title: marks[7], guests: marks[8], answers: marks[fixedMarks:],
 	}))
 	if err != nil {
 		return nil, err
@@ -133,14 +133,16 @@ func (p *Pages) cutTicket(s ticketShape) (*cut.Template, error) {
 	return cut.New(html, marks), nil
 }
 
-// maxTickets bounds the cut tickets in memory: at some 6 KB each that is 6 MB.
-const maxTickets = 1024
+// maxTickets bounds the cut tickets in memory, in bytes: some 1,500 of most events,
+// some hundreds of one with long texts about its sessions.
+const maxTickets = 8 << 20
 
 // ticketCuts remembers cut tickets. When it is full it forgets them all, those of
 // events that were drawn anew since with them, and begins again.
 type ticketCuts struct {
 	mu   sync.RWMutex
 	cuts map[ticketShape]*cut.Template
+	size int
 }
 
 func (c *ticketCuts) get(s ticketShape) (*cut.Template, bool) {
@@ -153,8 +155,9 @@ func (c *ticketCuts) get(s ticketShape) (*cut.Template, bool) {
 func (c *ticketCuts) put(s ticketShape, t *cut.Template) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cuts == nil || len(c.cuts) >= maxTickets {
-		c.cuts = map[ticketShape]*cut.Template{}
+	if c.cuts == nil || c.size > maxTickets {
+		c.cuts, c.size = map[ticketShape]*cut.Template{}, 0
 	}
 	c.cuts[s] = t
+	c.size += t.Size()
 }
