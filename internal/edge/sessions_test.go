@@ -97,7 +97,7 @@ func TestP6LosingOneMovesItsOwnOnce(t *testing.T) {
 	plan := stacks()
 	plan.Stacks[0].Pools[0].Upstreams = append(plan.Stacks[0].Pools[0].Upstreams, routing.Upstream{Name: "blue-home-3"}, routing.Upstream{Name: "blue-home-4"})
 	s := onStage(t, plan, nil)
-	all, where := s.crowd(80)
+	all, where := s.crowd(400) // a hundred of which move, by chance to one of three each
 	gone := s.upstream("blue-home-2")
 	for range 2 {
 		gone.Probed(false, time.Time{}, s.now())
