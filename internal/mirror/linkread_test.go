@@ -89,7 +89,7 @@ func TestManyChangesGoOnWhereTheyStopped(t *testing.T) {
 		s.brokenAfter(7)
 		h.pass(34 * time.Second)
 		s.heal()
-		h.pass(12 * time.Second)
+		h.pass(17 * time.Second) // the fourth failure in a row is tried again within 16 seconds
 		if links, _ := h.linksAndCursor(); links != 1001 {
 			t.Errorf("%d links, read from %q", links, s.places)
 		}
