@@ -174,13 +174,21 @@ func (c *Cluster) PID() (int, error) {
 
 // Kill ends the server by kill -9 of its process, whose own processes end with
 // it: nothing is written any more, and the next start recovers from the
-// write-ahead log.
+// write-ahead log. It returns when they have ended: until they notice, one may
+// still answer, a standby for instance that it has what it was just sent.
 func (c *Cluster) Kill() error {
 	pid, err := c.PID()
 	if err != nil {
 		return err
 	}
-	return syscall.Kill(pid, syscall.SIGKILL)
+	if err := wiretest.Pause(pid); err != nil { // it begins no more of them
+		return err
+	}
+	all := processes(pid)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return ended(all)
 }
 
 // Pause stops the server and all of its processes as SIGSTOP does: connections

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,18 +42,50 @@ type process struct {
 func processes(main int) (all []process) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is sound
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it ended
-		}
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		// The program's name may hold blanks; what follows it does not.
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if pid == main || fields[1] == strconv.Itoa(main) {
-			all = append(all, process{pid, pid == main, fields})
+		p, there := read(pid)
+		if p.main = pid == main; there && (p.main || p.fields[1] == strconv.Itoa(main)) {
+			all = append(all, p)
 		}
 	}
 	return all
+}
+
+// startTime is where a process's fields say when it began: 22nd in proc(5).
+const startTime = 22 - 3
+
+// read reads what /proc says of a process, unless it has ended.
+func read(pid int) (p process, there bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return process{}, false
+	}
+	// The program's name may hold blanks; what follows it does not.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	return process{pid: pid, fields: fields}, len(fields) > startTime
+}
+
+// ended waits until processes have ended.
+func ended(all []process) error {
+	late := time.After(time.Minute)
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for _, p := range all {
+		for p.runs() {
+			select {
+			case <-late:
+				return fmt.Errorf("process %d of a killed server does not end", p.pid)
+			case <-poll.C:
+			}
+		}
+	}
+	return nil
+}
+
+// runs tells whether a process has not ended, nor left its number to another one.
+func (p process) runs() bool {
+	now, there := read(p.pid)
+	return there && now.fields[0] != "Z" && now.fields[startTime] == p.fields[startTime]
 }
 
 func sum(fields []string) (n int64) {
