@@ -85,7 +85,8 @@ func (c *crowd) happened(t *testing.T, m *mischief, lasts time.Duration) {
 		t.Errorf("%d things went wrong in %v", n, lasts)
 	}
 	for what, least := range map[string]int{
-		"registered: ok 303": 20 * tens, "edited: ok 303": 5 * tens, "cancelled: ok 303": 5 * tens, "registered: full 409": 1, "read": 20 * tens,
+		"registered: ok 303": 20 * tens, "edited: ok 303": 5 * tens, "cancelled: ok 303": 5 * tens, "read": 20 * tens,
+		"registered: full 409": tens / 18, // in three minutes dozens; a short run may fill nothing
 	} {
 		if c.counts[what] < least {
 			t.Errorf("%q happened %d times, and at least %d times prove anything", what, c.counts[what], least)

@@ -134,7 +134,7 @@ func New(o Options, table *routing.Table) *Edge {
 	return e
 }
 
-// Run probes upstreams until ctx ends.
+// Run probes upstreams until ctx ends, and the last probe is over.
 func (e *Edge) Run(ctx context.Context) error {
 	e.changing.Lock()
 	e.probing = ctx
@@ -147,6 +147,10 @@ func (e *Edge) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			e.changing.Lock()
+			e.probing = nil
+			e.changing.Unlock()
+			e.prober.Wait()
 			return e.access.Flush()
 		case <-tick.C:
 			e.steerAll(e.now())

@@ -36,6 +36,7 @@ type Prober struct {
 	logger  *slog.Logger
 	mu      sync.Mutex
 	running map[*Upstream]*watch
+	all     sync.WaitGroup
 }
 
 type watch struct {
@@ -85,9 +86,13 @@ func (p *Prober) Watch(ctx context.Context, upstreams map[*Upstream]bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		w := &watch{cancel: cancel, now: make(chan struct{}, 1)}
 		p.running[u] = w
-		go p.run(ctx, u, w)
+		p.all.Go(func() { p.run(ctx, u, w) })
 	}
 }
+
+// Wait returns when the last probe is over, after the context of Watch has ended:
+// from then on nothing is said of any upstream. No Watch may come any more.
+func (p *Prober) Wait() { p.all.Wait() }
 
 // Hurry asks for a probe at once: a request at the upstream has failed.
 func (p *Prober) Hurry(u *Upstream) {

@@ -147,5 +147,7 @@ func TestP10AFailureHurriesTheProbe(t *testing.T) {
 		if len(prober.running) != 0 {
 			t.Error("it is still watched")
 		}
+		cancel()
+		prober.Wait() // and nothing is under way any more
 	})
 }
