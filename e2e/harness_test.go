@@ -334,6 +334,14 @@ func (d *demo) salesforce(method, path string, body map[string]any) map[string]a
 // until its page is served. It returns the record's id.
 func (d *demo) event(slug string, seats int, fields map[string]any) string {
 	d.t.Helper()
+	id := d.publish(slug, seats, fields)
+	d.within(10*time.Second, "the published event "+slug, func() bool { return d.served("/events/" + slug) })
+	return id
+}
+
+// publish makes an event with one ticket in Salesforce and publishes it there.
+func (d *demo) publish(slug string, seats int, fields map[string]any) string {
+	d.t.Helper()
 	record := map[string]any{
 		"Name": "Test " + slug, "Public_Id__c": slug, "Slug__c": slug, "Status__c": "Draft",
 		"Starts_At__c": time.Now().Add(60 * 24 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z"), "Time_Zone__c": "Europe/Vienna",
@@ -348,7 +356,6 @@ func (d *demo) event(slug string, seats int, fields map[string]any) string {
 	}
 	d.salesforce(http.MethodPost, "/sobjects/Turnout_Ticket__c", ticket)
 	d.sim(http.MethodPost, "/_sim/events/"+id+"/publish", "", nil)
-	d.within(10*time.Second, "the published event "+slug, func() bool { return d.served("/events/" + slug) })
 	return id
 }
 
