@@ -19,16 +19,26 @@ func wired(t *testing.T, at string) (string, *wiretest.Wire) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := u.Query()
-	w, err := wiretest.Listen(t.Context(), "127.0.0.1:0", "unix", filepath.Join(q.Get("host"), ".s.PGSQL.5432"))
+	w, err := wiretest.Listen(t.Context(), "127.0.0.1:0", "unix", filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
+	return rerouted(t, at, w.Address()), w
+}
+
+// rerouted is the URL of the store at another address of this machine.
+func rerouted(t *testing.T, at, address string) string {
+	t.Helper()
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
 	q.Del("host")
 	q.Set("sslmode", "disable")
-	u.Host, u.RawQuery = w.Address(), q.Encode()
-	return u.String(), w
+	u.Host, u.RawQuery = address, q.Encode()
+	return u.String()
 }
 
 // Readers whose idle connections have all fallen silent find that out at once, and
