@@ -1,6 +1,8 @@
 package mongo
 
 import (
+	"crypto/rand"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -8,20 +10,71 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/turnout-events/turnout"
 )
 
-// refusal is what Open says, which is one line and changes nothing.
-func refusal(t *testing.T, o Options, words string) {
+// refusal is what Open says of c's database, which is one line and changes nothing.
+func refusal(t *testing.T, c *Cache, o Options, words string) {
 	t.Helper()
-	c, err := Open(t.Context(), o)
+	before := contents(t, c)
+	opened, err := Open(t.Context(), o)
 	if err == nil {
-		_ = c.Close()
+		_ = opened.Close()
 		t.Fatalf("it was opened, and should say %q", words)
 	}
 	if turnout.CodeOf(err) != turnout.CodeMisconfigured || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%s: %v, want %q", turnout.CodeOf(err), err, words)
+	}
+	if after := contents(t, c); !maps.EqualFunc(before, after, slices.Equal) {
+		t.Errorf("it held %v and holds %v", before, after)
+	}
+}
+
+// contents are all documents of c's database in some order that is always the
+// same, and the names of the indexes, by collection.
+func contents(t *testing.T, c *Cache) map[string][]string {
+	t.Helper()
+	ctx := t.Context()
+	names, err := c.db.ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, name := range names {
+		var docs []bson.Raw
+		found, err := c.db.Collection(name).Find(ctx, bson.D{})
+		if err == nil {
+			err = found.All(ctx, &docs)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		indexes, err := c.db.Collection(name).Indexes().ListSpecifications(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = []string{}
+		for _, doc := range docs {
+			all[name] = append(all[name], doc.String())
+		}
+		for _, index := range indexes {
+			all[name] = append(all[name], index.Name)
+		}
+		slices.Sort(all[name])
+	}
+	return all
+}
+
+// fill puts a document into every collection of the cache.
+func fill(t *testing.T, c *Cache) {
+	t.Helper()
+	for _, in := range []*driver.Collection{c.links, c.events, c.cursors, c.places, c.faults, c.fetched, c.pending} {
+		doc := bson.D{{Key: "_id", Value: "acme/" + rand.Text()}, {Key: "o", Value: "acme"}, {Key: "s", Value: []byte("sealed")}}
+		if _, err := in.InsertOne(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -35,7 +88,7 @@ func TestForeignDatabaseIsRefused(t *testing.T) {
 	if _, err := c.db.Collection("precious").InsertOne(ctx, bson.D{{Key: "_id", Value: "x"}}); err != nil {
 		t.Fatal(err)
 	}
-	refusal(t, Options{URL: url, Deployment: "tests"}, "something else")
+	refusal(t, c, Options{URL: url, Deployment: "tests"}, "something else")
 	if names, err := c.db.ListCollectionNames(ctx, bson.D{}); err != nil || !slices.Equal(names, []string{"precious"}) {
 		t.Errorf("it was touched: %v, %v", names, err)
 	}
@@ -43,8 +96,9 @@ func TestForeignDatabaseIsRefused(t *testing.T) {
 
 func TestCacheOfAnotherDeploymentIsRefused(t *testing.T) {
 	url := database(t, t.TempDir())
-	openCache(t, url)
-	refusal(t, Options{URL: url, Deployment: "others"}, "another deployment's")
+	c := openCache(t, url)
+	fill(t, c)
+	refusal(t, c, Options{URL: url, Deployment: "others"}, "another deployment's")
 	openCache(t, url)
 }
 
@@ -68,7 +122,8 @@ func TestSchemasThatCannotBeUsed(t *testing.T) {
 				openCache(t, url)
 				return
 			}
-			refusal(t, Options{URL: url, Deployment: "tests"}, test.words)
+			fill(t, c)
+			refusal(t, c, Options{URL: url, Deployment: "tests"}, test.words)
 		})
 	}
 }
