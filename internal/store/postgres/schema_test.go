@@ -3,9 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -60,7 +64,7 @@ func TestContractedStoreIsLeftAlone(t *testing.T) {
 	for name, spoil := range map[string]string{"contracted": "", "no mark": "DELETE FROM meta WHERE name = 'readable_from'"} {
 		t.Run(name, func(t *testing.T) {
 			url := place(t, t.TempDir())
-			openStore(t, url).Close()
+			fill(t, url)
 			conn := dial(t, url)
 			from := 1
 			if spoil == "" {
@@ -72,6 +76,7 @@ func TestContractedStoreIsLeftAlone(t *testing.T) {
 			if _, err := conn.Exec(t.Context(), spoil); err != nil {
 				t.Fatal(err)
 			}
+			before := contents(t, url)
 			s, err := Open(t.Context(), Options{URL: url})
 			if err == nil {
 				s.Close()
@@ -80,6 +85,7 @@ func TestContractedStoreIsLeftAlone(t *testing.T) {
 			if !strings.Contains(err.Error(), "newer program") {
 				t.Errorf("got %v", err)
 			}
+			unchanged(t, before, contents(t, url))
 		})
 	}
 }
@@ -145,6 +151,82 @@ func TestExpandedUnderLoad(t *testing.T) {
 	}
 }
 
+// fill makes a store and puts something into every table.
+func fill(t *testing.T, url string) {
+	t.Helper()
+	s := openStore(t, url)
+	defer s.Close()
+	prepare(t, s, 100)
+	if _, err := s.AddOrgKeys(t.Context(), []seal.StoredKey{{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("w")}}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		if _, err := s.Accept(t.Context(), submitted(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Forget(t.Context(), acme, submitted(1).DataKey.Person, start); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddErrands(t.Context(), acme, []string{"003000000000001AAA"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutFile(t.Context(), "certificates/a", []byte("f"), start); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Turn(t.Context(), acme, "poll", "tests", start, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for what, lines := range contents(t, url) {
+		if len(lines) == 0 {
+			t.Errorf("there is nothing in %s", what)
+		}
+	}
+}
+
+// contents are the rows of each table of a store, in some order that is always
+// the same, and its columns.
+func contents(t *testing.T, url string) map[string][]string {
+	t.Helper()
+	conn := dial(t, url)
+	texts := func(query string, args ...any) []string {
+		t.Helper()
+		rows, err := conn.Query(t.Context(), query, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all := map[string][]string{}
+	for _, table := range texts("SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace") {
+		all[table] = texts("SELECT r::text FROM " + table + " r ORDER BY 1")
+		all["columns of "+table] = texts("SELECT attname || ' ' || atttypid::regtype FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 ORDER BY attnum", table)
+	}
+	return all
+}
+
+// unchanged compares two contents of a store that was refused in between.
+func unchanged(t *testing.T, before, after map[string][]string) {
+	t.Helper()
+	if len(before) == 0 {
+		t.Error("there is no table")
+	}
+	for what := range after {
+		if _, was := before[what]; !was {
+			t.Errorf("there is %s now", what)
+		}
+	}
+	for what, lines := range before {
+		if !slices.Equal(lines, after[what]) {
+			t.Errorf("%s: there was %q, and there is %q", what, lines, after[what])
+		}
+	}
+}
+
 // tables counts what is in the store's schema.
 func tables(t *testing.T, url string) (n int) {
 	t.Helper()
@@ -189,11 +271,8 @@ func TestOpenedAsItIs(t *testing.T) {
 // written.
 func TestP8StoreOfAnotherDeploymentIsLeftAlone(t *testing.T) {
 	url := place(t, t.TempDir())
-	s := openStore(t, url)
-	if _, err := s.AddOrgKeys(t.Context(), []seal.StoredKey{{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("w")}}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+	fill(t, url)
+	before := contents(t, url)
 	foreign := errors.New("another deployment's")
 	for _, existing := range []bool{false, true} {
 		s, err := Open(t.Context(), Options{URL: url, Existing: existing, Ours: func(_ context.Context, keys []seal.StoredKey) error {
@@ -206,6 +285,7 @@ func TestP8StoreOfAnotherDeploymentIsLeftAlone(t *testing.T) {
 			s.Close()
 			t.Errorf("got %v", err)
 		}
+		unchanged(t, before, contents(t, url))
 	}
 }
 
