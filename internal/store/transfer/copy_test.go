@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/seal"
 	"github.com/turnout-events/turnout/internal/store/pgtest"
 	"github.com/turnout-events/turnout/internal/store/postgres"
 	"github.com/turnout-events/turnout/internal/store/sqlite"
@@ -45,8 +46,10 @@ func withServer(m *testing.M) int {
 // spot is where a store is.
 type spot struct {
 	name string
-	open func(t *testing.T) (storetest.Store, error)
-	side func(t *testing.T, target bool) *transfer.Side
+	// tables lists its tables.
+	tables string
+	open   func(t *testing.T) (storetest.Store, error)
+	side   func(t *testing.T, target bool) *transfer.Side
 	// again opens a database to be copied from.
 	again func() (*transfer.Side, error)
 }
@@ -55,7 +58,7 @@ type spot struct {
 func file(t *testing.T) spot {
 	path := filepath.Join(t.TempDir(), "store.db")
 	return spot{
-		name: "SQLite",
+		name: "SQLite", tables: "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
 		open: func(t *testing.T) (storetest.Store, error) {
 			s, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 			if err != nil {
@@ -89,7 +92,7 @@ func database(t *testing.T) spot {
 		url = server + "?search_path=" + schema
 	}
 	return spot{
-		name: "PostgreSQL",
+		name: "PostgreSQL", tables: "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace",
 		open: func(t *testing.T) (storetest.Store, error) {
 			s, err := postgres.Open(t.Context(), postgres.Options{URL: url})
 			if err != nil {
@@ -155,6 +158,9 @@ func furnish(t *testing.T, s storetest.Store) {
 	}
 	_, err := s.Forget(ctx, acme, acceptance(7).DataKey.Person, start)
 	must(err)
+	_, err = s.AddOrgKeys(ctx, []seal.StoredKey{{Scope: "acme", Purpose: "wrap", Version: 1, Wrapped: []byte("w")}})
+	must(err)
+	must(s.PutFile(ctx, "certificates/a", []byte("f"), start))
 }
 
 func acceptance(n int) turnout.Acceptance {
@@ -214,6 +220,7 @@ func TestP1CopyUnderWrites(t *testing.T) {
 		if refused.Load() == 0 {
 			t.Error("the fence refused nobody")
 		}
+		same(t, from, to)
 		if _, err := from.open(t); !errors.As(err, new(transfer.NotInUseError)) {
 			t.Errorf("the store that was moved opens: %v", err)
 		}
@@ -403,7 +410,7 @@ func TestEveryColumnIsCopied(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := rows.Columns()
-			_ = rows.Close()
+			err = errors.Join(err, rows.Err(), rows.Close())
 			slices.Sort(got)
 			if err != nil || !slices.Equal(got, columns) {
 				t.Errorf("%s: %s has %v, and %v are copied (%v)", name, table, got, columns, err)
