@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// systemd itself reads the units. Where it is not installed, its own test of the
-
+// systemd itself reads the units. Where it is not installed, the test is skipped,
+// except in CI, which has to have it.
 func TestUnitsAreSystemds(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		if os.Getenv("TURNOUT_CI") != "" {
