@@ -138,7 +138,7 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	if have == 0 {
-		err = s.race(ctx)
+		err = race(ctx, s.config, s.conn)
 	} else {
 		err = s.ours(ctx, o)
 	}
@@ -149,13 +149,13 @@ func (s *Store) prepare(ctx context.Context, o Options) error {
 }
 
 // race tries a server out before it gets its first table.
-func (s *Store) race(ctx context.Context) error {
-	other, err := wire.Connect(ctx, s.config)
+func race(ctx context.Context, cfg *pgx.ConnConfig, conn *pgx.Conn) error {
+	other, err := wire.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer other.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only tried
-	return mayNot(wire.Race(ctx, s.conn, other))
+	return mayNot(wire.Race(ctx, conn, other))
 }
 
 // ours asks whether the store is this deployment's.

@@ -15,17 +15,34 @@ import (
 	"github.com/turnout-events/turnout/internal/wiretest"
 )
 
-// A server on which two take the last seat is refused at the first start, in one
-// line that says what to do, and gets no table (P2).
+// A server on which two take the last seat is refused at the first start, and by the
+// first copy, in one line that says what to do, and gets no table (P2).
 func TestP2OversellingServerGetsNoTable(t *testing.T) {
 	at := place(t, t.TempDir())
-	s, err := Open(t.Context(), Options{URL: forgetful(t, at)})
-	if err == nil {
-		s.Close()
-		t.Fatal("P2: a server that forgets who took a seat was taken for a store")
-	}
-	if !strings.Contains(err.Error(), "would oversell: use PostgreSQL itself") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v", err)
+	bad := forgetful(t, at)
+	for name, open := range map[string]func() error{
+		"start": func() error {
+			s, err := Open(t.Context(), Options{URL: bad})
+			if err == nil {
+				err = s.Close()
+			}
+			return err
+		},
+		"copy": func() error {
+			side, err := OpenTransfer(t.Context(), bad, true)
+			if err == nil {
+				err = side.Close()
+			}
+			return err
+		},
+	} {
+		err := open()
+		if err == nil {
+			t.Fatalf("P2: %s: a server that forgets who took a seat was taken for a store", name)
+		}
+		if !strings.Contains(err.Error(), "would oversell: use PostgreSQL itself") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 	if n := tables(t, at); n != 0 {
 		t.Errorf("%d tables and indexes were made", n)

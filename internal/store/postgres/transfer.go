@@ -39,7 +39,14 @@ func openTransfer(ctx context.Context, cfg *pgx.ConnConfig, target bool) (*trans
 		return nil, err
 	}
 	if target {
-		if err := migrate(ctx, conn, known); err != nil {
+		have, _, err := schemaVersion(ctx, conn)
+		if err == nil && have == 0 {
+			err = race(ctx, cfg, conn)
+		}
+		if err == nil {
+			err = migrate(ctx, conn, known)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
