@@ -24,6 +24,7 @@ import (
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/mirror"
+	"github.com/turnout-events/turnout/internal/redis"
 	"github.com/turnout-events/turnout/internal/run"
 	"github.com/turnout-events/turnout/internal/web"
 	"github.com/turnout-events/turnout/internal/web/page"
@@ -103,6 +104,12 @@ func open(ctx context.Context, cfg config.Config, log *slog.Logger) (*instance, 
 	if err != nil {
 		return nil, errors.Join(err, closeServer(server))
 	}
+	return assemble(ctx, cfg, engines, server, log)
+}
+
+// assemble joins the parts over engines and the server for sessions, which may be
+// nil. It closes both if it cannot.
+func assemble(ctx context.Context, cfg config.Config, engines *Engines, server *redis.Server, log *slog.Logger) (_ *instance, err error) {
 	in := &instance{cfg: cfg, log: log, life: cfg.Instance + "/" + rand.Text(), Engines: engines}
 	if in.cache, err = engines.openCache(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, closeServer(server), engines.Close())

@@ -36,12 +36,34 @@ func openInstance(t *testing.T, cfg config.Config) *instance {
 // mirrored does what the mirror does with an event and a link to it.
 func mirrored(t *testing.T, in *instance, token string) {
 	t.Helper()
-	ctx, now := t.Context(), time.Now()
-	if err := in.Store.SetOrg(ctx, turnout.Org{ID: "acme", Mapping: "turnout"}, []byte("s"), now); err != nil {
+	if err := in.Store.SetOrg(t.Context(), turnout.Org{ID: "acme", Mapping: "turnout"}, []byte("s"), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	e := &turnout.Event{ID: "a01000000000001AAA", Slug: "reading", Version: "1", Title: "A reading", Zone: "UTC",
-		Starts: now.UTC().AddDate(0, 1, 0), Tickets: []turnout.Ticket{{ID: "seat", Name: "Seat", Seats: turnout.Unlimited}}, Form: turnout.Form{Version: "1"}}
+	e := reading(time.Now().UTC().AddDate(0, 1, 0))
+	cacheEvent(t, in, e)
+	cacheLink(t, in, e, token)
+}
+
+func reading(starts time.Time) *turnout.Event {
+	return &turnout.Event{ID: "a01000000000001AAA", Slug: "reading", Version: "1", Title: "A reading", Zone: "UTC",
+		Starts: starts, Tickets: []turnout.Ticket{{ID: "seat", Name: "Seat", Seats: turnout.Unlimited}}, Form: turnout.Form{Version: "1"}}
+}
+
+func cacheEvent(t *testing.T, in *instance, e *turnout.Event) {
+	t.Helper()
+	ring, err := in.Keyring.Ring(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, _ := json.Marshal(e)
+	if err := in.cache.PutEvent(t.Context(), "acme", e.ID, e.Slug, ring.Seal(event, "event", string(e.ID)), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func cacheLink(t *testing.T, in *instance, e *turnout.Event, token string) {
+	t.Helper()
+	ctx := t.Context()
 	ring, err := in.Keyring.Ring(ctx, "acme")
 	if err != nil {
 		t.Fatal(err)
@@ -51,13 +73,11 @@ func mirrored(t *testing.T, in *instance, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	event, _ := json.Marshal(e)
 	invite, _ := json.Marshal(turnout.Invite{Person: turnout.Person{Email: "ada@example.org"}})
 	id := turnout.LinkID(ring.MAC("link", token)[:16])
 	_, known := in.Store.EnsureDataKeys(ctx, "acme", []turnout.DataKey{{Person: person, Wrapped: wrapped}})
 	err = errors.Join(known,
-		in.cache.PutEvent(ctx, "acme", e.ID, e.Slug, ring.Seal(event, "event", string(e.ID)), now),
-		in.cache.PutLinks(ctx, []turnout.AttendeeLink{{ID: id, Org: "acme", Event: e.ID, Person: person, Sealed: key.Seal(invite, "link", string(id[:])), Changed: now}}))
+		in.cache.PutLinks(ctx, []turnout.AttendeeLink{{ID: id, Org: "acme", Event: e.ID, Person: person, Sealed: key.Seal(invite, "link", string(id[:])), Changed: time.Now()}}))
 	if err != nil {
 		t.Fatal(err)
 	}
