@@ -105,9 +105,14 @@ func TestP1KilledInstanceHandsItsLanesOn(t *testing.T) {
 		return false
 	})
 	f.kill(victim)
-	var left int
+	// Instances and PostgreSQL have one clock here.
+	const lasts = `SELECT coalesce(max(lease_until) - floor(extract(epoch FROM clock_timestamp()) * 1000), 0)::bigint FROM lanes WHERE lease_until > 0 AND owner = $1`
+	var left, ms int
 	if f.query(&left, held, victim.name); left == 0 {
 		t.Log("it had just given its lanes back")
+	}
+	if f.query(&ms, lasts, victim.name); ms > 10_000 {
+		t.Errorf("its leases last for %d ms after it", ms)
 	}
 	f.instances = without(f.instances, victim)
 	f.sim(http.MethodPut, "/_sim/faults", `{}`, nil)
