@@ -91,7 +91,7 @@ func master(cfg config.Config, log *slog.Logger) (seal.Master, error) {
 
 // Apply sets orgs up or changes them.
 func (e *Engines) Apply(ctx context.Context, list []turnout.Org) error {
-	return e.targets.apply(ctx, list, time.Now())
+	return e.targets.apply(ctx, list, e.Store.Now())
 }
 
 // Close closes the store. It may be called twice.

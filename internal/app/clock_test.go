@@ -18,6 +18,8 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/hook"
 	"github.com/turnout-events/turnout/internal/config"
+	"github.com/turnout-events/turnout/internal/redis/redistest"
+	"github.com/turnout-events/turnout/internal/session"
 )
 
 // patience is how long a test waits for what comes at once.
@@ -220,6 +222,30 @@ func TestEveryPartHasTheStoresClock(t *testing.T) {
 	t.Run("erasure", func(t *testing.T) {
 		if r, err := in.erasure.Forget(ctx, "acme", "nobody@example.org"); err != nil || !r.At.Equal(now) {
 			t.Errorf("forgotten at %v, want %v: %v", r.At, now, err)
+		}
+	})
+	t.Run("sessions", func(t *testing.T) {
+		r := redistest.New(t)
+		for _, url := range []string{"", r.URL()} {
+			one, another := sessionsOf(t, in.Engines, url), sessionsOf(t, in.Engines, url)
+			value, err := one.Seal(ctx, ofAcme, session.Begin(turnout.PersonID{1}, now))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := another.Open(ctx, ofAcme, value); !ok {
+				t.Errorf("%q: what began just now does not open", url)
+			}
+			if err := one.RevokeOrg(ctx, "acme"); err != nil {
+				t.Fatal(err)
+			}
+			if err := another.recall(ctx); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range []*sessions{one, another} {
+				if _, ok := s.Open(ctx, ofAcme, value); ok {
+					t.Errorf("%q: what was ended just now opens", url)
+				}
+			}
 		}
 	})
 	t.Run("console", func(t *testing.T) {

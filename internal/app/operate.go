@@ -45,8 +45,8 @@ func OpenDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (*Desk, 
 	visitors := newSessions(e, server, nil, log)
 	return &Desk{
 		Engines: e, cache: cache, sessions: visitors,
-		Intake:  intake.New(intake.Options{Store: e.Store, Keys: e.Store, Keyring: e.Keyring}),
-		Erasure: erasure.New(erasure.Options{Store: e.Store, Cache: cache, Orgs: e.Store, Keyring: e.Keyring, Sessions: visitors, Logger: log}),
+		Intake:  intake.New(intake.Options{Store: e.Store, Keys: e.Store, Keyring: e.Keyring, Now: e.Store.Now}),
+		Erasure: erasure.New(erasure.Options{Store: e.Store, Cache: cache, Orgs: e.Store, Keyring: e.Keyring, Sessions: visitors, Logger: log, Now: e.Store.Now}),
 	}, nil
 }
 

@@ -50,12 +50,12 @@ func openSessionServer(ctx context.Context, cfg config.Config, log *slog.Logger)
 // newSessions are in cookies, and on server unless that is nil; orgs are those whose
 // sessions are counted.
 func newSessions(engines *Engines, server *redis.Server, orgs func() []turnout.OrgID, log *slog.Logger) *sessions {
-	cookies := cookie.New(cookie.Options{Keyring: engines.Keyring})
+	cookies := cookie.New(cookie.Options{Keyring: engines.Keyring, Now: engines.Store.Now})
 	s := &sessions{sessionEngine: cookies, engines: engines, server: server}
 	if server == nil {
 		return s
 	}
-	s.kept = sessionredis.New(sessionredis.Options{Server: s.server, Cookies: cookies, Keyring: engines.Keyring, Orgs: orgs, Logger: log})
+	s.kept = sessionredis.New(sessionredis.Options{Server: s.server, Cookies: cookies, Keyring: engines.Keyring, Orgs: orgs, Logger: log, Now: engines.Store.Now})
 	s.sessionEngine = s.kept
 	return s
 }
@@ -88,7 +88,7 @@ func (s *sessions) RevokeOrg(ctx context.Context, org turnout.OrgID) error {
 	if _, err := s.engines.targets.settings(ctx, org); err != nil {
 		return err
 	}
-	now := time.Now().UTC()
+	now := s.engines.Store.Now().UTC()
 	if err := s.engines.Store.PutFile(ctx, endedFiles+string(org), nil, now); err != nil {
 		return err
 	}
