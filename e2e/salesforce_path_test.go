@@ -125,8 +125,30 @@ func TestP3VisitorsCauseNoCalls(t *testing.T) {
 func withoutPolls(t *testing.T) *demo {
 	t.Helper()
 	d := startDemoWith(t, []string{"TURNOUT_MIRROR_EVERY=10m"})
-	pass(15 * time.Second) // the first passes begin within ten seconds
+	d.within(time.Minute, "the first passes", d.wasRead)
+	pass(2 * time.Second) // what they began ends
 	return d
+}
+
+// wasRead reports whether every kind of pass has been through for every org.
+func (d *demo) wasRead() bool {
+	var all struct {
+		Orgs []struct {
+			Mirror progress `json:"mirror"`
+		} `json:"orgs"`
+	}
+	r := d.get(strings.TrimSuffix(d.ready.Console, "/console/") + "/admin/v1/orgs")
+	if json.Unmarshal([]byte(r.body), &all) != nil || len(all.Orgs) < 2 {
+		return false
+	}
+	for _, o := range all.Orgs {
+		for _, what := range []string{"events", "links", "registrations"} {
+			if o.Mirror.Reads[what].IsZero() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // soon is how long a test waits for what takes a second at most: the second,
