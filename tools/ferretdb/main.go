@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/FerretDB/FerretDB/ferretdb"
@@ -25,6 +26,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:27017", "address of the server")
 	dir := flag.String("dir", "", "directory of the databases, which must be there")
 	flag.Parse()
+	debug.SetGCPercent(400) // it decodes whole collections for each query, and lives for minutes
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {

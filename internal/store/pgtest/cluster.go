@@ -58,9 +58,10 @@ func StartWith(ctx context.Context, settings map[string]string) (*Cluster, error
 	return c, c.make(ctx, func() error { return nil })
 }
 
-// make makes the cluster's data, completes them and starts the server.
+// make makes the cluster's data, completes them and starts the server. Before that
+// nothing needs to be on the disk: no test cuts the power.
 func (c *Cluster) make(ctx context.Context, complete func() error) error {
-	if err := c.run(ctx, "initdb", "-D", c.data(), "-U", "turnout", "-A", "trust", "-E", "UTF8", "--locale=C"); err != nil {
+	if err := c.run(ctx, "initdb", "-D", c.data(), "-U", "turnout", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"); err != nil {
 		return errors.Join(err, os.RemoveAll(c.dir))
 	}
 	if err := complete(); err != nil {

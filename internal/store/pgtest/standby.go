@@ -15,7 +15,7 @@ func (c *Cluster) Standby(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.run(ctx, "pg_basebackup", "-D", s.data(), "-h", c.dir, "-R", "-X", "stream", "-c", "fast"); err != nil {
+	if err := s.run(ctx, "pg_basebackup", "-D", s.data(), "-h", c.dir, "-R", "-X", "stream", "-c", "fast", "--no-sync"); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
 	if err := s.Restart(ctx); err != nil {

@@ -45,6 +45,7 @@ func rerouted(t *testing.T, at, address string) string {
 // all together: whoever waits for an answer waits once, and not for each of them.
 // Nor does the store's end wait for them.
 func TestSilentConnectionsAreFoundOut(t *testing.T) {
+	t.Parallel()
 	at, w := wired(t, pgtest.New(t).URL())
 	s := openStore(t, at)
 	prepare(t, s, 100)
