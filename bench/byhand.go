@@ -47,16 +47,9 @@ type written struct {
 // person are refused, and a full event fails the whole batch. So it tells what the
 // promises cost at the least from what the product around them costs.
 func byHand(dir string) (http.Handler, error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "byhand.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)")
-	if err != nil {
-		return nil, err
-	}
 	ctx := context.Background()
-	conn, err := db.Conn(ctx)
+	conn, err := durable(ctx, filepath.Join(dir, "byhand.db"), byHandSchema, "cache_size(-8192)")
 	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.ExecContext(ctx, byHandSchema); err != nil {
 		return nil, err
 	}
 	w, err := byHandWriter(ctx, conn)

@@ -93,16 +93,9 @@ func Serve(kind, dir, profile string, out io.Writer) error {
 // floor is the least that accepts durably: a handler that reads the body and
 // inserts 600 bytes through the same group-commit writer.
 func floor(dir string) (http.Handler, error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "floor.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
-	if err != nil {
-		return nil, err
-	}
 	ctx := context.Background()
-	conn, err := db.Conn(ctx)
+	conn, err := durable(ctx, filepath.Join(dir, "floor.db"), "CREATE TABLE rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
 	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, body BLOB NOT NULL)"); err != nil {
 		return nil, err
 	}
 	insert, err := conn.PrepareContext(ctx, "INSERT INTO rows (body) VALUES (?)")
@@ -144,6 +137,24 @@ func floor(dir string) (http.Handler, error) {
 		rw.Header().Set("Location", "/registrations/x")
 		rw.WriteHeader(http.StatusSeeOther)
 	}), nil
+}
+
+// durable is a connection to a new file, for a floor's writer.
+func durable(ctx context.Context, path, schema string, pragmas ...string) (*sql.Conn, error) {
+	name := "file:" + path + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	for _, p := range pragmas {
+		name += "&_pragma=" + p
+	}
+	db, err := sql.Open("sqlite", name)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = conn.ExecContext(ctx, schema)
+	return conn, err
 }
 
 // static writes the bytes of a link page, as the product did when dir was made.

@@ -14,20 +14,44 @@ import (
 	"time"
 )
 
-// shoppers register at the instances in turn, each submission until there is a
-// clear answer: taken, or full.
+// shoppers register, each submission until there is a clear answer: taken, or full.
 type shoppers struct {
-	f    *fleet
+	t    *testing.T
 	slug string
+	send func(slug, key string) (reply, error)
 
 	acknowledged          sync.Map
 	accepted, full, again atomic.Int64
 }
 
+// shoppers of a fleet go to its instances in turn.
+func (f *fleet) shoppers(slug string) *shoppers {
+	return &shoppers{t: f.t, slug: slug, send: func(slug, key string) (reply, error) { return f.registerAt(f.next(), slug, key) }}
+}
+
+// comeUntil has n of them register again and again until stop is closed; what it
+// returns waits for what they began.
+func (s *shoppers) comeUntil(stop <-chan struct{}, n int) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for c := range n {
+		all.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					s.register(fmt.Sprintf("%s-%d-%d", s.slug, c, i))
+				}
+			}
+		})
+	}
+	return &all
+}
+
 // register reports whether the submission was taken.
 func (s *shoppers) register(key string) bool {
 	for range 600 {
-		r, err := s.f.registerAt(s.f.next(), s.slug, key)
+		r, err := s.send(s.slug, key)
 		switch {
 		case err == nil && (r.status == http.StatusCreated || r.status == http.StatusOK):
 			s.acknowledged.Store(key, true)
@@ -37,13 +61,13 @@ func (s *shoppers) register(key string) bool {
 			s.full.Add(1)
 			return false
 		case err == nil && r.status != http.StatusServiceUnavailable:
-			s.f.t.Errorf("%s: %d %s", key, r.status, r.body)
+			s.t.Errorf("%s: %d %s", key, r.status, r.body)
 			return false
 		}
 		s.again.Add(1)
 		pass(100 * time.Millisecond)
 	}
-	s.f.t.Errorf("%s: no clear answer in a minute", key)
+	s.t.Errorf("%s: no clear answer in a minute", key)
 	return false
 }
 
@@ -52,7 +76,7 @@ func (s *shoppers) register(key string) bool {
 func TestP2OnSaleOverThreeInstances(t *testing.T) {
 	f := startFleet(t)
 	id := f.event("onsale", 1000, nil)
-	s := &shoppers{f: f, slug: "onsale"}
+	s := f.shoppers("onsale")
 	work := make(chan int)
 	var clients sync.WaitGroup
 	for range 150 {
@@ -84,7 +108,7 @@ func TestP1KilledInstanceHandsItsLanesOn(t *testing.T) {
 	s, ids := map[string]*shoppers{}, map[string]string{}
 	for i := range 6 {
 		slug := fmt.Sprintf("lane-%d", i)
-		ids[slug], s[slug] = f.event(slug, -1, nil), &shoppers{f: f, slug: slug}
+		ids[slug], s[slug] = f.event(slug, -1, nil), f.shoppers(slug)
 	}
 	f.sim(http.MethodPut, "/_sim/faults", `{"latency_ms": 2000}`, nil) // leases are held for long
 	for slug, one := range s {
@@ -165,33 +189,21 @@ func TestP1PostgreSQLKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t)
 	id := f.event("away", -1, nil)
-	s := &shoppers{f: f, slug: "away"}
+	s := f.shoppers("away")
 	stop := make(chan struct{})
-	var clients sync.WaitGroup
-	for c := range 12 {
-		clients.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-					s.register(fmt.Sprintf("away-%d-%d", c, i))
-				}
-			}
-		})
-	}
+	clients := s.comeUntil(stop, 12)
 	for range 2 {
-		grow(f, &s.accepted, 200)
+		grow(f.demo, &s.accepted, 200)
 		typed := f.form(f.instances[0], "away", url.Values{"ticket": {"std"}, "first_name": {"Odilia"}, "last_name": {"Quentbrook"}, "email": {"odilia@example.com"}})
 		if err := f.server.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		grow(f, &s.again, 12)
+		grow(f.demo, &s.again, 12)
 		f.goesOnWithoutStore(typed)
 		if err := f.server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		grow(f, &s.accepted, 100)
+		grow(f.demo, &s.accepted, 100)
 		for _, p := range f.instances { // each by itself; the same key is one registration
 			f.within(30*time.Second, "the form at "+p.name, func() bool { return f.send(p, "away", typed).status == http.StatusSeeOther })
 		}
@@ -204,10 +216,10 @@ func TestP1PostgreSQLKilledUnderLoad(t *testing.T) {
 }
 
 // grow waits for a count to grow by n.
-func grow(f *fleet, count *atomic.Int64, n int64) {
-	f.t.Helper()
+func grow(d *demo, count *atomic.Int64, n int64) {
+	d.t.Helper()
 	from := count.Load()
-	f.within(60*time.Second, fmt.Sprintf("%d more", n), func() bool { return count.Load() >= from+n })
+	d.within(60*time.Second, fmt.Sprintf("%d more", n), func() bool { return count.Load() >= from+n })
 }
 
 // goesOnWithoutStore looks at what visitors see while the store is away.
