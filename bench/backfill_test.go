@@ -85,7 +85,11 @@ func (d *deployment) visit(s *salesforceOrg, more func(elapsed time.Duration) bo
 
 func (d *deployment) register(org, slug string, n int) error {
 	key := fmt.Sprintf("bench-%d-%d", time.Now().UnixNano(), n)
-	body := fmt.Sprintf(`{"first_name":"Test","last_name":"Person","email":"%s@example.com"}`, key)
+	return d.registerAs(org, slug, key, key+"@example.com")
+}
+
+func (d *deployment) registerAs(org, slug, key, email string) error {
+	body := fmt.Sprintf(`{"first_name":"Test","last_name":"Person","email":%q}`, email)
 	req, err := http.NewRequestWithContext(d.b.Context(), http.MethodPost, d.public+"/api/v1/events/"+slug+"/registrations", strings.NewReader(body))
 	if err != nil {
 		return err
@@ -107,18 +111,32 @@ func (d *deployment) register(org, slug string, n int) error {
 
 // status is how an org's page is answered, 0 for not at all.
 func (d *deployment) status(org, path string) int {
+	status, _ := d.get(org, path)
+	return status
+}
+
+// page is an org's page, empty if there is none.
+func (d *deployment) page(org, path string) string {
+	status, page := d.get(org, path)
+	if status != http.StatusOK {
+		return ""
+	}
+	return page
+}
+
+func (d *deployment) get(org, path string) (status int, page string) {
 	req, err := http.NewRequestWithContext(d.b.Context(), http.MethodGet, d.public+path, nil)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	req.Host = org + ".localhost"
 	resp, err := d.client.Do(req)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode
+	text, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text)
 }
 
 // held is how many links of an org the instance holds, by its own account;
@@ -197,6 +215,7 @@ func (d *deployment) ask(method, url, body string, into any) error {
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := d.slow.Do(req)
 	if err != nil {
 		return err

@@ -21,8 +21,10 @@ import (
 // deployment is the real program as processes of this machine: an instance, and
 // a simulated Salesforce for each org.
 type deployment struct {
-	b             *testing.B
-	dir, binary   string
+	b           *testing.B
+	dir, binary string
+	// listen is where the instance will serve its pages.
+	listen        string
 	public, admin string
 	// client is the visitors', slow one for what takes its time.
 	client, slow *http.Client
@@ -31,8 +33,12 @@ type deployment struct {
 // salesforceOrg is an org's simulated Salesforce and what it was filled with.
 type salesforceOrg struct {
 	*process
-	slugs, tokens []string
+	ids, slugs, tokens []string
+	// session is a token of its API, once somebody needed one.
+	session string
 }
+
+const hookSecret = "bench-hook-secret-0123456789"
 
 // process is one of `turnout`.
 type process struct {
@@ -45,7 +51,7 @@ type process struct {
 // deploy finds the program, or builds it.
 func deploy(b *testing.B, dir string) *deployment {
 	b.Helper()
-	d := &deployment{b: b, dir: dir, binary: os.Getenv("TURNOUT_BINARY"),
+	d := &deployment{b: b, dir: dir, binary: os.Getenv("TURNOUT_BINARY"), listen: wiretest.FreeAddress(b),
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 256},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		slow: &http.Client{Timeout: 10 * time.Minute}}
@@ -62,16 +68,16 @@ func deploy(b *testing.B, dir string) *deployment {
 }
 
 // salesforce starts a simulator and fills it with events and links.
-func (d *deployment) salesforce(name string, events, links int) *salesforceOrg {
+func (d *deployment) salesforce(name string, events, links int, flags ...string) *salesforceOrg {
 	d.b.Helper()
-	s := &salesforceOrg{process: d.start("salesforce-"+name, "simulator", "--listen", wiretest.FreeAddress(d.b))}
+	s := &salesforceOrg{process: d.start("salesforce-"+name, append([]string{"simulator", "--listen", wiretest.FreeAddress(d.b)}, flags...)...)}
 	var made struct {
-		Events []struct{ Slug string } `json:"events"`
-		Tokens []string                `json:"tokens"`
+		Events []struct{ ID, Slug string } `json:"events"`
+		Tokens []string                    `json:"tokens"`
 	}
 	d.json(http.MethodPost, s.url+"/_sim/seed", fmt.Sprintf(`{"events":%d,"links":%d}`, events, links), &made)
 	for _, e := range made.Events {
-		s.slugs = append(s.slugs, e.Slug)
+		s.ids, s.slugs = append(s.ids, e.ID), append(s.slugs, e.Slug)
 	}
 	s.tokens = made.Tokens
 	return s
@@ -89,7 +95,7 @@ func (d *deployment) serve() *process {
 func (d *deployment) apply(org, url string) {
 	d.b.Helper()
 	path := file(d.b, filepath.Join(d.dir, org+".yaml"), fmt.Sprintf("orgs:\n- id: %s\n  name: %s\n  mapping: turnout\n"+
-		"  hook_secrets: [bench-hook-secret-0123456789]\n  salesforce: {login_url: %q, client_id: demo, client_secret: demo}\n", org, org, url))
+		"  hook_secrets: [%s]\n  salesforce: {login_url: %q, client_id: demo, client_secret: demo}\n", org, org, hookSecret, url))
 	cmd := exec.Command(d.binary, "org", "apply", "-f", path)
 	cmd.Env = d.environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -98,7 +104,7 @@ func (d *deployment) apply(org, url string) {
 }
 
 func (d *deployment) environment() []string {
-	return append(os.Environ(), "TURNOUT_DATA="+filepath.Join(d.dir, "data"), "TURNOUT_LISTEN="+wiretest.FreeAddress(d.b),
+	return append(os.Environ(), "TURNOUT_DATA="+filepath.Join(d.dir, "data"), "TURNOUT_LISTEN="+d.listen,
 		"TURNOUT_ADMIN_LISTEN="+wiretest.FreeAddress(d.b), "TURNOUT_DRAIN=0s")
 }
 
@@ -114,6 +120,10 @@ func (d *deployment) start(name string, args ...string) *process {
 	p := &process{exited: make(chan struct{})}
 	p.cmd = exec.Command(d.binary, append(args, "--ready-file", ready)...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = d.environment(), output, output
+	if *profile != "" && args[0] == "serve" {
+		p.cmd.Path, p.cmd.Args = os.Args[0], os.Args[:1]
+		p.cmd.Env = append(p.cmd.Env, "TURNOUT_BENCH_SERVER=instance", "TURNOUT_BENCH_PROFILE="+*profile, "TURNOUT_BENCH_DIR="+ready)
+	}
 	if err := p.cmd.Start(); err != nil {
 		d.b.Fatal(err)
 	}

@@ -20,13 +20,17 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/app"
 	cachedb "github.com/turnout-events/turnout/internal/cache/sqlite"
 	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/compact"
+	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/groupcommit"
 	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -46,8 +50,9 @@ const (
 )
 
 // Serve runs one of the servers in this process until SIGTERM and prints its
-// address: floor, byhand, static, or the product as accept, links or few. With a profile directory it leaves a
-// CPU profile there.
+// address: floor, byhand, static, or the product as accept, links or few. As instance it
+// is `turnout serve` instead, whose ready file dir is. With a profile directory it leaves
+// a CPU profile there.
 func Serve(kind, dir, profile string, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -65,6 +70,8 @@ func Serve(kind, dir, profile string, out io.Writer) error {
 	var h http.Handler
 	var err error
 	switch kind {
+	case "instance": // of which dir is the ready file
+		return instance(ctx, dir)
 	case "floor":
 		h, err = floor(dir)
 	case "byhand":
@@ -88,6 +95,16 @@ func Serve(kind, dir, profile string, out io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// instance is `turnout serve`, which tells where it serves in the file ready.
+func instance(ctx context.Context, ready string) error {
+	environ := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "TURNOUT_BENCH_") })
+	cfg, err := config.Load("", environ)
+	if err != nil {
+		return err
+	}
+	return app.Serve(ctx, cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)), ready)
 }
 
 // floor is the least that accepts durably: a handler that reads the body and

@@ -3,7 +3,9 @@
 // A hook is a hint. Its signature says that it comes from the org; its body
 // names records, and all that it can cause is that they are read again from
 // Salesforce. So a lost hook costs a minute (the poll heals it, person.forgotten
-// excepted) and a forged or replayed one, if it got through, a refetch. What
+// excepted) and a forged or replayed one, if it got through, a refetch. A replay is
+// refused; within seconds of the first it is read for all the same, since a button that
+// is pressed twice in a second signs twice the same. What
 // cannot be queued is refused with a Retry-After, so that it is sent again.
 // Nothing here waits for Salesforce (P3).
 package hook
@@ -137,7 +139,15 @@ func (h *Hook) take(w http.ResponseWriter, r *http.Request, org turnout.OrgID) (
 		return 0, err
 	}
 	d := digestOf(signature.Stamp, body)
-	if !h.seen.add(org, d, now) || !h.ours(r.Context(), org, d, underWay) {
+	age, first := h.seen.add(org, d, now)
+	if !first || !h.ours(r.Context(), org, d, underWay) {
+		if age <= pressedTwice {
+			// Signed in the same second, it cannot be told from a replay. The record may
+			// have changed since it was read for the first one.
+			if err := h.o.Hints.Hint(r.Context(), org, hint.Type, hint.IDs); err != nil {
+				h.o.Logger.WarnContext(r.Context(), "hook: cannot queue what a repeated one names", "org", org, "code", turnout.CodeOf(err))
+			}
+		}
 		return 0, turnout.Errorf(turnout.CodeUnauthorized, "take hook", "this hook came in before; sign each one anew")
 	}
 	if err := h.o.Hints.Hint(r.Context(), org, hint.Type, hint.IDs); err != nil {

@@ -196,6 +196,34 @@ func TestP5ReplaysAreRefused(t *testing.T) {
 	}
 }
 
+// P5: somebody saves twice within a second, and the second change counts. What signs
+// for it is the same as before, so that it is refused as a replay would be.
+func TestP5PressedTwiceInOneSecond(t *testing.T) {
+	shared := claims{}
+	one, two := newDesk(), newDesk()
+	one.hook.o.Ours, two.hook.o.Ours = shared.of("one"), shared.of("two")
+	first := header("old-secret", noon, published)
+	for _, step := range []struct {
+		name  string
+		at    *desk
+		after time.Duration
+		want  int
+		hints int
+	}{
+		{"pressed", one, 0, 202, 1},
+		{"again, at the same instance", one, 900 * time.Millisecond, 401, 2},
+		{"again, at another instance", two, 900 * time.Millisecond, 401, 1},
+		{"a replay soon after", one, pressedTwice + time.Millisecond, 401, 2},
+		{"a replay at the end of its time", one, Skew, 401, 2},
+	} {
+		step.at.now = noon.Add(step.after)
+		w := step.at.send("acme.example.com", first, published)
+		if w.Code != step.want || len(step.at.hints) != step.hints {
+			t.Errorf("%s: status %d, %d hints; want %d and %d", step.name, w.Code, len(step.at.hints), step.want, step.hints)
+		}
+	}
+}
+
 func TestHookThatCouldNotBeQueuedMayComeAgain(t *testing.T) {
 	d := newDesk()
 	d.fails = errors.New("queue broke")
@@ -238,12 +266,13 @@ func TestHookBodies(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	m := newMemory()
+	first := func(d digest, at time.Time) bool { _, first := m.add("acme", d, at); return first }
 	for i := range 5 * perOrg {
-		if !m.add("acme", digestOf(strconv.Itoa(i), nil), noon) {
+		if !first(digestOf(strconv.Itoa(i), nil), noon) {
 			t.Fatal("a new one is taken for an old one")
 		}
 	}
-	if m.add("acme", digestOf(strconv.Itoa(5*perOrg-1), nil), noon) {
+	if first(digestOf(strconv.Itoa(5*perOrg-1), nil), noon) {
 		t.Error("the last one is forgotten")
 	}
 	for i := range m.shard {
@@ -253,7 +282,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if d := digestOf("later", nil); !m.add("acme", d, noon) || !m.add("acme", d, noon.Add(2*remember)) && !m.add("acme", d, noon.Add(3*remember)) {
+	if d := digestOf("later", nil); !first(d, noon) || !first(d, noon.Add(2*remember)) && !first(d, noon.Add(3*remember)) {
 		t.Error("it is kept for ever")
 	}
 }

@@ -24,7 +24,11 @@ func digestOf(stamp string, body []byte) digest {
 // pass, which is Skew before its time until Skew after.
 const remember = 2 * Skew
 
-// perOrg bounds one generation of an org's memory: 32 bytes and some map, so
+// pressedTwice is how long after a hook the same one may be another press of the button:
+// stamps are whole seconds, and one of two hooks may be longer on its way.
+const pressedTwice = 3 * time.Second
+
+// perOrg bounds one generation of an org's memory: 40 bytes and some map, so
 // at most about 1 MiB for an org. Only hooks that were signed get in. An org
 // that sends more than that in ten minutes has its oldest ones forgotten early.
 const perOrg = 8192
@@ -41,37 +45,38 @@ type memory struct {
 	}
 }
 
-// generations hold an org's hooks: the newer ones, and those of the period before.
+// generations hold when an org's hooks came: the newer ones, and those of the period before.
 type generations struct {
 	since       time.Time
-	now, before map[digest]struct{}
+	now, before map[digest]int64 // in Unix nanoseconds
 }
 
 func newMemory() *memory { return &memory{seed: maphash.MakeSeed()} }
 
-// add remembers a hook; false when it is remembered already.
-func (m *memory) add(org turnout.OrgID, d digest, now time.Time) bool {
+// add remembers a hook. One that is remembered already came so long ago; first says
+// that it was not.
+func (m *memory) add(org turnout.OrgID, d digest, now time.Time) (age time.Duration, first bool) {
 	shard := &m.shard[maphash.String(m.seed, string(org))%shards]
 	shard.Lock()
 	defer shard.Unlock()
 	g := shard.orgs[org]
 	if g == nil {
-		g = &generations{since: now, now: map[digest]struct{}{}}
+		g = &generations{since: now, now: map[digest]int64{}}
 		if shard.orgs == nil {
 			shard.orgs = map[turnout.OrgID]*generations{}
 		}
 		shard.orgs[org] = g
 	}
 	if now.Sub(g.since) >= remember || len(g.now) >= perOrg {
-		g.since, g.before, g.now = now, g.now, map[digest]struct{}{}
+		g.since, g.before, g.now = now, g.now, map[digest]int64{}
 	}
-	_, newer := g.now[d]
-	_, older := g.before[d]
-	if newer || older {
-		return false
+	for _, some := range []map[digest]int64{g.now, g.before} {
+		if at, again := some[d]; again {
+			return now.Sub(time.Unix(0, at)), false
+		}
 	}
-	g.now[d] = struct{}{}
-	return true
+	g.now[d] = now.UnixNano()
+	return 0, true
 }
 
 // drop forgets a hook that could not be taken, so that it may come again.
