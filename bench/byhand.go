@@ -161,7 +161,7 @@ func byHandWriter(ctx context.Context, conn *sql.Conn) (*groupcommit.Writer[*wri
 			errs[i] = err
 		}
 		return errs
-	}, 0), nil
+	}, groupcommit.Options{}), nil
 }
 
 // none reports whether a statement changed nothing.

@@ -141,7 +141,7 @@ func floor(dir string) (http.Handler, error) {
 		}
 		return errs
 	}
-	w := groupcommit.New(commit, 0)
+	w := groupcommit.New(commit, groupcommit.Options{})
 	go w.Run()
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 64<<10))

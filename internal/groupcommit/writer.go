@@ -21,10 +21,22 @@ var ErrClosed = errors.New("writer is closed")
 // one error for each job. It is called from one goroutine at a time.
 type Commit[J any] func(jobs []J) []error
 
+// Options of a writer; the zero value will do.
+type Options struct {
+	// Cap is the largest batch; 0 means DefaultCap.
+	Cap int
+	// Turn waits until this process may commit, where several share what it commits
+	// to. It is asked once something waits and before the batch is gathered, so that
+	// whoever comes meanwhile is in it. done ends the turn; an error is everybody's
+	// answer who waits then. Nil means that nobody else commits.
+	Turn func() (done func(), err error)
+}
+
 // Writer hands jobs to a Commit. Safe for concurrent use.
 type Writer[J any] struct {
 	commit Commit[J]
 	cap    int
+	turn   func() (done func(), err error)
 	queue  chan entry[J]
 	stop   chan struct{}
 	once   sync.Once
@@ -36,19 +48,21 @@ type entry[J any] struct {
 	answer chan error
 }
 
-// DefaultCap is the largest batch where Options says nothing: at about 20 µs
+// DefaultCap is the largest batch where Options say nothing: at about 20 µs
 // a job, the last of a batch waits some 5 ms for those before it.
 const DefaultCap = 256
 
-// New makes a writer whose batches hold at most cap jobs (0 means DefaultCap).
-// It works only while Run does.
-func New[J any](commit Commit[J], cap int) *Writer[J] {
-	if cap <= 0 {
-		cap = DefaultCap
+// New makes a writer. It works only while Run does.
+func New[J any](commit Commit[J], o Options) *Writer[J] {
+	if o.Cap <= 0 {
+		o.Cap = DefaultCap
+	}
+	if o.Turn == nil {
+		o.Turn = func() (func(), error) { return func() {}, nil }
 	}
 	return &Writer[J]{
-		commit: commit, cap: cap,
-		queue: make(chan entry[J], 4*cap),
+		commit: commit, cap: o.Cap, turn: o.Turn,
+		queue: make(chan entry[J], 4*o.Cap),
 		stop:  make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -93,24 +107,38 @@ func (w *Writer[J]) Run() {
 	entries := make([]entry[J], 0, w.cap)
 	jobs := make([]J, 0, w.cap)
 	for {
+		entries = entries[:0]
 		select {
 		case e := <-w.queue:
+			entries = append(entries, e)
 			// Whoever handed in e made this goroutine the next to run. Others who are
 			// ready get their turn first: a batch of one costs as much as one of forty.
 			runtime.Gosched()
-			entries = w.gather(append(entries[:0], e))
 		case <-w.stop:
-			if entries = w.gather(entries[:0]); len(entries) == 0 {
+			if entries = w.gather(entries); len(entries) == 0 {
 				return
 			}
 		}
-		jobs = jobs[:0]
-		for _, e := range entries {
-			jobs = append(jobs, e.job)
+		done, err := w.turn()
+		entries = w.gather(entries)
+		if err != nil {
+			answer(entries, func(int) error { return err })
+		} else {
+			jobs = jobs[:0]
+			for _, e := range entries {
+				jobs = append(jobs, e.job)
+			}
+			errs := w.commit(jobs)
+			done()
+			answer(entries, func(i int) error {
+				if errs == nil {
+					return nil
+				}
+				return errs[i]
+			})
+			clear(jobs)
 		}
-		answer(entries, w.commit(jobs))
 		clear(entries)
-		clear(jobs)
 	}
 }
 
@@ -127,13 +155,9 @@ func (w *Writer[J]) gather(entries []entry[J]) []entry[J] {
 	return entries
 }
 
-func answer[J any](entries []entry[J], errs []error) {
+func answer[J any](entries []entry[J], err func(i int) error) {
 	for i, e := range entries {
-		var err error
-		if errs != nil {
-			err = errs[i]
-		}
-		e.answer <- err
+		e.answer <- err(i)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestCallersShareACommitAndKeepTheirAnswers(t *testing.T) {
 				}
 			}
 			return errs
-		}, 8)
+		}, Options{Cap: 8})
 		go w.Run()
 		var wg sync.WaitGroup
 		for i := range 20 {
@@ -51,7 +51,7 @@ func TestCallersShareACommitAndKeepTheirAnswers(t *testing.T) {
 }
 
 func TestAJobThatWasNotTakenDoesNothing(t *testing.T) {
-	w := New(func([]int) []error { t.Error("committed"); return nil }, 1)
+	w := New(func([]int) []error { t.Error("committed"); return nil }, Options{Cap: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 4 * 1 { // fill the queue; nobody runs
@@ -69,7 +69,7 @@ func TestClosingLeavesNobodyWaiting(t *testing.T) {
 		w := New(func(jobs []int) []error {
 			committed.Add(int64(len(jobs)))
 			return nil
-		}, 4)
+		}, Options{Cap: 4})
 		go w.Run()
 		var done atomic.Int64
 		var wg sync.WaitGroup
@@ -91,10 +91,69 @@ func TestClosingLeavesNobodyWaiting(t *testing.T) {
 	}
 }
 
+// Whoever hands in a job while the writer waits for its turn is in the batch.
+func TestABatchGathersUntilItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []int
+		var ended int
+		gate := make(chan struct{})
+		w := New(func(jobs []int) []error {
+			sizes = append(sizes, len(jobs))
+			return nil
+		}, Options{Turn: func() (func(), error) { <-gate; return func() { ended++ }, nil }})
+		go w.Run()
+		var callers sync.WaitGroup
+		for range 3 {
+			callers.Go(func() {
+				if err := w.Do(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		close(gate)
+		callers.Wait()
+		w.Close()
+		if !slices.Equal(sizes, []int{3}) || ended != 1 {
+			t.Errorf("batches of %v, %d turns ended", sizes, ended)
+		}
+	})
+}
+
+// A turn that does not come is everybody's answer, and the next one is asked for anew.
+func TestATurnThatDoesNotCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := errors.New("another keeps it")
+		gate := make(chan error)
+		w := New(func([]int) []error { return nil }, Options{Turn: func() (func(), error) { return func() {}, <-gate }})
+		go w.Run()
+		defer w.Close()
+		var callers sync.WaitGroup
+		for range 3 {
+			callers.Go(func() {
+				if err := w.Do(t.Context(), 1); !errors.Is(err, kept) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		gate <- kept
+		callers.Wait()
+		callers.Go(func() {
+			if err := w.Do(t.Context(), 1); err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
+		synctest.Wait()
+		gate <- nil
+		callers.Wait()
+	})
+}
+
 // A context that ends while its job commits does not hide the outcome.
 func TestATakenJobIsAnsweredWhateverTheContextSays(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	w := New(func([]int) []error { cancel(); return nil }, 1)
+	w := New(func([]int) []error { cancel(); return nil }, Options{Cap: 1})
 	go w.Run()
 	defer w.Close()
 	if err := w.Do(ctx, 1); err != nil {

@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.closeConns()
 		return nil, fmt.Errorf("open store at %s: %w", cfg.Host, err)
 	}
-	s.writer = groupcommit.New(s.commit, o.BatchCap)
+	s.writer = groupcommit.New(s.commit, groupcommit.Options{Cap: o.BatchCap})
 	go s.writer.Run()
 	return s, nil
 }

@@ -126,7 +126,7 @@ func openFloor(b *testing.B, path string) *floor {
 	if err := session.exec("CREATE TABLE floor (id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT"); err != nil {
 		b.Fatal(err)
 	}
-	f.writer = groupcommit.New(f.commit, 0)
+	f.writer = groupcommit.New(f.commit, groupcommit.Options{})
 	go f.writer.Run()
 	return f
 }

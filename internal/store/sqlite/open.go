@@ -98,7 +98,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", o.Path, err), s.closeFiles())
 	}
-	s.writer = groupcommit.New(s.commit, o.BatchCap)
+	s.writer = groupcommit.New(s.commit, groupcommit.Options{Cap: o.BatchCap, Turn: s.takeTurn})
 	go s.writer.Run()
 	go s.retryScrubs()
 	return s, nil

@@ -78,13 +78,17 @@ func aboutOneJob(err error) bool {
 	return true
 }
 
+// takeTurn waits until no other process writes.
+func (s *Store) takeTurn() (done func(), err error) {
+	if err := s.turn.lock(); err != nil {
+		return nil, turnout.Wrap(turnout.CodeUnavailable, "write", err)
+	}
+	return s.turn.unlock, nil
+}
+
 // transact runs jobs in one transaction and leaves each one's rejection in
 // errs. An error means that nothing was committed, or CodeUnknown.
 func (s *Store) transact(jobs []*job, errs []error) error {
-	if err := s.turn.lock(); err != nil {
-		return turnout.Wrap(turnout.CodeUnavailable, "write", err)
-	}
-	defer s.turn.unlock()
 	if s.session == nil {
 		if err := s.reopen(); err != nil {
 			return turnout.Wrap(turnout.CodeUnavailable, "reopen store", err)
