@@ -33,6 +33,7 @@ import (
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/groupcommit"
 	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/pace"
 	"github.com/turnout-events/turnout/internal/seal"
 	storedb "github.com/turnout-events/turnout/internal/store/sqlite"
 	"github.com/turnout-events/turnout/internal/web"
@@ -215,6 +216,7 @@ func product(ctx context.Context, dir string) (http.Handler, error) {
 		return nil, err
 	}
 	go func() { _ = c.Run(ctx) }()
+	go func() { _ = pace.Run(ctx) }()
 	if err := links.ReadAhead(ctx); err != nil { // as an instance that has run for a while
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/mirror"
+	"github.com/turnout-events/turnout/internal/pace"
 	"github.com/turnout-events/turnout/internal/redis"
 	"github.com/turnout-events/turnout/internal/run"
 	"github.com/turnout-events/turnout/internal/web"
@@ -229,6 +230,7 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 		services = append(services, run.Service{Name: "cache sweeper", Run: c.Run})
 	}
 	return append(services, []run.Service{
+		{Name: "pace", Run: pace.Run},
 		{Name: "erasure", Run: in.erasure.Run},
 		{Name: "catalog", Run: in.catalog.Run},
 		{Name: "mirror", Run: in.mirror.Run},

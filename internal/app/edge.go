@@ -25,13 +25,14 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/exchange"
 	"github.com/turnout-events/turnout/internal/limit"
+	"github.com/turnout-events/turnout/internal/pace"
 	"github.com/turnout-events/turnout/internal/run"
 )
 
 // Edge runs one edge until ctx ends; ready is written once it serves, if it
 // names a file.
 func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string) (err error) {
-	defer pace()()
+	defer oneMoreProcessor()()
 	courses, err := openCourses(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -70,6 +71,7 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 		return err
 	}
 	services := append(append(shared.services(), []run.Service{
+		{Name: "pace", Run: pace.Run},
 		{Name: "edge", Run: e.Run},
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
 		admin,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/turnout-events/turnout/internal/pace"
 	"github.com/turnout-events/turnout/internal/run"
 	"github.com/turnout-events/turnout/internal/simulator"
 )
@@ -43,7 +44,7 @@ func Simulator(ctx context.Context, o SimulatorOptions) (err error) {
 		return err
 	}
 	o.Logger.Info("simulated Salesforce serves", "url", url, "client_id", "demo")
-	if err := (run.Group{Services: []run.Service{{Name: "simulator work", Run: s.Run}, server}, Logger: o.Logger}).Run(ctx); err != nil {
+	if err := (run.Group{Services: []run.Service{{Name: "pace", Run: pace.Run}, {Name: "simulator work", Run: s.Run}, server}, Logger: o.Logger}).Run(ctx); err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
 	return nil
