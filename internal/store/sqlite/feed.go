@@ -25,11 +25,17 @@ func (t *tx) appendChange(c turnout.Change) error {
 	return t.exec("INSERT INTO feed (kind, org, id, at) VALUES (?, ?, ?, ?)", string(c.Kind), string(c.Org), c.ID, millis(c.At))
 }
 
+// The queries of Changes and LastChange.
+const (
+	selectChanges    = "SELECT seq, kind, org, id, at FROM feed WHERE seq > ? ORDER BY seq LIMIT ?"
+	selectLastChange = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)"
+)
+
 // Changes reads up to limit entries of the feed after a sequence number, in
 // order. When entries after it were pruned, the first is of the empty kind
 // and says that everything must be read again.
 func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]turnout.Change, error) {
-	rows, err := s.reads.QueryContext(ctx, "SELECT seq, kind, org, id, at FROM feed WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+	rows, err := s.hot.changes.QueryContext(ctx, after, limit)
 	if err != nil {
 		return nil, wrap("read changes", err)
 	}
@@ -70,7 +76,7 @@ func (s *Store) prunedAll(ctx context.Context, after int64) ([]turnout.Change, e
 // LastChange is the newest sequence number, 0 for none.
 func (s *Store) LastChange(ctx context.Context) (int64, error) {
 	var seq int64
-	err := s.reads.QueryRowContext(ctx, "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)").Scan(&seq)
+	err := s.hot.lastChange.QueryRowContext(ctx).Scan(&seq)
 	return seq, wrap("read changes", err)
 }
 

@@ -10,22 +10,24 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
+// selectLanes is the query of Lanes. The recursion hops from lane to lane through the
+// index of due registrations, so a backlog of any size costs one step a lane.
+const selectLanes = `
+	WITH RECURSIVE busy (lane) AS (
+		SELECT (SELECT lane FROM registrations INDEXED BY registrations_due WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1)
+		UNION ALL
+		SELECT (SELECT r.lane FROM registrations r INDEXED BY registrations_due WHERE r.due_at IS NOT NULL AND r.lane > busy.lane ORDER BY r.lane LIMIT 1)
+		FROM busy WHERE busy.lane IS NOT NULL)
+	SELECT l.lane, o.org, l.event, l.lease_until > ?1, l.not_before > ?1,
+		(SELECT count(*) FROM (SELECT 1 FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 LIMIT ?2)),
+		coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 ORDER BY r.due_at LIMIT ?2)), 0),
+		coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT ?2)), 0)
+	FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`
+
 // Lanes lists the lanes in which something waits, with up to count of those
 // that are due at now counted in each.
 func (s *Store) Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error) {
-	// The recursion hops from lane to lane through the index of due
-	// registrations, so a backlog of any size costs one step a lane.
-	rows, err := s.reads.QueryContext(ctx, `
-		WITH RECURSIVE busy (lane) AS (
-			SELECT (SELECT lane FROM registrations INDEXED BY registrations_due WHERE due_at IS NOT NULL ORDER BY lane LIMIT 1)
-			UNION ALL
-			SELECT (SELECT r.lane FROM registrations r INDEXED BY registrations_due WHERE r.due_at IS NOT NULL AND r.lane > busy.lane ORDER BY r.lane LIMIT 1)
-			FROM busy WHERE busy.lane IS NOT NULL)
-		SELECT l.lane, o.org, l.event, l.lease_until > ?1, l.not_before > ?1,
-			(SELECT count(*) FROM (SELECT 1 FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 LIMIT ?2)),
-			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at <= ?1 ORDER BY r.due_at LIMIT ?2)), 0),
-			coalesce((SELECT min(changed_at) FROM (SELECT changed_at FROM registrations r INDEXED BY registrations_due WHERE r.lane = l.lane AND r.due_at IS NOT NULL ORDER BY r.due_at LIMIT ?2)), 0)
-		FROM busy JOIN lanes l ON l.lane = busy.lane JOIN orgs o ON o.num = l.org`, millis(now), count)
+	rows, err := s.hot.lanes.QueryContext(ctx, millis(now), count)
 	if err != nil {
 		return nil, wrap("list lanes", err)
 	}
@@ -74,7 +76,7 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 
 // Take reads what is due in a leased lane, longest waiting first, at most max.
 func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
-	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE r.lane = ? AND r.due_at <= ? ORDER BY r.due_at, r.id LIMIT ?", lease.ID, millis(now), max)
+	rows, err := s.hot.due.QueryContext(ctx, lease.ID, millis(now), max)
 	return collect("take batch", rows, err)
 }
 

@@ -149,10 +149,13 @@ func (s *Store) SetOutside(ctx context.Context, org turnout.OrgID, counts []turn
 	})
 }
 
+// selectSeatings is the query of Seatings.
+const selectSeatings = `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
+	FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = ? AND s.counted = 1`
+
 // Seatings tells how the pools of all of an org's events stand.
 func (s *Store) Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT l.event, s.pool, s.seat_limit, s.taken, s.outside, s.waiting
-		FROM seats s JOIN lanes l USING (lane) JOIN orgs o ON o.num = l.org WHERE o.org = ? AND s.counted = 1`, string(org))
+	rows, err := s.hot.seatings.QueryContext(ctx, string(org))
 	if err != nil {
 		return nil, wrap("read seats", err)
 	}

@@ -151,55 +151,6 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	return s.prepareHot(ctx)
 }
 
-// hotReads are what pages wait for, prepared once: parsing a statement takes
-// several times as long as running it. They are run under the background
-// context, since one that can end costs a goroutine for each.
-type hotReads struct {
-	point *point.Pool // by the numbers below
-	byKey *sql.Stmt
-	byID  *sql.Stmt
-	// after are registrations in order, for answered.
-	after    *sql.Stmt
-	answered *answered
-}
-
-// The queries of hotReads.point.
-const (
-	wrappedKey = iota
-	latestOfLink
-)
-
-func (s *Store) prepareHot(ctx context.Context) (err error) {
-	if s.hot.point, err = point.Open(ctx, s.points, readers,
-		"SELECT wrapped FROM people WHERE org = ? AND person = ?",
-		"SELECT id FROM registrations WHERE org = ? AND link = ? AND link IS NOT NULL ORDER BY id DESC LIMIT 1"); err != nil {
-		return err
-	}
-	if s.hot.byKey, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.org = ? AND r.key = ?"); err != nil {
-		return err
-	}
-	if s.hot.byID, err = s.reads.PrepareContext(ctx, selectRegistration+" WHERE r.id = ?"); err != nil {
-		return err
-	}
-	s.hot.after, err = s.reads.PrepareContext(ctx, registrationsAfter)
-	s.hot.answered = openAnswered(s.path)
-	return err
-}
-
-func (h hotReads) close() error {
-	h.point.Close()
-	if h.answered != nil {
-		h.answered.closed.Store(true)
-	}
-	var errs []error
-	for _, stmt := range []*sql.Stmt{h.byKey, h.byID, h.after} {
-		if stmt != nil {
-			errs = append(errs, stmt.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // createPrivate makes a new file that only its owner reads; SQLite gives the
 // files beside it the same rights.
 func createPrivate(path string) error {
