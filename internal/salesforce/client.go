@@ -153,7 +153,7 @@ type call struct {
 	method string
 	// path is below the instance: "/services/data/v65.0/query?q=…".
 	path string
-	// body is JSON to send, nil for none.
+	// body is sent as JSON, or is JSON already if it is bytes; nil for none.
 	body any
 	// raw is sent instead of body, as contentType; it cannot be replayed.
 	raw         io.Reader
@@ -219,10 +219,11 @@ func encode(in call) (payload []byte, zipped bool, err error) {
 	if in.body == nil {
 		return nil, false, nil
 	}
-	payload, err = json.Marshal(in.body)
-	if err != nil {
-		// Its words would name the value.
-		return nil, false, turnout.Errorf(turnout.CodeInternal, "encode salesforce "+in.op, "the body cannot be written as JSON")
+	payload, written := in.body.([]byte)
+	if !written {
+		if payload, err = json.Marshal(in.body); err != nil {
+			return nil, false, unwritable(in.op)
+		}
 	}
 	if len(payload) < gzipFrom {
 		return payload, false, nil
@@ -232,6 +233,12 @@ func encode(in call) (payload []byte, zipped bool, err error) {
 	_, _ = w.Write(payload) // a bytes.Buffer does not fail
 	_ = w.Close()
 	return b.Bytes(), true, nil
+}
+
+// unwritable reports a body that is not to be had as JSON. The encoder's words are
+// left out, since they may quote a value.
+func unwritable(op string) error {
+	return turnout.Errorf(turnout.CodeInternal, "encode salesforce "+op, "the body cannot be written as JSON")
 }
 
 // send makes one HTTP request, reads what every reply carries, and turns a

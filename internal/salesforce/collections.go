@@ -46,18 +46,12 @@ func (c *Client) collection(ctx context.Context, op, path, object string, record
 	case len(records) > MaxCollection:
 		return nil, turnout.Errorf(turnout.CodeTooLarge, "salesforce "+op, "at most %d records fit one call", MaxCollection)
 	}
-	bodies := make([]map[string]any, len(records))
-	for i, r := range records {
-		body := make(map[string]any, len(r)+1)
-		for name, v := range r {
-			body[name] = v
-		}
-		body["attributes"] = map[string]string{"type": object}
-		bodies[i] = body
+	body, err := collectionJSON(object, records)
+	if err != nil {
+		return nil, unwritable(op)
 	}
 	var results []saveResult
-	in := call{op: op, method: http.MethodPatch, path: c.data(path),
-		body: map[string]any{"allOrNone": false, "records": bodies}}
+	in := call{op: op, method: http.MethodPatch, path: c.data(path), body: body}
 	if err := c.json(ctx, in, &results); err != nil {
 		return nil, err
 	}

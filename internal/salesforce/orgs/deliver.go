@@ -229,20 +229,33 @@ type chunk struct {
 // chunks puts items into as few calls as take them: by size, and no record
 // twice in one.
 func chunks(items []item, as func(item) salesforce.Record) []chunk {
+	records, bound := make([]salesforce.Record, len(items)), 0
+	for i, it := range items {
+		records[i] = as(it)
+		bound += records[i].Size()
+	}
 	var out []chunk
-	size, ids := maxBody, map[string]bool{}
-	for _, it := range items {
-		record := as(it)
-		body, _ := json.Marshal(record) // what cannot be written fails in the call
-		if size += len(body); size > maxBody || (it.ID != "" && ids[it.ID]) {
+	size, ids := 0, map[string]bool{}
+	for i, it := range items {
+		n := 0 // all of them fit one, and none need be written to know
+		if bound > maxBody {
+			n = written(records[i])
+		}
+		if size += n; len(out) == 0 || size > maxBody || (it.ID != "" && ids[it.ID]) {
 			out = append(out, chunk{})
-			size = len(body)
+			size = n
 			clear(ids)
 		}
 		ids[it.ID] = true
 		last := &out[len(out)-1]
 		last.items = append(last.items, it)
-		last.records = append(last.records, record)
+		last.records = append(last.records, records[i])
 	}
 	return out
+}
+
+// written is how many bytes a record takes.
+func written(r salesforce.Record) int {
+	body, _ := json.Marshal(r) // what cannot be written fails in the call
+	return len(body)
 }
