@@ -34,6 +34,13 @@ type Lease struct {
 	Until time.Time
 }
 
+// DueRegistration is one that is due, and what opens it.
+type DueRegistration struct {
+	Registration
+	// Wrapped is its person's data key, nil for none.
+	Wrapped []byte
+}
+
 // Outcome is what became of one registration of a batch.
 type Outcome struct {
 	Key Key

@@ -29,7 +29,7 @@ import (
 // Queue shows what waits.
 type Queue interface {
 	Lanes(ctx context.Context, now time.Time, count int) ([]turnout.LaneStatus, error)
-	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error)
+	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.DueRegistration, error)
 }
 
 // Leases give one holder at a time the right to a lane.
@@ -41,7 +41,7 @@ type Leases interface {
 
 // Records opens and seals what belongs to registrations.
 type Records interface {
-	Open(ctx context.Context, r *turnout.Registration) (turnout.Details, error)
+	OpenDue(ctx context.Context, r *turnout.DueRegistration) (turnout.Details, error)
 	SealNote(ctx context.Context, r *turnout.Registration, text string) ([]byte, error)
 }
 

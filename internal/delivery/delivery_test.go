@@ -531,14 +531,14 @@ type sleepy struct {
 	slept chan struct{}
 }
 
-func (r *sleepy) Open(ctx context.Context, reg *turnout.Registration) (turnout.Details, error) {
+func (r *sleepy) OpenDue(ctx context.Context, due *turnout.DueRegistration) (turnout.Details, error) {
 	select {
 	case <-r.slept:
 	default:
 		close(r.slept)
 		pass(leaseTTL + time.Second)
 	}
-	return r.records.Open(ctx, reg)
+	return r.records.OpenDue(ctx, due)
 }
 
 // P1: a holder that was asleep past its lease sends nothing late.
@@ -561,7 +561,7 @@ func TestP1AStaleHolderSendsNothing(t *testing.T) {
 // P1: registrations that cannot be opened do not hold up those behind them.
 type locked struct{ records }
 
-func (locked) Open(_ context.Context, r *turnout.Registration) (turnout.Details, error) {
+func (locked) OpenDue(_ context.Context, r *turnout.DueRegistration) (turnout.Details, error) {
 	if r.Key < "e1-5" {
 		return turnout.Details{}, turnout.Errorf(turnout.CodeForgotten, "open", "")
 	}

@@ -77,13 +77,13 @@ func (q *queue) status(all []turnout.LaneStatus, l *laneRow, now time.Time, coun
 	})
 }
 
-func (q *queue) Take(_ context.Context, lease turnout.Lease, most int, now time.Time) ([]turnout.Registration, error) {
+func (q *queue) Take(_ context.Context, lease turnout.Lease, most int, now time.Time) ([]turnout.DueRegistration, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var batch []turnout.Registration
+	var batch []turnout.DueRegistration
 	for _, r := range q.due(lease.Event, now) {
 		if len(batch) < most {
-			batch = append(batch, *r)
+			batch = append(batch, turnout.DueRegistration{Registration: *r, Wrapped: []byte("key")})
 		}
 	}
 	return batch, nil
@@ -159,7 +159,7 @@ func parked(r *turnout.Registration) bool    { return r.Parked != nil }
 
 type records struct{}
 
-func (records) Open(_ context.Context, r *turnout.Registration) (turnout.Details, error) {
+func (records) OpenDue(_ context.Context, r *turnout.DueRegistration) (turnout.Details, error) {
 	if r.Sealed == nil {
 		return turnout.Details{}, turnout.Errorf(turnout.CodeForgotten, "open", "no key")
 	}

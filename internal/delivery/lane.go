@@ -65,12 +65,12 @@ func (d *Delivery) deliver(ctx context.Context, state *orgState, lane turnout.La
 const unreadable = "UNREADABLE"
 
 // openAll opens a batch; what cannot be opened gets its outcome at once.
-func (d *Delivery) openAll(ctx context.Context, batch []turnout.Registration) ([]turnout.Dispatch, []turnout.Outcome) {
+func (d *Delivery) openAll(ctx context.Context, batch []turnout.DueRegistration) ([]turnout.Dispatch, []turnout.Outcome) {
 	dispatches := make([]turnout.Dispatch, 0, len(batch))
 	var outcomes []turnout.Outcome
 	for i := range batch {
 		r := &batch[i]
-		details, err := d.o.Records.Open(ctx, r)
+		details, err := d.o.Records.OpenDue(ctx, r)
 		o := turnout.Outcome{Key: r.Key, Revision: r.Revision}
 		code := turnout.CodeOf(err)
 		if code == turnout.CodeForgotten && r.Person.IsZero() {
@@ -78,7 +78,7 @@ func (d *Delivery) openAll(ctx context.Context, batch []turnout.Registration) ([
 		}
 		switch code {
 		case "":
-			dispatches = append(dispatches, turnout.Dispatch{Registration: *r, Details: details})
+			dispatches = append(dispatches, turnout.Dispatch{Registration: r.Registration, Details: details})
 			continue
 		case turnout.CodeForgotten:
 			o.Result, o.Parked = turnout.ResultParked, &turnout.Parked{Code: unreadable, At: d.o.Now()}

@@ -330,6 +330,25 @@ func TestSealedCannotBeMoved(t *testing.T) {
 	r := *d.store.row("key-2")
 	_, err := d.Open(ctx, &r)
 	d.refuses(err, turnout.CodeInternal)
+	_, err = d.OpenDue(ctx, &turnout.DueRegistration{Registration: r, Wrapped: d.store.people[r.Person]})
+	d.refuses(err, turnout.CodeInternal)
+}
+
+func TestOpenDue(t *testing.T) {
+	d := newDesk(t)
+	v := d.register(submission("key-1"))
+	due := turnout.DueRegistration{Registration: v.Registration, Wrapped: d.store.people[v.Registration.Person]}
+	if got, err := d.OpenDue(ctx, &due); err != nil || !reflect.DeepEqual(got, v.Details) {
+		t.Errorf("opens to %+v, %v, want %+v", got, err, v.Details)
+	}
+	shredded(d, v)
+	due.Registration = *d.store.row("key-1")
+	if got, err := d.OpenDue(ctx, &due); err != nil || !reflect.DeepEqual(got, turnout.Details{}) {
+		t.Errorf("shredded opens to %+v, %v", got, err)
+	}
+	due.Wrapped = nil
+	_, err := d.OpenDue(ctx, &due)
+	d.refuses(err, turnout.CodeForgotten)
 }
 
 func TestNote(t *testing.T) {

@@ -68,10 +68,19 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 	}})
 }
 
+// selectDue is the query of Take.
+const selectDue = registrationColumns + ", p.wrapped" + registrationTables + ` LEFT JOIN people p ON p.org = r.org AND p.person = r.person
+	WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3`
+
 // Take reads what is due in a leased lane, longest waiting first, at most max.
-func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
-	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE r.lane = $1 AND r.due_at <= $2 ORDER BY r.due_at, r.id LIMIT $3", lease.ID, millis(now), max)
+func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.DueRegistration, error) {
+	all, err := wire.Query(ctx, s.pool, scanDue, selectDue, lease.ID, millis(now), max)
 	return all, wire.Wrap("take batch", err)
+}
+
+func scanDue(row wire.Scanner) (d turnout.DueRegistration, err error) {
+	d.Registration, err = scanWith(row, &d.Wrapped)
+	return d, err
 }
 
 // Settle records what became of a batch and gives the lane back; nobody claims

@@ -13,20 +13,27 @@ import (
 	"github.com/turnout-events/turnout/internal/store/postgres/wire"
 )
 
-const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
+const (
+	selectRegistration  = registrationColumns + registrationTables
+	registrationColumns = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
 	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
-	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
+	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)`
+	registrationTables = `
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
+)
 
-func scanRegistration(row wire.Scanner) (turnout.Registration, error) {
+func scanRegistration(row wire.Scanner) (turnout.Registration, error) { return scanWith(row) }
+
+// scanWith scans a registration and what else was selected after it.
+func scanWith(row wire.Scanner, more ...any) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, parkedText []byte
 	var claims string
 	var due, parkedAt *int64
 	var parkedCode *string
 	var accepted, changed int64
-	err := row.Scan(&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
-		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded)
+	err := row.Scan(append([]any{&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded}, more...)...)
 	if err != nil {
 		return r, err
 	}

@@ -46,7 +46,7 @@ func (s *Store) prepareHot(ctx context.Context) (err error) {
 		{&s.hot.lastChange, selectLastChange},
 		{&s.hot.seatings, selectSeatings},
 		{&s.hot.lanes, selectLanes},
-		{&s.hot.due, selectRegistration + " WHERE r.lane = ? AND r.due_at <= ? ORDER BY r.due_at, r.id LIMIT ?"},
+		{&s.hot.due, selectDue},
 	} {
 		if *q.into, err = s.reads.PrepareContext(ctx, q.text); err != nil {
 			return err

@@ -74,10 +74,19 @@ func (s *Store) Renew(ctx context.Context, lease turnout.Lease, until time.Time)
 	})
 }
 
+// selectDue is the query of Take.
+const selectDue = registrationColumns + ", p.wrapped" + registrationTables + ` LEFT JOIN people p ON p.org = r.org AND p.person = r.person
+	WHERE r.lane = ? AND r.due_at <= ? ORDER BY r.due_at, r.id LIMIT ?`
+
 // Take reads what is due in a leased lane, longest waiting first, at most max.
-func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error) {
+func (s *Store) Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.DueRegistration, error) {
 	rows, err := s.hot.due.QueryContext(ctx, lease.ID, millis(now), max)
-	return collect("take batch", rows, err)
+	return collect("take batch", rows, err, scanDue)
+}
+
+func scanDue(row scanner) (d turnout.DueRegistration, err error) {
+	d.Registration, err = scanWith(row, &d.Wrapped)
+	return d, err
 }
 
 // Settle records what became of a batch and gives the lane back; nobody claims

@@ -191,7 +191,7 @@ func (t *tx) forget(org int64, person turnout.PersonID, at time.Time) (turnout.F
 
 func (t *tx) ofPerson(org int64, person turnout.PersonID) ([]turnout.Registration, error) {
 	rows, err := t.rows(selectRegistration+" WHERE r.org = ? AND r.person = ?", org, person[:])
-	return collect("read registrations of person", rows, err)
+	return collect("read registrations of person", rows, err, scanRegistration)
 }
 
 // erase leaves of a registration what names nobody.

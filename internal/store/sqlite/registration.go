@@ -10,21 +10,28 @@ import (
 	"github.com/turnout-events/turnout"
 )
 
-const selectRegistration = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
+const (
+	selectRegistration  = registrationColumns + registrationTables
+	registrationColumns = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
 	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
-	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)
+	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)`
+	registrationTables = `
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
+)
 
 type scanner interface{ Scan(...any) error }
 
-func scanRegistration(row scanner) (turnout.Registration, error) {
+func scanRegistration(row scanner) (turnout.Registration, error) { return scanWith(row) }
+
+// scanWith scans a registration and what else was selected after it.
+func scanWith(row scanner, more ...any) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, claims, parkedText []byte
 	var due, parkedAt sql.NullInt64
 	var parkedCode sql.NullString
 	var accepted, changed int64
-	err := row.Scan(&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
-		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded)
+	err := row.Scan(append([]any{&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded}, more...)...)
 	if err != nil {
 		return r, err
 	}
@@ -80,7 +87,7 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 // Parked lists registrations that Salesforce refused, oldest first, at most limit.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
 	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE o.org = ? AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT ?", string(org), limit)
-	return collect("list parked", rows, err)
+	return collect("list parked", rows, err, scanRegistration)
 }
 
 // Unpark sends a parked registration out again; all of an org's when key is
@@ -112,14 +119,14 @@ func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 	})
 }
 
-func collect(op string, rows *sql.Rows, err error) ([]turnout.Registration, error) {
+func collect[T any](op string, rows *sql.Rows, err error, scan func(scanner) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, wrap(op, err)
 	}
 	defer rows.Close()
-	var all []turnout.Registration
+	var all []T
 	for rows.Next() {
-		r, err := scanRegistration(rows)
+		r, err := scan(rows)
 		if err != nil {
 			return nil, wrap(op, err)
 		}
@@ -155,7 +162,7 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 			WHERE org = (SELECT num FROM orgs WHERE org = ?1) AND id > ?3
 			AND (?2 = '' OR lane = (SELECT lane FROM lanes WHERE event = ?2 AND org = (SELECT num FROM orgs WHERE org = ?1)))
 			ORDER BY id LIMIT ?4) page ON page.id = r.id ORDER BY r.id`, string(org), string(event), after, eachPage)
-		page, err := collect("list registrations", rows, err)
+		page, err := collect("list registrations", rows, err, scanRegistration)
 		if err != nil {
 			return err
 		}

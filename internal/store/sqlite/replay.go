@@ -11,7 +11,7 @@ import (
 // person registered after they were forgotten stays.
 func (t *tx) replayTombstones(now time.Time) (erased int, err error) {
 	rows, err := t.rows(selectRegistration + ` JOIN tombstones d ON d.org = r.org AND d.person = r.person WHERE r.accepted_at <= d.at`)
-	gone, err := collect("read forgotten", rows, err)
+	gone, err := collect("read forgotten", rows, err, scanRegistration)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sync"
@@ -92,7 +93,7 @@ func (e *env) deliverAll() {
 		e.ok(err)
 		var outcomes []turnout.Outcome
 		for _, r := range batch {
-			outcomes = append(outcomes, done(r))
+			outcomes = append(outcomes, done(r.Registration))
 		}
 		e.ok(e.Settle(e.ctx, lease, outcomes, time.Time{}))
 	}
@@ -242,6 +243,10 @@ func testLanesTakeOrder(e *env) {
 		if r.Key != want[i] {
 			e.Errorf("%d. is %s, want %s", i, r.Key, want[i])
 		}
+		key, err := e.DataKey(e.ctx, acme, r.Person)
+		if e.ok(err); !bytes.Equal(r.Wrapped, key.Wrapped) {
+			e.Errorf("%d. comes with another key than its person's", i)
+		}
 	}
 	all, err := e.Take(e.ctx, lease, 100, e.now)
 	if e.ok(err); len(all) != 6 || all[5].Key != want[5] {
@@ -303,7 +308,7 @@ func testProgress(e *env) {
 	batch, err := e.Take(e.ctx, lease, 3, e.now)
 	e.ok(err)
 	refused := turnout.Outcome{Key: batch[1].Key, Revision: 1, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: "X", At: e.now}}
-	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{done(batch[0]), refused}, time.Time{}))
+	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{done(batch[0].Registration), refused}, time.Time{}))
 	want(turnout.Progress{Registered: 3, Delivered: 1, Parked: 1})
 	e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
 	e.accept(e.waits(pools(1)...), turnout.StatusWaitlisted) // holds no place

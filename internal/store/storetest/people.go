@@ -172,6 +172,10 @@ func testForgetDelivered(e *env) {
 	if got.Status != turnout.StatusCancelled || got.Told != turnout.StatusRegistered || got.Revision != 2 || got.Delivered != 1 || got.Due.IsZero() || got.Sealed != nil {
 		e.Errorf("rests as %+v, want its cancellation due", got)
 	}
+	if due, err := e.Take(e.ctx, e.claim("one"), 10, e.now); err != nil || !slices.ContainsFunc(due, func(d turnout.DueRegistration) bool { return d.Key == r.Key && d.Wrapped == nil }) {
+		e.Errorf("due are %+v, %v; want its cancellation among them, and without a key", due, err)
+	}
+	e.now = e.now.Add(time.Hour) // and the lease is over
 	e.deliverAll()
 	if got := e.read(r.Key); got.Delivered != 2 || !got.Due.IsZero() {
 		e.Errorf("delivered as %+v", got)

@@ -247,7 +247,7 @@ func (r *random) deliver() string {
 	}
 	var outcomes []turnout.Outcome
 	for _, b := range batch {
-		o := done(b)
+		o := done(b.Registration)
 		switch r.IntN(8) {
 		case 0:
 			o.Result, o.RetryAt = turnout.ResultRetry, r.now.Add(time.Duration(r.IntN(20))*time.Second)

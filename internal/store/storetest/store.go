@@ -54,7 +54,7 @@ type Registrations interface {
 
 // Deliveries are what a lane's holder does.
 type Deliveries interface {
-	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.Registration, error)
+	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.DueRegistration, error)
 	Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error
 	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error)
 	Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error)
