@@ -48,6 +48,25 @@ type RegistrationCopy struct {
 	Modified   time.Time
 }
 
+// Standing is what of a registration is compared with its copy. It names nobody.
+type Standing struct {
+	Key        Key
+	Status     Status
+	Attendance Attendance
+	// Revision, Delivered, Record, Due and ChangedAt are the registration's.
+	Revision, Delivered int64
+	Record              string
+	Due, ChangedAt      time.Time
+	// Forgotten says that its person was.
+	Forgotten bool
+}
+
+// Standing is what of r is compared with its copy.
+func (r *Registration) Standing() Standing {
+	return Standing{Key: r.Key, Status: r.Status, Attendance: r.Attendance, Revision: r.Revision, Delivered: r.Delivered,
+		Record: r.Record, Due: r.Due, ChangedAt: r.ChangedAt, Forgotten: r.Person.IsZero()}
+}
+
 // HandCount is how many seats of a pool are taken by people whom the
 // organiser added in Salesforce by hand.
 type HandCount struct {

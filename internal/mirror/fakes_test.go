@@ -513,6 +513,16 @@ func (h *house) Registration(_ context.Context, _ turnout.OrgID, key turnout.Key
 	return r, nil
 }
 
+func (h *house) Standings(_ context.Context, _ turnout.OrgID, keys []turnout.Key) (found []turnout.Standing, err error) {
+	defer h.lock()()
+	for _, k := range keys {
+		if r, ok := h.regs[k]; ok {
+			found = append(found, r.Standing())
+		}
+	}
+	return found, nil
+}
+
 func (h *house) Revise(_ context.Context, v turnout.Revision) (turnout.Registration, error) {
 	defer h.lock()()
 	r := h.regs[v.Key]

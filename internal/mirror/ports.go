@@ -100,6 +100,8 @@ type Ledgers interface {
 // Registrations is where the store keeps them.
 type Registrations interface {
 	Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error)
+	// Standings tells how those stand that there are, in no promised order.
+	Standings(ctx context.Context, org turnout.OrgID, keys []turnout.Key) ([]turnout.Standing, error)
 	Revise(ctx context.Context, r turnout.Revision) (turnout.Registration, error)
 	// Resend makes one due again that waits for nothing.
 	Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error

@@ -44,16 +44,27 @@ func (p *orgMirror) pollRegistrations(ctx context.Context, source Source) error 
 }
 
 // applyRegistrations takes copies over. Those that are early say nothing while
-// ours is on its way, but may once it is known to have arrived.
+// ours is on its way, but may once it is known to have arrived. Most are what we wrote
+// ourselves, so that all are looked up together and few are looked at alone.
 func (p *orgMirror) applyRegistrations(ctx context.Context, copies []turnout.RegistrationCopy) (early []turnout.RegistrationCopy, err error) {
+	standings, err := p.standings(ctx, copies)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range copies {
-		if c.Key == "" {
+		s, ours := standings[c.Key]
+		switch {
+		case c.Key == "":
 			p.recount(c.Event)
 			continue
+		case !ours: // another stack's
+			continue
 		}
-		waits, err := p.applyRegistration(ctx, c)
-		if err != nil {
-			return nil, err
+		waits := waits(s)
+		if says(s, c) {
+			if waits, err = p.applyRegistration(ctx, c); err != nil {
+				return nil, err
+			}
 		}
 		if waits {
 			early = append(early, c)
@@ -62,30 +73,61 @@ func (p *orgMirror) applyRegistrations(ctx context.Context, copies []turnout.Reg
 	return early, nil
 }
 
+// standings are how the registrations stand that copies are of.
+func (p *orgMirror) standings(ctx context.Context, copies []turnout.RegistrationCopy) (map[turnout.Key]turnout.Standing, error) {
+	keys := make([]turnout.Key, 0, len(copies))
+	for _, c := range copies {
+		if c.Key != "" {
+			keys = append(keys, c.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	found, err := p.o.Registrations.Standings(ctx, p.org, keys)
+	if err != nil {
+		return nil, err
+	}
+	standings := make(map[turnout.Key]turnout.Standing, len(found))
+	for _, s := range found {
+		standings[s.Key] = s
+	}
+	return standings, nil
+}
+
+// waits reports whether something of ours is on its way, after which a copy may say
+// something that it does not say now.
+func waits(s turnout.Standing) bool { return !s.Forgotten && s.Delivered != s.Revision }
+
+// says reports whether a copy gives reason to do anything.
+func says(s turnout.Standing, c turnout.RegistrationCopy) bool {
+	if s.Forgotten { // and its seats are given back
+		return c.Status.Holds()
+	}
+	return outdated(s, c) || theirs(s, c)
+}
+
 // applyRegistration lets Salesforce win on status and attendance. While
 // something of ours is on its way there, only what an organiser alone can have
 // done counts; of the rest ours wins, and the copy counts as early.
 func (p *orgMirror) applyRegistration(ctx context.Context, c turnout.RegistrationCopy) (early bool, err error) {
 	for range 2 { // once more if somebody else was faster
 		r, err := p.o.Registrations.Registration(ctx, p.org, c.Key)
-		switch {
-		case turnout.CodeOf(err) == turnout.CodeNotFound:
-			return false, nil // another stack's
-		case err != nil:
-			return false, err
-		case r.Person.IsZero():
-			// Forgotten, and its seats are given back: Salesforce is told so again
-			// where a write that was under way came later (P2, P8).
-			if !c.Status.Holds() {
-				return false, nil
-			}
-			return false, p.o.Registrations.Resend(ctx, p.org, c.Key, p.o.Now())
-		case outdated(r, c):
-			return false, p.o.Registrations.Resend(ctx, p.org, c.Key, p.o.Now())
-		case !theirs(r, c):
-			return r.Delivered != r.Revision, nil
+		if turnout.CodeOf(err) == turnout.CodeNotFound {
+			return false, nil
 		}
-		_, err = p.o.Registrations.Revise(ctx, turnout.Revision{Org: p.org, Key: c.Key, From: r.Revision, Status: statusOf(r, c),
+		if err != nil {
+			return false, err
+		}
+		s := r.Standing()
+		switch {
+		case !says(s, c):
+			return waits(s), nil
+		case s.Forgotten, outdated(s, c):
+			// Salesforce is told again where a write that was under way came later (P2, P8).
+			return false, p.o.Registrations.Resend(ctx, p.org, c.Key, p.o.Now())
+		}
+		_, err = p.o.Registrations.Revise(ctx, turnout.Revision{Org: p.org, Key: c.Key, From: s.Revision, Status: statusOf(s, c),
 			Claims: r.Claims, Source: turnout.SourceSalesforce, Attendance: c.Attendance, At: p.o.Now()})
 		switch turnout.CodeOf(err) {
 		case turnout.CodeConflict:
@@ -102,41 +144,41 @@ func (p *orgMirror) applyRegistration(ctx context.Context, c turnout.Registratio
 // outdated reports whether the record holds an older revision than the one we
 // delivered last, and nothing is on its way that would mend it: a late write of
 // ours won over a newer.
-func outdated(r turnout.Registration, c turnout.RegistrationCopy) bool {
-	return 0 < c.Revision && c.Revision < r.Delivered && r.Due.IsZero() && !another(r, c)
+func outdated(s turnout.Standing, c turnout.RegistrationCopy) bool {
+	return 0 < c.Revision && c.Revision < s.Delivered && s.Due.IsZero() && !another(s, c)
 }
 
 // another reports whether the copy is of another record than the one that was
 // delivered last, such as a deleted one that was replaced.
-func another(r turnout.Registration, c turnout.RegistrationCopy) bool {
-	return len(r.Record) >= 15 && len(c.Record) >= 15 && r.Record[:15] != c.Record[:15]
+func another(s turnout.Standing, c turnout.RegistrationCopy) bool {
+	return len(s.Record) >= 15 && len(c.Record) >= 15 && s.Record[:15] != c.Record[:15]
 }
 
 // theirs reports whether the copy holds a change made in Salesforce: it is of
 // the very revision that we delivered last, and differs. Where the mapping has
 // no field for the revision, a copy that was last touched before our own last
 // change is not one.
-func theirs(r turnout.Registration, c turnout.RegistrationCopy) bool {
+func theirs(s turnout.Standing, c turnout.RegistrationCopy) bool {
 	switch {
-	case r.Delivered == 0:
+	case s.Delivered == 0:
 		return false
-	case c.Revision == 0 && !c.Modified.After(r.ChangedAt):
+	case c.Revision == 0 && !c.Modified.After(s.ChangedAt):
 		return false
-	case c.Revision != 0 && c.Revision != r.Delivered:
+	case c.Revision != 0 && c.Revision != s.Delivered:
 		return false
-	case c.Status == turnout.StatusCancelled && another(r, c):
+	case c.Status == turnout.StatusCancelled && another(s, c):
 		return false // as a deleted record is
 	}
-	return statusOf(r, c) != r.Status || c.Attendance != r.Attendance
+	return statusOf(s, c) != s.Status || c.Attendance != s.Attendance
 }
 
 // statusOf is the copy's status, ours where it has none. While a change of ours
 // is on its way, what the copy says is what that change started from; except
 // that nobody here takes a cancellation back, so that one is the organiser's.
-func statusOf(r turnout.Registration, c turnout.RegistrationCopy) turnout.Status {
-	pending := r.Delivered != r.Revision
+func statusOf(s turnout.Standing, c turnout.RegistrationCopy) turnout.Status {
+	pending := s.Delivered != s.Revision
 	if c.Status == "" || pending && c.Status != turnout.StatusCancelled {
-		return r.Status
+		return s.Status
 	}
 	return c.Status
 }

@@ -41,7 +41,7 @@ func TestTheirs(t *testing.T) {
 		"no revision field, earlier":  {settled, c(0, turnout.StatusCancelled, "", -time.Minute), false},
 		"no revision field, the same": {settled, c(0, turnout.StatusRegistered, "", time.Minute), false},
 	} {
-		if got := theirs(test.r, test.c); got != test.want {
+		if got := theirs(test.r.Standing(), test.c); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
 	}

@@ -62,6 +62,31 @@ func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout
 	return r, wire.Wrap("read registration", err)
 }
 
+// selectStandings is the query of Standings.
+const selectStandings = `SELECT r.key, r.status, r.attendance, r.revision, r.delivered, r.record, r.due_at, r.changed_at, r.person = '\x00000000000000000000000000000000'
+	FROM registrations r JOIN orgs o ON o.num = r.org WHERE o.org = $1 AND r.key = ANY($2)`
+
+// Standings tells how registrations stand, those that there are, in no promised order.
+func (s *Store) Standings(ctx context.Context, org turnout.OrgID, keys []turnout.Key) ([]turnout.Standing, error) {
+	texts := make([]string, len(keys))
+	for i, k := range keys {
+		texts[i] = string(k)
+	}
+	found, err := wire.Query(ctx, s.pool, scanStanding, selectStandings, string(org), texts)
+	return found, wire.Wrap("read standings", err)
+}
+
+func scanStanding(row wire.Scanner) (v turnout.Standing, err error) {
+	var due *int64
+	var changed int64
+	err = row.Scan(&v.Key, &v.Status, &v.Attendance, &v.Revision, &v.Delivered, &v.Record, &due, &changed, &v.Forgotten)
+	if due != nil {
+		v.Due = timeOf(*due)
+	}
+	v.ChangedAt = timeOf(changed)
+	return v, err
+}
+
 // LinkRegistration reads the latest registration that came through a link.
 func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error) {
 	r, err := s.readRegistration(ctx, " WHERE o.org = $1 AND r.link = $2 AND r.link IS NOT NULL ORDER BY r.id DESC LIMIT 1", string(org), link[:])

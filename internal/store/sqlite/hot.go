@@ -19,8 +19,8 @@ type hotReads struct {
 	// after are registrations in order, for answered.
 	after    *sql.Stmt
 	answered *answered
-	// What the change feed, seats and deliveries are read with.
-	changes, lastChange, seatings, lanes, due *sql.Stmt
+	// What the change feed, seats, deliveries and the mirror read.
+	changes, lastChange, seatings, lanes, due, standings *sql.Stmt
 }
 
 // The queries of hotReads.point.
@@ -47,6 +47,7 @@ func (s *Store) prepareHot(ctx context.Context) (err error) {
 		{&s.hot.seatings, selectSeatings},
 		{&s.hot.lanes, selectLanes},
 		{&s.hot.due, selectDue},
+		{&s.hot.standings, selectStandings},
 	} {
 		if *q.into, err = s.reads.PrepareContext(ctx, q.text); err != nil {
 			return err
@@ -62,7 +63,7 @@ func (h hotReads) close() error {
 		h.answered.closed.Store(true)
 	}
 	var errs []error
-	for _, stmt := range []*sql.Stmt{h.byKey, h.byID, h.after, h.changes, h.lastChange, h.seatings, h.lanes, h.due} {
+	for _, stmt := range []*sql.Stmt{h.byKey, h.byID, h.after, h.changes, h.lastChange, h.seatings, h.lanes, h.due, h.standings} {
 		if stmt != nil {
 			errs = append(errs, stmt.Close())
 		}

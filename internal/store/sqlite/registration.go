@@ -55,6 +55,35 @@ func (s *Store) Registration(ctx context.Context, org turnout.OrgID, key turnout
 	return r, noRegistration(err)
 }
 
+// selectStandings is the query of Standings.
+const selectStandings = `SELECT key, status, attendance, revision, delivered, record, due_at, changed_at, person = zeroblob(16)
+	FROM registrations WHERE org = ? AND key IN (SELECT value FROM json_each(?))`
+
+// Standings tells how registrations stand, those that there are, in no promised order.
+func (s *Store) Standings(ctx context.Context, org turnout.OrgID, keys []turnout.Key) ([]turnout.Standing, error) {
+	num, err := s.orgNumber(ctx, org)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, wrap("read standings", err)
+	}
+	wanted, err := json.Marshal(keys)
+	if err != nil {
+		return nil, wrap("read standings", err)
+	}
+	rows, err := s.hot.standings.QueryContext(ctx, num, string(wanted))
+	return collect("read standings", rows, err, scanStanding)
+}
+
+func scanStanding(row scanner) (v turnout.Standing, err error) {
+	var due sql.NullInt64
+	var changed int64
+	err = row.Scan(&v.Key, &v.Status, &v.Attendance, &v.Revision, &v.Delivered, &v.Record, &due, &changed, &v.Forgotten)
+	v.Due, v.ChangedAt = timeOf(due.Int64), timeOf(changed)
+	return v, err
+}
+
 // noRegistration says in our words that there is none.
 func noRegistration(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"bytes"
+	"cmp"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -23,6 +25,43 @@ func reviseTests() map[string]func(*env) {
 		"SalesforceAfterAnotherThroughLink": testReviseSalesforceSecondOfLink,
 		"SalesforceWhileOursIsOnItsWay":     testReviseSalesforceMeetsOurs,
 		"P5ToldIsWhatSalesforceHas":         testTold,
+		"StandingsAreThoseOfEach":           testStandings,
+	}
+}
+
+// testStandings: many at once say what each says alone, and nothing of others.
+func testStandings(e *env) {
+	e.publish(pools(9)...)
+	keys := []turnout.Key{"nothing", "it's \"odd\" \u2028 \\ key"}
+	for range 4 {
+		keys = append(keys, e.accept(e.submission(pools(1)...), turnout.StatusRegistered).Key)
+	}
+	e.deliverAll()
+	e.cancel(keys[3])
+	_, err := e.revise(keys[4], func(v *turnout.Revision) {
+		v.Attendance, v.Source = turnout.AttendanceAttended, turnout.SourceSalesforce
+	})
+	e.ok(err)
+	_, err = e.Forget(e.ctx, acme, e.read(keys[5]).Person, e.tick())
+	e.ok(err)
+	keys = append(keys, e.accept(e.submission(pools(1)...), turnout.StatusRegistered).Key)
+	found, err := e.Standings(e.ctx, acme, keys)
+	e.ok(err)
+	slices.SortFunc(found, func(a, b turnout.Standing) int {
+		return cmp.Compare(slices.Index(keys, a.Key), slices.Index(keys, b.Key))
+	})
+	want := []turnout.Standing{}
+	for _, k := range keys[2:] {
+		r := e.read(k)
+		want = append(want, r.Standing())
+	}
+	if !reflect.DeepEqual(found, want) || !want[3].Forgotten || want[0].Record == "" {
+		e.Errorf("they stand as %+v\nwant %+v", found, want)
+	}
+	for _, org := range []turnout.OrgID{"nobody", ""} {
+		if found, err := e.Standings(e.ctx, org, keys); err != nil || len(found) != 0 {
+			e.Errorf("of another org: %+v, %v", found, err)
+		}
 	}
 }
 

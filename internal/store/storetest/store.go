@@ -49,6 +49,7 @@ type Registrations interface {
 	Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accepted, error)
 	Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error)
 	Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error)
+	Standings(ctx context.Context, org turnout.OrgID, keys []turnout.Key) ([]turnout.Standing, error)
 	LinkRegistration(ctx context.Context, org turnout.OrgID, link turnout.LinkID) (turnout.Registration, bool, error)
 }
 
