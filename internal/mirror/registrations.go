@@ -25,7 +25,12 @@ func (p *orgMirror) pollRegistrations(ctx context.Context, source Source) error 
 		return err
 	}
 	p.seenRegistrations.begin(from.since.IsZero())
+	begun := p.o.Now()
 	next, err := source.RegistrationsSince(ctx, from.since, func(copies []turnout.RegistrationCopy) error {
+		defer func() {
+			wait(ctx, strolling(len(copies), p.o.Now().Sub(begun)))
+			begun = p.o.Now()
+		}()
 		fresh := slices.DeleteFunc(copies, func(c turnout.RegistrationCopy) bool { return has(p.seenRegistrations, c) })
 		early, err := p.applyRegistrations(ctx, fresh)
 		for _, c := range early {
@@ -41,6 +46,23 @@ func (p *orgMirror) pollRegistrations(ctx context.Context, source Source) error 
 	}
 	p.seenRegistrations.end()
 	return p.countHands(ctx, source)
+}
+
+// Registrations of a rush are read back after it, all of them, since Salesforce counts
+// our own writes as changes. Visitors need the processors more: after a list of many
+// the mirror rests for strollFor times as long as the list took, at most strollMost.
+const (
+	strollFrom = 500
+	strollFor  = 3
+	strollMost = 150 * time.Millisecond
+)
+
+// strolling is how long to rest after a list of so many copies that took so long.
+func strolling(copies int, took time.Duration) time.Duration {
+	if copies < strollFrom {
+		return 0
+	}
+	return min(strollFor*took, strollMost)
 }
 
 // applyRegistrations takes copies over. Those that are early say nothing while

@@ -154,3 +154,17 @@ func TestQuietOrgCostsThreeCallsAMinute(t *testing.T) {
 		}
 	})
 }
+
+// A rush is read back at a walk, and what organisers do at once.
+func TestStrolling(t *testing.T) {
+	for _, test := range []struct {
+		copies     int
+		took, want time.Duration
+	}{
+		{1, time.Second, 0}, {strollFrom - 1, time.Second, 0}, {2000, 0, 0}, {2000, 10 * time.Millisecond, 30 * time.Millisecond}, {2000, time.Second, strollMost},
+	} {
+		if got := strolling(test.copies, test.took); got != test.want {
+			t.Errorf("after %d in %v: %v, want %v", test.copies, test.took, got, test.want)
+		}
+	}
+}
