@@ -195,10 +195,14 @@ func (r *renderer) Form(*turnout.Org, *turnout.Event, turnout.Seatings) (*cut.Te
 	return cut.New(nil, nil), nil
 }
 
+func (r *renderer) Card(e *turnout.Event, _ turnout.Seatings) ([]byte, error) {
+	return []byte("[" + e.Title + "]"), nil
+}
+
 func (r *renderer) List(_ *turnout.Org, entries []*Entry) (Page, error) {
 	var html []byte
 	for _, e := range entries {
-		html = fmt.Appendf(html, "[%s]", e.Event.Title)
+		html = append(html, e.Card...)
 	}
 	return Page{HTML: html}, nil
 }

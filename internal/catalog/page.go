@@ -25,8 +25,10 @@ type Entry struct {
 	Page  Page
 	// Form is the registration form with marks where personal values go.
 	Form *cut.Template
+	// Card is the event as the list shows it, in HTML.
+	Card []byte
 
-	// phase and free are what Page and Form were drawn for: when either is
+	// phase and free are what Page, Form and Card were drawn for: when either is
 	// another by now, they are drawn again.
 	phase turnout.Phase
 	free  []int
@@ -37,6 +39,7 @@ type Entry struct {
 type Renderer interface {
 	Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (Page, error)
 	Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (*cut.Template, error)
-	// List gets the org's public entries, by start.
+	Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error)
+	// List gets the org's public entries, by start, and joins their cards.
 	List(org *turnout.Org, entries []*Entry) (Page, error)
 }

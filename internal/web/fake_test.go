@@ -32,6 +32,9 @@ func (c *fakeCatalog) publish(t testing.TB, e *turnout.Event, seats turnout.Seat
 	if entry.Form, err = c.pages.Form(c.org, e, seats); err != nil {
 		t.Fatal(err)
 	}
+	if entry.Card, err = c.pages.Card(e, seats); err != nil {
+		t.Fatal(err)
+	}
 	for i, old := range c.entries {
 		if old.Event.ID == e.ID {
 			c.entries[i] = entry

@@ -148,16 +148,16 @@ func (p *Pages) agendaDays(e *turnout.Event, seats turnout.Seatings) []agendaDay
 		line := agendaLine{ID: a.ID, Name: a.Name, About: a.About, Room: a.Room, Lang: p.foreign(e), Seats: seatsLeft(free), Full: free == 0}
 		name := ""
 		if !a.Starts.IsZero() {
-			start := a.Starts.In(e.Location())
-			name, line.Hours, line.Start = start.Format(p.say("format.day")), p.hours(a, e.Location()), start.Format(time.RFC3339)
-			short = short && sameDay(start, e.Starts.In(e.Location()))
+			start := a.Starts.In(p.zones.of(e))
+			name, line.Hours, line.Start = start.Format(p.say("format.day")), p.hours(a, p.zones.of(e)), start.Format(time.RFC3339)
+			short = short && sameDay(start, e.Starts.In(p.zones.of(e)))
 		}
 		if n := len(days); n == 0 || days[n-1].Name != name {
 			days = append(days, agendaDay{Name: name})
 		}
 		days[len(days)-1].Items = append(days[len(days)-1].Items, line)
 	}
-	if len(days) == 1 && short && sameDay(e.Starts.In(e.Location()), e.EndsOrStarts().In(e.Location())) {
+	if len(days) == 1 && short && sameDay(e.Starts.In(p.zones.of(e)), e.EndsOrStarts().In(p.zones.of(e))) {
 		days[0].Name = ""
 	}
 	return days

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"bytes"
+	"fmt"
 	"html/template"
 
 	"github.com/turnout-events/turnout"
@@ -11,7 +13,7 @@ import (
 type listView struct {
 	frame
 	Heading string
-	Cards   []card
+	Cards   []template.HTML
 }
 
 type card struct {
@@ -28,7 +30,7 @@ func (p *Pages) List(org *turnout.Org, entries []*catalog.Entry) (catalog.Page, 
 	v.Title += " · " + org.Name
 	v.Social = &social{Title: p.say("list.title.org", org.Name), About: p.say("list.lede"), URL: p.origin(org) + "/", Site: org.Name}
 	for _, entry := range entries {
-		v.Cards = append(v.Cards, p.card(entry))
+		v.Cards = append(v.Cards, template.HTML(entry.Card)) //nolint:gosec // Card wrote it
 	}
 	html, err := p.draw("list", v)
 	if err != nil {
@@ -37,16 +39,24 @@ func (p *Pages) List(org *turnout.Org, entries []*catalog.Entry) (catalog.Page, 
 	return finish(html), nil
 }
 
-func (p *Pages) card(entry *catalog.Entry) card {
-	e := entry.Event
+// Card draws an event as the list shows it. It implements catalog.Renderer.
+func (p *Pages) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
+	var b bytes.Buffer
+	if err := p.templates["list"].ExecuteTemplate(&b, "card", p.card(e, seats)); err != nil {
+		return nil, fmt.Errorf("draw card: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func (p *Pages) card(e *turnout.Event, seats turnout.Seatings) card {
 	c := card{Event: p.head(e), Summary: e.Summary, Image: ownImage(e.Image)}
 	c.Date = dateBlock(c.Event.When)
-	button, status := p.action(e, entry.Seats, e.Phase(p.now()))
+	button, status := p.action(e, seats, e.Phase(p.now()))
 	switch {
 	case status != "":
 		c.Status = status
 	case button != "":
-		c.Status = fillHTML(seatsLeft(entry.Seats.Free(turnout.PoolEvent)))
+		c.Status = fillHTML(seatsLeft(seats.Free(turnout.PoolEvent)))
 	}
 	return c
 }

@@ -42,6 +42,7 @@ type Pages struct {
 	// places and for one that has none.
 	decline, declineFull string
 	tickets              ticketCuts
+	zones                zones
 }
 
 // New parses the templates.

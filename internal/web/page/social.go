@@ -46,12 +46,12 @@ func (p *Pages) social(org *turnout.Org, e *turnout.Event, seats turnout.Seating
 	s := &social{Title: e.Title, About: e.Summary, URL: url, Site: org.Name}
 	data := linkedEvent{
 		Context: "https://schema.org", Type: "Event", Name: e.Title, Description: e.Summary, URL: url,
-		Start: e.Starts.In(e.Location()).Format(time.RFC3339), Status: "https://schema.org/EventScheduled",
+		Start: e.Starts.In(p.zones.of(e)).Format(time.RFC3339), Status: "https://schema.org/EventScheduled",
 		Mode:     "https://schema.org/OfflineEventAttendanceMode",
 		Location: linkedPlace{Type: "Place", Name: e.Venue, Address: e.Address},
 	}
 	if !e.Ends.IsZero() {
-		data.End = e.Ends.In(e.Location()).Format(time.RFC3339)
+		data.End = e.Ends.In(p.zones.of(e)).Format(time.RFC3339)
 	}
 	if image := ownImage(e.Image); image != "" {
 		s.Image = origin + image

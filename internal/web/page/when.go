@@ -30,7 +30,7 @@ func (w when) MachineEnd() string {
 }
 
 func (p *Pages) when(e *turnout.Event) when {
-	loc := e.Location()
+	loc := p.zones.of(e)
 	w := when{Start: e.Starts.In(loc), Zone: p.zone(e, e.Starts)}
 	if e.Ends.After(e.Starts) {
 		w.End = e.Ends.In(loc)
@@ -64,7 +64,7 @@ func sameDay(a, b time.Time) bool {
 // zone names the event's zone at t by its city, which people know better than
 // abbreviations.
 func (p *Pages) zone(e *turnout.Event, t time.Time) string {
-	loc := e.Location()
+	loc := p.zones.of(e)
 	if loc == time.UTC {
 		return "UTC"
 	}
@@ -76,7 +76,7 @@ func (p *Pages) zone(e *turnout.Event, t time.Time) string {
 // sentence is a place where the script says it in the visitor's own.
 func (p *Pages) sayAt(e *turnout.Event, sentence string, t time.Time) template.HTML {
 	esc := template.HTMLEscapeString
-	local := t.In(e.Location())
+	local := t.In(p.zones.of(e))
 	machine := local.Format(time.RFC3339)
 	moment := `<time datetime="` + machine + `">` + esc(local.Format(p.say("format.datetime"))) + `</time>, ` + esc(p.zone(e, t))
 	return fillHTML(sentence, template.HTML(moment)) +
