@@ -4,8 +4,9 @@
 // names records, and all that it can cause is that they are read again from
 // Salesforce. So a lost hook costs a minute (the poll heals it, person.forgotten
 // excepted) and a forged or replayed one, if it got through, a refetch. A replay is
-// refused; within seconds of the first it is read for all the same, since a button that
-// is pressed twice in a second signs twice the same. What
+// refused; within seconds of the first (at another instance, of its stamp) it is read for
+// all the same, since a button that is pressed twice in a second signs twice the same;
+// but for person.forgotten. What
 // cannot be queued is refused with a Retry-After, so that it is sent again.
 // Nothing here waits for Salesforce (P3).
 package hook
@@ -141,9 +142,13 @@ func (h *Hook) take(w http.ResponseWriter, r *http.Request, org turnout.OrgID) (
 	d := digestOf(signature.Stamp, body)
 	age, first := h.seen.add(org, d, now)
 	if !first || !h.ours(r.Context(), org, d, underWay) {
-		if age <= pressedTwice {
+		if first { // here; another instance had it, nobody says when
+			age = now.Sub(signature.At).Abs()
+		}
+		if age <= pressedTwice && hint.Type != PersonForgotten {
 			// Signed in the same second, it cannot be told from a replay. The record may
-			// have changed since it was read for the first one.
+			// have changed since it was read for the first one. Nobody is forgotten for
+			// it, who may have registered again since (P1).
 			if err := h.o.Hints.Hint(r.Context(), org, hint.Type, hint.IDs); err != nil {
 				h.o.Logger.WarnContext(r.Context(), "hook: cannot queue what a repeated one names", "org", org, "code", turnout.CodeOf(err))
 			}

@@ -200,8 +200,8 @@ func TestP5ReplaysAreRefused(t *testing.T) {
 // for it is the same as before, so that it is refused as a replay would be.
 func TestP5PressedTwiceInOneSecond(t *testing.T) {
 	shared := claims{}
-	one, two := newDesk(), newDesk()
-	one.hook.o.Ours, two.hook.o.Ours = shared.of("one"), shared.of("two")
+	one, two, three := newDesk(), newDesk(), newDesk()
+	one.hook.o.Ours, two.hook.o.Ours, three.hook.o.Ours = shared.of("one"), shared.of("two"), shared.of("three")
 	first := header("old-secret", noon, published)
 	for _, step := range []struct {
 		name  string
@@ -215,11 +215,34 @@ func TestP5PressedTwiceInOneSecond(t *testing.T) {
 		{"again, at another instance", two, 900 * time.Millisecond, 401, 1},
 		{"a replay soon after", one, pressedTwice + time.Millisecond, 401, 2},
 		{"a replay at the end of its time", one, Skew, 401, 2},
+		{"a replay soon after, at an instance that had none", three, pressedTwice + time.Millisecond, 401, 0},
 	} {
 		step.at.now = noon.Add(step.after)
 		w := step.at.send("acme.example.com", first, published)
 		if w.Code != step.want || len(step.at.hints) != step.hints {
 			t.Errorf("%s: status %d, %d hints; want %d and %d", step.name, w.Code, len(step.at.hints), step.want, step.hints)
+		}
+	}
+}
+
+// P1: whoever was forgotten may have registered again, and a repeated hook does not
+// forget them again, at no instance.
+func TestP1RepeatedForgetForgetsNobody(t *testing.T) {
+	const forgotten = `{"type":"person.forgotten","ids":["003000000000001AAA"]}`
+	shared := claims{}
+	one, two, three := newDesk(), newDesk(), newDesk()
+	first := header("old-secret", noon, forgotten)
+	for _, step := range []struct {
+		at    *desk
+		after time.Duration
+		want  int
+		hints int
+	}{{one, 0, 202, 1}, {one, time.Second, 401, 1}, {two, time.Second, 401, 0}, {three, Skew - time.Second, 401, 0}} {
+		step.at.hook.o.Ours = shared.of(map[*desk]string{one: "one", two: "two", three: "three"}[step.at])
+		step.at.now = noon.Add(step.after)
+		w := step.at.send("acme.example.com", first, forgotten)
+		if w.Code != step.want || len(step.at.hints) != step.hints {
+			t.Errorf("after %v: status %d, %d hints; want %d and %d", step.after, w.Code, len(step.at.hints), step.want, step.hints)
 		}
 	}
 }
