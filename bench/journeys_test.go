@@ -22,7 +22,7 @@ var (
 const times = 50
 
 // BenchmarkPublish: an organiser's Update, from the button in Salesforce until the
-// instance serves the event as it is now, in an org of -events events: -times after each
+// instance serves the event as it is now, in an org of -events events: fifty after each
 // other, then all events at once, as after a change of all of them by a tool.
 func BenchmarkPublish(b *testing.B) {
 	for b.Loop() {
@@ -69,6 +69,9 @@ func BenchmarkPublish(b *testing.B) {
 // registration among -people that Salesforce has: one after another, then from 16
 // connections at once, while visitors register.
 func BenchmarkForget(b *testing.B) {
+	if *people <= times {
+		b.Fatalf("give -people of more than %d, who are forgotten first", times)
+	}
 	for b.Loop() {
 		d := deploy(b, b.TempDir())
 		s := d.salesforce(busyOrg, 5, 1000)

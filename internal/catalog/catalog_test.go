@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -205,6 +206,9 @@ func TestSeatsAreShownWithinSeconds(t *testing.T) {
 		if e, _ := c.EventByID("acme", event(1, "").ID); e.Seats[turnout.PoolEvent].Limit != 6 {
 			t.Errorf("entry has seats %v", e.Seats)
 		}
+		if list, _ := c.List("acme"); !strings.Contains(string(list.HTML), "[Spring free=6 ") {
+			t.Errorf("lists %q", list.HTML)
+		}
 	})
 }
 
@@ -256,6 +260,8 @@ func TestPhasesPass(t *testing.T) {
 			list, entries := c.List("acme")
 			if over := phase == turnout.PhaseOver; over != (len(entries) == 0) || over != (len(list.HTML) == 0) {
 				t.Errorf("in phase %d it lists %d events: %q", phase, len(entries), list.HTML)
+			} else if !over && !strings.HasSuffix(string(list.HTML), fmt.Sprintf("phase=%d]", phase)) {
+				t.Errorf("in phase %d it lists %q", phase, list.HTML)
 			}
 			pass(time.Hour)
 		}
@@ -279,7 +285,7 @@ func TestListAndLookups(t *testing.T) {
 		c, _ := newCatalog(w)
 		defer running(t, c)()
 		list, entries := c.List("acme")
-		if string(list.HTML) != "[Early][Late][Double]" || len(entries) != 3 {
+		if titles := regexp.MustCompile(` free=-?\d+ phase=\d`).ReplaceAllString(string(list.HTML), ""); titles != "[Early][Late][Double]" || len(entries) != 3 {
 			t.Errorf("lists %q", list.HTML)
 		}
 		if got := html(c, "acme", "event-3"); !strings.Contains(got, "Private") {

@@ -195,8 +195,8 @@ func (r *renderer) Form(*turnout.Org, *turnout.Event, turnout.Seatings) (*cut.Te
 	return cut.New(nil, nil), nil
 }
 
-func (r *renderer) Card(e *turnout.Event, _ turnout.Seatings) ([]byte, error) {
-	return []byte("[" + e.Title + "]"), nil
+func (r *renderer) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
+	return fmt.Appendf(nil, "[%s free=%d phase=%d]", e.Title, seats.Free(turnout.PoolEvent), e.Phase(r.now())), nil
 }
 
 func (r *renderer) List(_ *turnout.Org, entries []*Entry) (Page, error) {

@@ -3,6 +3,7 @@ package groupcommit
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -118,6 +119,29 @@ func TestABatchGathersUntilItsTurn(t *testing.T) {
 			t.Errorf("batches of %v, %d turns ended", sizes, ended)
 		}
 	})
+}
+
+// Whoever is ready hands in before a batch begins, although the first of them woke the
+// writer, which runs next on its processor.
+func TestThoseWhoAreReadyAreInTheBatch(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const callers = 100
+	batches := 0
+	w := New(func([]int) []error { batches++; return nil }, Options{})
+	go w.Run()
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			if err := w.Do(t.Context(), 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	w.Close()
+	if batches > callers/4 {
+		t.Errorf("%d callers who were ready took %d batches", callers, batches)
+	}
 }
 
 // A turn that does not come is everybody's answer, and the next one is asked for anew.

@@ -18,22 +18,23 @@ import (
 
 // salesforce is one org's Salesforce in memory.
 type salesforce struct {
-	mu            sync.Mutex
-	events        map[turnout.EventID]turnout.EventCopy
-	links         map[string]turnout.LinkCopy // by record id
-	registrations []turnout.RegistrationCopy
-	hands         []turnout.HandCount
-	people        map[string]string // record id to e-mail address
-	err           error             // what every call answers
-	calls         map[string]int
-	asked         map[string]int // ids over all calls of an operation
-	chunk         int            // links per list, 0 means all
-	afterChunk    func(n int) error
-	hang          chan struct{} // calls wait until it is closed
-	bulk          bool          // links come from a job, with places
-	job           int           // its number, a new one without a place of it
-	places        []string      // that LinksSince was given
-	yielded       int           // links, as often as they were
+	mu                sync.Mutex
+	events            map[turnout.EventID]turnout.EventCopy
+	links             map[string]turnout.LinkCopy // by record id
+	registrationsPage int                         // copies in a list, 1 if unsaid
+	registrations     []turnout.RegistrationCopy
+	hands             []turnout.HandCount
+	people            map[string]string // record id to e-mail address
+	err               error             // what every call answers
+	calls             map[string]int
+	asked             map[string]int // ids over all calls of an operation
+	chunk             int            // links per list, 0 means all
+	afterChunk        func(n int) error
+	hang              chan struct{} // calls wait until it is closed
+	bulk              bool          // links come from a job, with places
+	job               int           // its number, a new one without a place of it
+	places            []string      // that LinksSince was given
+	yielded           int           // links, as often as they were
 }
 
 func newSalesforce() *salesforce {
@@ -183,7 +184,7 @@ func (s *salesforce) RegistrationsSince(_ context.Context, since time.Time, yiel
 		}
 	}
 	s.mu.Unlock()
-	for page := range slices.Chunk(out, 1) {
+	for page := range slices.Chunk(out, max(1, s.registrationsPage)) {
 		if err := yield(page); err != nil {
 			return since, err
 		}
@@ -289,6 +290,11 @@ type house struct {
 	regs       map[turnout.Key]turnout.Registration
 	revisions  []turnout.Revision
 	resent     []turnout.Key
+	// lookups are when standings were asked for, each of which takes slow; alone counts
+	// registrations that were asked for by themselves.
+	lookups []time.Time
+	slow    time.Duration
+	alone   int
 
 	linksWritten int
 	removed      map[turnout.LinkID]time.Time
@@ -506,6 +512,7 @@ func (h *house) EnsureDataKeys(_ context.Context, _ turnout.OrgID, keys []turnou
 
 func (h *house) Registration(_ context.Context, _ turnout.OrgID, key turnout.Key) (turnout.Registration, error) {
 	defer h.lock()()
+	h.alone++
 	r, ok := h.regs[key]
 	if !ok {
 		return r, &turnout.Error{Code: turnout.CodeNotFound}
@@ -515,6 +522,8 @@ func (h *house) Registration(_ context.Context, _ turnout.OrgID, key turnout.Key
 
 func (h *house) Standings(_ context.Context, _ turnout.OrgID, keys []turnout.Key) (found []turnout.Standing, err error) {
 	defer h.lock()()
+	h.lookups = append(h.lookups, time.Now())
+	<-time.After(h.slow)
 	for _, k := range keys {
 		if r, ok := h.regs[k]; ok {
 			found = append(found, r.Standing())

@@ -50,7 +50,9 @@ func (p *orgMirror) pollRegistrations(ctx context.Context, source Source) error 
 
 // Registrations of a rush are read back after it, all of them, since Salesforce counts
 // our own writes as changes. Visitors need the processors more: after a list of many
-// the mirror rests for strollFor times as long as the list took, at most strollMost.
+// the mirror rests for strollFor times as long as the list took, at most strollMost. Its
+// fetching counts, since reading a list costs as much as comparing it; where Salesforce
+// is slow, the bound keeps the poll from taking much longer for it.
 const (
 	strollFrom = 500
 	strollFor  = 3

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,7 +156,32 @@ func TestQuietOrgCostsThreeCallsAMinute(t *testing.T) {
 	})
 }
 
-// A rush is read back at a walk, and what organisers do at once.
+// What a rush wrote is read back at a walk, with one question for each list of it, and
+// what an organiser did meanwhile is found among it.
+func TestARushIsReadBackAtAWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.registrationsPage, h.slow = 1000, 20*time.Millisecond
+		for n := range 2500 {
+			key := turnout.Key(fmt.Sprint("k", n))
+			h.regs[key] = turnout.Registration{Key: key, Person: turnout.PersonID{1}, Status: turnout.StatusRegistered, Revision: 1, Delivered: 1}
+			s.registrations = append(s.registrations, turnout.RegistrationCopy{Key: key, Event: eventID(1), Revision: 1, Status: turnout.StatusRegistered, Modified: stamp()})
+		}
+		s.registrations[1234].Status = turnout.StatusCancelled
+		defer running(t, h.mirror("a", one(s)))()
+		h.pass(5 * time.Second)
+		defer h.lock()()
+		if len(h.lookups) != 3 || h.alone != 1 || len(h.revisions) != 1 || h.revisions[0].Key != "k1234" {
+			t.Fatalf("%d questions, %d registrations asked for alone, revised %v", len(h.lookups), h.alone, h.revisions)
+		}
+		for i := range 2 {
+			if got, want := h.lookups[i+1].Sub(h.lookups[i]), h.slow+strollFor*h.slow; got != want {
+				t.Errorf("list %d is looked up %v after the one before, want %v", i+1, got, want)
+			}
+		}
+	})
+}
+
 func TestStrolling(t *testing.T) {
 	for _, test := range []struct {
 		copies     int

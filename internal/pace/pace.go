@@ -1,9 +1,10 @@
 // Package pace has Go's collector work less often while the heap is small.
 //
-// A server keeps ten or twenty megabytes and makes hundreds a second, so that at Go's
-// own pace it is collected dozens of times a second, a tenth of all that it does. Some
-// tens of megabytes more buy most of that back; a heap of hundreds, where as many
-// percent would be memory that matters, keeps Go's own pace.
+// An instance that takes ten thousand registrations a second has four megabytes in use
+// and makes over a hundred a second, so that at Go's own pace it is collected thirty
+// times a second, a tenth of all that it does. Some megabytes more buy most of that
+// back: five times. A heap of hundreds, where as many percent would be memory that
+// matters, keeps Go's own pace (docs/decisions/0027-collecting-less-often.md).
 package pace
 
 import (
@@ -21,9 +22,9 @@ const (
 	least, most = 100, 400
 	// step keeps small changes from being made: each stops all goroutines for a moment.
 	step = 25
-	// every is how often the heap is looked at, which grows by a good deal meanwhile
-	// at most.
-	every = time.Second
+	// every is how often the heap is looked at: a heap that grows keeps the pace of a
+	// small one for that long.
+	every = 100 * time.Millisecond
 )
 
 // Run sets the pace until ctx ends, and then what it was before. An operator's own
@@ -33,8 +34,17 @@ func Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	now := most
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	follow(ctx, func() uint64 {
+		metrics.Read(sample)
+		return sample[0].Value.Uint64()
+	})
+	return nil
+}
+
+// follow sets the pace for what is in use, in bytes, until ctx ends.
+func follow(ctx context.Context, live func() uint64) {
+	now := percent(live())
 	before := debug.SetGCPercent(now)
 	defer debug.SetGCPercent(before)
 	look := time.NewTicker(every)
@@ -42,11 +52,10 @@ func Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-look.C:
 		}
-		metrics.Read(live)
-		if p := percent(live[0].Value.Uint64()); p != now {
+		if p := percent(live()); p != now {
 			debug.SetGCPercent(p)
 			now = p
 		}

@@ -3,6 +3,7 @@ package pace
 import (
 	"context"
 	"runtime/debug"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,31 @@ func TestThePaceIsSetAndGivenBack(t *testing.T) {
 func TestAnOperatorsPaceStands(t *testing.T) {
 	t.Setenv("GOGC", "70")
 	paced(t, 123)
+}
+
+func TestThePaceFollowsTheHeap(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(123))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var live atomic.Uint64
+		done := make(chan struct{})
+		go func() { follow(ctx, live.Load); close(done) }()
+		for _, step := range []struct {
+			live uint64
+			want int
+		}{{0, 400}, {300 << 20, 100}, {32 << 20, 200}, {32<<20 + 1, 175}, {0, 400}} {
+			live.Store(step.live)
+			time.Sleep(every) //nolint:forbidigo // the bubble's clock
+			synctest.Wait()
+			got := debug.SetGCPercent(-1)
+			debug.SetGCPercent(got)
+			if got != step.want {
+				t.Errorf("with %d bytes in use: %d percent, want %d", step.live, got, step.want)
+			}
+		}
+		cancel()
+		<-done
+	})
 }
 
 // paced runs it in a process whose pace is 123 and wants one while it runs.

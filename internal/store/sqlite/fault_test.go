@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/turnout-events/turnout"
 
@@ -166,6 +167,70 @@ func together(t *testing.T, s *Store, n int, call func(i int) error, before func
 	close(hold)
 	wg.Wait()
 	return errs
+}
+
+// P7: a batch that is replayed one by one keeps no other process waiting for all of it,
+// and one that keeps the turn in between is answered to those who are left.
+func TestP7AReplayGivesTheTurnBackInBetween(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "turnout.db")
+	var other atomic.Pointer[Store]
+	var between atomic.Int64
+	var keeps atomic.Pointer[turnLock]
+	s := openStore(t, path, func(o *Options) {
+		o.step = func(name string) {
+			o := other.Load()
+			if name != "between" || o == nil {
+				return
+			}
+			switch between.Add(1) {
+			case 1, 2, 3:
+				if err := o.Ping(t.Context()); err != nil {
+					t.Errorf("another process gets no turn: %v", err)
+				}
+			case 4:
+				if err := keeps.Load().lock(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	defer s.Close()
+	prepare(t, s, 100)
+	o := openStore(t, path)
+	defer o.Close()
+	if err := o.Ping(t.Context()); err != nil { // its own first work is done
+		t.Fatal(err)
+	}
+	third, err := openTurnLock(path + ".lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer third.close()
+	keeps.Store(third)
+	errs := together(t, s, 6, func(i int) error {
+		if i == 0 {
+			return s.do(t.Context(), "fail", func(*tx) error { return errors.New("boom") })
+		}
+		_, err := s.Accept(t.Context(), acceptance(i))
+		return err
+	}, func() { s.turn.patience = 50 * time.Millisecond; other.Store(o) })
+	took, refused := 0, 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			took++
+		case turnout.CodeOf(err) == turnout.CodeUnavailable:
+			refused++
+		}
+	}
+	if between.Load() != 4 || refused != 3 {
+		t.Errorf("%d turns, %d taken, %d refused for want of one: %v", between.Load(), took, refused, errs)
+	}
+	third.unlock()
+	if n := count(t, s, "SELECT count(*) FROM registrations"); n != took {
+		t.Errorf("%d registrations, %d were told that theirs is there", n, took)
+	}
+	sound(t, s)
 }
 
 func TestOneFailingJobTakesNobodyAlong(t *testing.T) {

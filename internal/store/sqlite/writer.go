@@ -60,6 +60,16 @@ func (s *Store) commit(jobs []*job) []error {
 	}
 	s.log.Warn("store: a batch is replayed one by one", "jobs", len(jobs), "cause", err)
 	for i := range jobs {
+		// Other processes get in between: that many commits may take longer than they
+		// have patience.
+		s.turn.unlock()
+		s.step("between")
+		if _, err := s.takeTurn(); err != nil {
+			for i := i; i < len(jobs); i++ {
+				errs[i] = err
+			}
+			return errs
+		}
 		errs[i] = nil
 		if err := s.transact(jobs[i:i+1], errs[i:i+1]); err != nil {
 			errs[i] = err
