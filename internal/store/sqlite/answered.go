@@ -25,13 +25,15 @@ type answered struct {
 	shm    int // descriptor of the shared memory's file; -1 for none
 	closed atomic.Bool
 
-	mu sync.RWMutex
-	// seen is the header before everything was read; zero while there is more to read.
-	seen header
+	// seen is the header before everything was read; nil while there is more to
+	// read. Nobody waits for whoever reads on.
+	seen  atomic.Pointer[header]
+	links compact.Set
+
+	reading sync.Mutex
 	// last is the id of the newest registration that was read. Registrations are
 	// never deleted, ids grow, and a link is only ever taken away from one.
-	last  int64
-	links compact.Set
+	last int64
 }
 
 // header is both copies of the wal-index header.
@@ -94,9 +96,8 @@ func (s *Store) mayBeAnswered(ctx context.Context, org int64, link turnout.LinkI
 	if !ok {
 		return true
 	}
-	a.mu.RLock()
-	current := a.seen == now
-	a.mu.RUnlock()
+	seen := a.seen.Load()
+	current := seen != nil && *seen == now
 	return !current && !s.catchUp(ctx, now) || a.links.Has(a.hash(org, link))
 }
 
@@ -104,10 +105,10 @@ func (s *Store) mayBeAnswered(ctx context.Context, org int64, link turnout.LinkI
 // if somebody else is at it, or there is more to read.
 func (s *Store) catchUp(ctx context.Context, now header) bool {
 	a := s.hot.answered
-	if !a.mu.TryLock() {
+	if !a.reading.TryLock() {
 		return false
 	}
-	defer a.mu.Unlock()
+	defer a.reading.Unlock()
 	rows, err := s.hot.after.QueryContext(context.WithoutCancel(ctx), a.last, answeredPage)
 	if err != nil {
 		return false // the query will say why
@@ -127,6 +128,6 @@ func (s *Store) catchUp(ctx context.Context, now header) bool {
 	if rows.Err() != nil || n == answeredPage {
 		return false
 	}
-	a.seen = now
+	a.seen.Store(&now)
 	return true
 }

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"database/sql"
 	"encoding/binary"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/turnout-events/turnout"
 )
@@ -204,5 +207,53 @@ func BenchmarkUnansweredLink(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestAnsweredWaitsForNobody: while one visitor's read does not come back, others are
+// answered by the query.
+func TestAnsweredWaitsForNobody(t *testing.T) {
+	one, _ := twoStores(t)
+	if hasAnswer(t, one, 1) || !certain(t, one, 1) {
+		t.Fatal("link 1 has an answer before there is one")
+	}
+	num, err := one.orgNumber(t.Context(), acme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	acceptThrough(t, one, 2)
+	var taken []*sql.Conn
+	for range readers {
+		c, err := one.reads.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, c)
+	}
+	waits := one.reads.Stats().WaitCount
+	stuck, others := make(chan bool, 1), make(chan bool, 1)
+	go func() { stuck <- one.mayBeAnswered(t.Context(), num, linkOf(1)) }()
+	for one.reads.Stats().WaitCount == waits {
+		runtime.Gosched()
+	}
+	go func() { others <- one.mayBeAnswered(t.Context(), num, linkOf(1)) }()
+	select {
+	case may := <-others:
+		if !may {
+			t.Error("what was not read yet is taken for read")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a visitor waits for another one's read")
+	}
+	for _, c := range taken {
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if <-stuck {
+		t.Error("link 1 may be answered, though everything was read")
+	}
+	if !certain(t, one, 1) || certain(t, one, 2) {
+		t.Error("what was accepted is not known afterwards")
 	}
 }
