@@ -110,6 +110,17 @@ func (d *demo) everyPageIsRight(t *testing.T, run *result.Run) {
 	if len(run.Pages) < 40 {
 		t.Errorf("%d pages", len(run.Pages))
 	}
+	// The event is gone again, and nothing was left that cannot be written to it.
+	if !slices.ContainsFunc(run.Verdicts, func(v result.Verdict) bool {
+		return v.Threshold == "what was registered is in Salesforce, and taken back" && strings.HasPrefix(v.Measured, "4 of 4 ")
+	}) {
+		t.Errorf("nobody waited for what was registered: %+v", run.Verdicts)
+	}
+	for _, e := range d.records("Turnout_Event__c", "") {
+		if slug, _ := e["Slug__c"].(string); strings.HasPrefix(slug, "seeded-event") {
+			t.Errorf("%s of the run is in Salesforce still", slug)
+		}
+	}
 	for _, p := range run.Pages {
 		if p.Fault != "" {
 			t.Errorf("%s %s: %s", p.Method, p.Route, p.Fault)
@@ -253,6 +264,10 @@ func TestLoadBadUse(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"smoke --target http://127.0.0.1:1", "nobody answers there"},
 		{"smoke --target " + strings.Replace(d.ready.Public, "127.0.0.1", "nobody.localhost", 1), "is this the host of an org?"},
+		{"smoke --target " + strings.Replace(d.ready.Public, "http:", "https:", 1), "is it http"},
+		{"smoke --event nonesuch --target " + d.ready.Public, "the target has no such event"},
+		{"onsale --event nonesuch --target " + d.ready.Public, "the target has no such event"},
+		{fmt.Sprintf("smoke --demo %s --target %s", d.readyFile, strings.Replace(d.ready.Public, "127.0.0.1", "mending.localhost", 1)), "simulates Salesforce for another org"},
 		{fmt.Sprintf("invite-storm --target %s --links %s", d.ready.Public, links), "1 of 3 are no personal links"},
 		{fmt.Sprintf("onsale --target %s --simulator %s", d.ready.Public, d.ready.Public), "the simulator answered 404"},
 		{fmt.Sprintf("soak --target %s --simulator %s --metrics %s", d.ready.Public, d.ready.Simulator, d.ready.Public), "none of them shows metrics"},

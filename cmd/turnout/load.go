@@ -127,18 +127,54 @@ func (f *loadFlags) check(args []string) error {
 		return errors.New("--rate: use a number from 0 to 1000000")
 	case f.Sessions < 0 || f.Sessions > 1_000_000:
 		return errors.New("--sessions: use 0 to 1000000")
-	case f.Duration < 0 || f.Duration > 7*24*time.Hour:
-		return errors.New("--duration: use a time of at most 168h")
+	case f.Duration != 0 && f.Duration < time.Second || f.Duration > 7*24*time.Hour:
+		return errors.New("--duration: use a time from 1s to 168h")
 	case !(f.Allowance >= 0 && f.Allowance <= 1e6):
 		return errors.New("--allowance: use a number from 0 to 1000000")
+	case args[0] == "smoke" && (f.Rate > 0 || f.Sessions > 0 || f.Duration > 0):
+		return errors.New("smoke asks for each page once: --rate, --sessions and --duration are for the other scenarios")
 	}
-	for _, path := range []string{f.html, f.json} {
-		if info, err := os.Stat(filepath.Dir(path)); path != "" && (err != nil || !info.IsDir()) {
-			return fmt.Errorf("there is no directory for %s", path)
-		}
+	var err error
+	if f.html, err = writable("--report", f.html); err != nil {
+		return err
+	}
+	if f.json, err = writable("--json", f.json); err != nil {
+		return err
+	}
+	if f.html != "" && f.html == f.json {
+		return errors.New("--report and --json are the same file: name two")
 	}
 	return nil
 }
+
+// writable is the path of the file that a flag names, past symbolic links, once it is
+// certain that a file can be written there: after hours of a run is too late to find out.
+func writable(flag, said string) (string, error) {
+	if said == "" {
+		return "", nil
+	}
+	path, err := filepath.Abs(said)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err)
+	}
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s %s: this is no file that can be replaced; name another", flag, said)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("there is no directory for %s", said)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished)
+	if err != nil {
+		return "", fmt.Errorf("%s %s: no file can be made there (%w)", flag, said, errors.Unwrap(err))
+	}
+	return path, errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// unfinished is how a file is called while it is written.
+const unfinished = ".turnout-load-*"
 
 // tell writes what a run shows, to the terminal and to the files that are wanted.
 func (f *loadFlags) tell(out io.Writer, run *result.Run) error {
@@ -162,7 +198,7 @@ func write(path string, fill func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".turnout-load-*")
+	temporary, err := os.CreateTemp(filepath.Dir(path), unfinished)
 	if err != nil {
 		return err
 	}

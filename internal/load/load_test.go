@@ -186,8 +186,16 @@ func TestTheSameSeedSendsTheSame(t *testing.T) {
 
 const formPage = `<form method="post" action="?send"><input type="hidden" name="key" value="%s"><input name="email" required></form><a href="/events/gala">Gala</a>`
 
-// organiser answers as Turnout does, with so many seats.
-func organiser(seats int) *target {
+// How a form offers the waitlist: by a button of its own on a form that was refused, and
+// by nothing else once its page knows that the event is full.
+const (
+	waitButton = `<button name="join_waitlist" value="yes">Wait</button></form>`
+	waitOnly   = `<input type="hidden" name="join_waitlist" value="yes"><button>Join the waitlist</button></form>`
+)
+
+// organiser answers as Turnout does, with so many seats. Forms that are opened once it
+// is full, and those that were refused, end with waits.
+func organiser(seats int, waits string) *target {
 	taken, n := 0, 0
 	return &target{answer: func(t *target, r *http.Request, _ time.Duration) (int, http.Header, string) {
 		t.mu.Lock()
@@ -199,20 +207,30 @@ func organiser(seats int) *target {
 			return 200, nil, `<div class="banner ` + r.URL.Query().Get("is") + `"></div>`
 		case r.Method == http.MethodGet:
 			n++
-			return 200, nil, fmt.Sprintf(formPage, fmt.Sprintf("key-%d", n))
+			page := fmt.Sprintf(formPage, fmt.Sprintf("key-%d", n))
+			if taken == seats && waits == waitOnly {
+				page = strings.Replace(page, "</form>", waits, 1)
+			}
+			return 200, nil, page
 		case values.Get("join_waitlist") == "yes":
 			return 303, http.Header{"Location": {"/registrations/x?is=wait"}}, ""
 		case taken < seats:
 			taken++
 			return 303, http.Header{"Location": {"/registrations/x?is=good"}}, ""
 		}
-		return 409, nil, strings.Replace(fmt.Sprintf(formPage, values.Get("key")), "</form>", `<button name="join_waitlist" value="yes">Wait</button></form>`, 1)
+		return 409, nil, strings.Replace(fmt.Sprintf(formPage, values.Get("key")), "</form>", waits, 1)
 	}}
 }
 
 func TestSubmissionsAndWhatBecomesOfThem(t *testing.T) {
+	for name, waits := range map[string]string{"a button offers the waitlist": waitButton, "the form is for the waitlist": waitOnly} {
+		t.Run(name, func(t *testing.T) { whatBecomesOfSubmissions(t, waits) })
+	}
+}
+
+func whatBecomesOfSubmissions(t *testing.T, waits string) {
 	synctest.Test(t, func(t *testing.T) {
-		o := organiser(30)
+		o := organiser(30, waits)
 		s := plan(time.Second, crowd(scenario.Arrive{How: arrival.AtOnce}, 100,
 			scenario.Step{Name: "open", Open: "/events/{event}/register"}, scenario.Step{Name: "submit", Submit: "form", Think: time.Second, Waitlist: 0.5}))
 		out := Run(t.Context(), Options{Scenario: s, Target: o.site(), Seed: 3, Events: []string{"gala"}, Stamp: "t"})
@@ -242,9 +260,46 @@ func TestSubmissionsAndWhatBecomesOfThem(t *testing.T) {
 	})
 }
 
+// Whoever opens the form of an event that is full is asked whether they wait, too.
+func TestFormsForTheWaitlistAloneAreNotSentByAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := organiser(0, waitOnly)
+		s := plan(time.Second, crowd(scenario.Arrive{How: arrival.Even}, 100,
+			scenario.Step{Name: "open", Open: "/events/{event}/register"}, scenario.Step{Name: "submit", Submit: "form", Waitlist: 0.5}))
+		run := Run(t.Context(), Options{Scenario: s, Target: o.site(), Seed: 3, Events: []string{"gala"}, Stamp: "t"}).Run
+		counts := map[string]int64{}
+		for _, c := range run.Outcomes {
+			counts[c.What] = c.Count
+		}
+		if counts[waitlisted] < 30 || counts[waitlisted] > 70 || counts[waitlisted]+counts[turnedAway] != 100 {
+			t.Errorf("%v", counts)
+		}
+	})
+}
+
+// A registration that was acknowledged is one, though its page was refused.
+func TestTakenAndNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := organiser(10, waitButton)
+		answer := o.answer
+		o.answer = func(t *target, r *http.Request, at time.Duration) (int, http.Header, string) {
+			if strings.HasPrefix(r.URL.Path, "/registrations/") {
+				return 429, nil, ""
+			}
+			return answer(t, r, at)
+		}
+		s := plan(time.Second, crowd(scenario.Arrive{How: arrival.Even}, 10,
+			scenario.Step{Name: "open", Open: "/events/{event}/register"}, scenario.Step{Name: "submit", Submit: "form"}))
+		out := Run(t.Context(), Options{Scenario: s, Target: o.site(), Seed: 3, Events: []string{"gala"}, Stamp: "t"})
+		if len(out.Run.Outcomes) != 1 || out.Run.Outcomes[0].What != unshown || out.Run.Outcomes[0].Count != 10 || out.Acknowledged.Len() != 10 {
+			t.Errorf("%v, %d acknowledged", out.Run.Outcomes, out.Acknowledged.Len())
+		}
+	})
+}
+
 func TestLinksAreForOneVisitorEach(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := organiser(1000)
+		o := organiser(1000, waitButton)
 		var links []string
 		for i := range 40 {
 			links = append(links, fmt.Sprintf("/l/%d", i))
@@ -403,7 +458,7 @@ func TestTheQueueIsWatchedUntilItIsEmpty(t *testing.T) {
 		s := plan(time.Second, crowd(scenario.Arrive{How: arrival.AtOnce}, 1,
 			scenario.Step{Name: "open", Open: "/events/gala/register"}, scenario.Step{Name: "submit", Submit: "form"}))
 		l := &looks{}
-		run := Run(t.Context(), Options{Scenario: s, Target: organiser(1).site(), Watch: l, Events: []string{"gala"}}).Run
+		run := Run(t.Context(), Options{Scenario: s, Target: organiser(1, waitButton).site(), Watch: l, Events: []string{"gala"}}).Run
 		if l.n != 11 || run.Timeline[5].OldestAge != 4 || run.Timeline[len(run.Timeline)-1].OldestAge != 0 {
 			t.Errorf("%d looks, %+v", l.n, run.Timeline)
 		}

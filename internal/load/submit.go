@@ -25,6 +25,7 @@ const (
 	shut          = "turned away: no form"
 	answered      = "answered before"
 	refused       = "refused: to be mended"
+	unshown       = "taken, but its page was not shown"
 	unclear       = "no clear answer"
 )
 
@@ -36,6 +37,11 @@ func (v *visitor) submit(ctx context.Context, s scenario.Step, due time.Duration
 		return due, false
 	}
 	by := v.filling(s)
+	waits := asksToWait(f)
+	if waits && v.rng.Float64() >= s.Waitlist {
+		v.rec.Outcome(turnedAway)
+		return due, false
+	}
 	for {
 		to, ok := v.browser.Resolve(v.page.Path, f.Action)
 		if !ok {
@@ -55,12 +61,13 @@ func (v *visitor) submit(ctx context.Context, s scenario.Step, due time.Duration
 			v.rec.Outcome(refused)
 			return end, true
 		}
-		// It is full. Some wait for a place, by the button on the form that came back.
+		// It is full. Some wait for a place, by the form that came back.
 		again, ok := form.Cut(page.Body)
-		if !ok || !again.Offers(joinWaitlist) || by.Button == joinWaitlist || v.rng.Float64() >= s.Waitlist {
+		if !ok || waits || !again.Offers(joinWaitlist) && !asksToWait(again) || v.rng.Float64() >= s.Waitlist {
 			v.rec.Outcome(turnedAway)
 			return end, false
 		}
+		waits = true
 		f, by.Button, due = again, joinWaitlist, end+v.pause(s.Think)
 		if !v.until(ctx, due) {
 			return due, false
@@ -68,7 +75,12 @@ func (v *visitor) submit(ctx context.Context, s scenario.Step, due time.Duration
 	}
 }
 
+// joinWaitlist is the button by which a form that came back offers the waitlist, and
+// the field of a form that asks for a place on it and nothing else.
 const joinWaitlist = "join_waitlist"
+
+// asksToWait reports whether whoever sends a form asks for a place on the waitlist.
+func asksToWait(f form.Form) bool { return f.Value(joinWaitlist) != "" }
 
 // body is a form as it is sent; one without fields still is one.
 func body(f form.Form, by form.Filling) string {
@@ -117,7 +129,7 @@ func (v *visitor) arrived(ctx context.Context, s scenario.Step, key string, page
 	}
 	shown, end, fault := v.ask(ctx, asked{step: scenario.See, path: to, due: end, right: []int{http.StatusOK}})
 	if fault != "" {
-		v.rec.Outcome(unclear)
+		v.rec.Outcome(unshown)
 		return end, false
 	}
 	v.page = shown

@@ -254,6 +254,14 @@ func TestTicketIsHonest(t *testing.T) {
 			}
 		}
 	}
+	// Whoever came by a personal link hears that it leads back, on this page too.
+	const back = "Your personal link always leads back to this page"
+	for key, link := range map[turnout.Key]turnout.LinkID{"key-by-link": {1}, "key-by-hand": {}} {
+		page := s.get("/registrations/" + s.addRegistration(turnout.Registration{Key: key, Event: online, Link: link, Status: turnout.StatusRegistered, Revision: 1}, d)).Body.String()
+		if strings.Contains(page, back) == link.IsZero() {
+			t.Errorf("%s: the ticket says that a link leads back: %v", key, !link.IsZero())
+		}
+	}
 	if page := s.get("/events/member-briefing").Body.String(); strings.Contains(page, "meet.example.org") {
 		t.Error("the public page gives the address to join away")
 	}

@@ -89,8 +89,10 @@ type party struct {
 	links          []string
 	stamp          string
 	allowance      float64 // of the attacked org, as far as is known
-	// made is what was made for the run, and is taken away afterwards.
-	made []simulated.Event
+	// made is what was made for the run, and is taken off the pages afterwards. Where
+	// it is spent, nothing waits to be written to it, and it is removed.
+	made  []simulated.Event
+	spent bool
 }
 
 // stay is how long what was made may take to be taken away, whatever has ended.
@@ -102,7 +104,7 @@ func (p *party) close() {
 		ctx, cancel := context.WithTimeout(context.Background(), stay)
 		defer cancel()
 		err := p.simulator.Close(ctx, p.made)
-		if err == nil && p.scenario == nil {
+		if err == nil && p.spent {
 			err = p.simulator.Remove(ctx, p.made)
 		}
 		if err != nil {
@@ -136,6 +138,8 @@ func reached(ctx context.Context, flag string, s *browse.Site) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return badly("interrupted before the run")
+	case browse.Kind(err) == browse.NoTLS:
+		return badly("%s %s: somebody answers there, but not by TLS that is trusted here; is it http, or its certificate not for this name?", flag, s.URL)
 	case err != nil:
 		return badly("%s %s: nobody answers there (%s); is it running?", flag, s.URL, browse.Kind(err))
 	case page.Status != 200 && page.Status != 429:

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -96,6 +98,9 @@ func (p *party) demo() ([]watch.Process, error) {
 			*flag = value
 		}
 	}
+	if slices.ContainsFunc(ready.Others, func(other string) bool { return sameHost(other, p.o.Target) }) {
+		return nil, badly("--target %s: the demo simulates Salesforce for another org, and its ready file says nothing of this one; leave out --target or --demo", p.o.Target)
+	}
 	take(&p.o.Target, ready.Public)
 	take(&p.o.Simulator, ready.Simulator)
 	if len(ready.Others) > 0 {
@@ -118,6 +123,12 @@ func (p *party) demo() ([]watch.Process, error) {
 		}
 	}
 	return processes, nil
+}
+
+func sameHost(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && strings.EqualFold(x.Host, y.Host)
 }
 
 // ownedFor refuses a host that was named a second time and is no target: whoever

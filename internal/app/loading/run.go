@@ -3,7 +3,9 @@ package loading
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/turnout-events/turnout/internal/load"
@@ -21,6 +23,9 @@ func (p *party) collector() http.RoundTripper {
 
 // smoke asks for every page once, with an event of its own where that can be made.
 func (p *party) smoke(ctx context.Context) (*result.Run, error) {
+	if err := p.known(ctx); err != nil {
+		return nil, err
+	}
 	o := smoke.Options{Target: p.target, Event: p.o.Event, Stamp: p.stamp}
 	if len(p.links) > 0 {
 		o.Link = p.links[0]
@@ -35,7 +40,60 @@ func (p *party) smoke(ctx context.Context) (*result.Run, error) {
 			o.Link, o.Answer = "/l/"+made.Tokens[0], true
 		}
 	}
-	return smoke.Run(ctx, o), nil
+	run, n := smoke.Run(ctx, o)
+	if len(p.made) > 0 && !run.Interrupted {
+		verdict := p.spend(ctx, n)
+		run.Verdicts = append(run.Verdicts, verdict)
+		p.spent = verdict.Met
+	}
+	return run, nil
+}
+
+// spend waits until all that a smoke run registered is in Salesforce, cancelled or
+// declined: an event that is removed earlier leaves registrations that nobody can
+// deliver.
+func (p *party) spend(ctx context.Context, n int) result.Verdict {
+	p.o.Say("waiting until what was registered is in the simulator")
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, spendPatience)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	v := result.Verdict{Threshold: "what was registered is in Salesforce, and taken back"}
+	for {
+		there := 0
+		for r, err := range p.simulator.Registrations(limited, &p.made[0]) {
+			if err == nil && r.Holds() == 0 {
+				there++
+			}
+		}
+		v.Met, v.Measured = there == n, fmt.Sprintf("%d of %d after %.0f s", there, n, time.Since(began).Seconds())
+		if v.Met {
+			return v
+		}
+		select {
+		case <-tick.C:
+		case <-limited.Done():
+			return v
+		}
+	}
+}
+
+// spendPatience is for what is written every ten seconds (DESIGN.md), and for one
+// attempt after a failure.
+const spendPatience = 30 * time.Second
+
+// known fails where the operator names an event that the target does not have.
+func (p *party) known(ctx context.Context) error {
+	if p.o.Event == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if page, err := p.target.New().Get(ctx, "/api/v1/events/"+url.PathEscape(p.o.Event), false); err == nil && page.Status == http.StatusNotFound {
+		return badly("--event %s: the target has no such event; its slug is the end of the address of its page", p.o.Event)
+	}
+	return nil
 }
 
 // run runs the scenario, and proves what can be proven when it is over.
@@ -46,6 +104,9 @@ func (p *party) run(ctx context.Context) (*result.Run, error) {
 	}
 	if p.watch != nil {
 		o.Watch = p.watch
+	}
+	if err := p.known(ctx); err != nil {
+		return nil, err
 	}
 	events, err := p.stage(ctx, &o)
 	if err != nil {

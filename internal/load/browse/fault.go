@@ -2,9 +2,11 @@ package browse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"syscall"
 )
@@ -14,6 +16,7 @@ const (
 	Timeout   = "timeout"
 	Refused   = "refused"
 	Reset     = "broken off"
+	NoTLS     = "no TLS that is trusted"
 	NoSockets = "no sockets left on the generator's machine"
 	Other     = "failed otherwise"
 )
@@ -22,6 +25,7 @@ const (
 // for all of a kind and hold nothing of the request. It is "" for nil.
 func Kind(err error) string {
 	timeout := net.Error(nil)
+	header, certificate, alert := tls.RecordHeaderError{}, (*tls.CertificateVerificationError)(nil), tls.AlertError(0)
 	switch {
 	case err == nil:
 		return ""
@@ -34,6 +38,8 @@ func Kind(err error) string {
 		return NoSockets
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Reset
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &header), errors.As(err, &certificate), errors.As(err, &alert):
+		return NoTLS
 	case errors.Is(err, ErrNotOwned):
 		return "an address that may not be loaded"
 	}

@@ -42,7 +42,9 @@ type Recorder struct {
 	all, lateness                *hdr.Histogram
 	inFlight, sessions, accepted int64
 	faults, mostAtOnce           int64
-	lastEnd                      time.Duration
+	// the most of this second
+	mostInFlight, mostSessions int64
+	lastEnd                    time.Duration
 }
 
 type step struct {
@@ -92,6 +94,7 @@ func (r *Recorder) Begin(intended time.Duration) {
 	defer r.mu.Unlock()
 	r.second(intended).Intended++
 	r.inFlight++
+	r.mostInFlight = max(r.mostInFlight, r.inFlight)
 }
 
 // Done counts what became of it.
@@ -172,6 +175,7 @@ func (r *Recorder) Visitors(change int64) {
 	defer r.mu.Unlock()
 	r.sessions += change
 	r.mostAtOnce = max(r.mostAtOnce, r.sessions)
+	r.mostSessions = max(r.mostSessions, r.sessions)
 }
 
 // second is the interval of a time.
@@ -192,13 +196,14 @@ type Seen struct {
 // keepOpen is how many seconds' latencies are kept apart for answers still out.
 const keepOpen = 40
 
-// Tick ends a second: what is under way now is noted in it, and latencies of
-// seconds long ago are summed up.
+// Tick ends a second: the most that was under way at once is noted in it, and
+// latencies of seconds long ago are summed up.
 func (r *Recorder) Tick(now time.Duration, seen Seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	in := r.second(now - time.Second)
-	in.InFlight, in.Sessions = r.inFlight, r.sessions
+	in.InFlight, in.Sessions = r.mostInFlight, r.mostSessions
+	r.mostInFlight, r.mostSessions = r.inFlight, r.sessions
 	in.Calls += seen.Calls
 	in.Delivered += seen.Delivered
 	in.Waiting, in.OldestAge = seen.Waiting, seen.OldestAge

@@ -147,3 +147,26 @@ func TestTogether(t *testing.T) {
 		t.Errorf("%+v %+v", run, l)
 	}
 }
+
+// A second shows the most that was under way at once, and not what is left at its end.
+func TestASecondShowsItsMost(t *testing.T) {
+	r := New()
+	s := r.Step("open", "")
+	r.Visitors(3)
+	for range 50 {
+		r.Begin(0)
+	}
+	for range 50 {
+		r.Done(Observation{Step: s, Ended: 160 * ms})
+	}
+	r.Visitors(-2)
+	r.Tick(time.Second, Seen{})
+	r.Tick(2*time.Second, Seen{})
+	var run result.Run
+	r.Into(&run)
+	for i, want := range [][2]int64{{50, 3}, {0, 1}} {
+		if in := run.Timeline[i]; in.InFlight != want[0] || in.Sessions != want[1] {
+			t.Errorf("second %d: %d requests, %d visitors at once; want %v", i, in.InFlight, in.Sessions, want)
+		}
+	}
+}

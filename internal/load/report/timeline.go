@@ -76,10 +76,10 @@ func rateSection(run *result.Run) section {
 		series{"answered", styleMain, func(i result.Interval) float64 { return float64(i.Answered) }},
 		series{"accepted", styleGood, func(i result.Interval) float64 { return float64(i.Accepted) }})
 	s.Charts = append(s.Charts, overTime("visitors", run, plot.Largest,
-		plot.Chart{Title: "Visitors at work", About: "Visitors who have begun and not yet ended, second by second.", Y: plot.Axis{Name: "at once", Scale: plot.Whole}},
+		plot.Chart{Title: "Visitors at work", About: "The most visitors at once who had begun and not yet ended, second by second.", Y: plot.Axis{Name: "at once", Scale: plot.Whole}},
 		series{"visitors", styleMain, func(i result.Interval) float64 { return float64(i.Sessions) }})...)
 	s.Charts = append(s.Charts, overTime("in-flight", run, plot.Largest,
-		plot.Chart{Title: "Requests under way", About: "Requests that were sent and have no answer yet, second by second.", Y: plot.Axis{Name: "at once", Scale: plot.Whole}},
+		plot.Chart{Title: "Requests under way", About: "The most requests at once that were sent and had no answer yet, second by second.", Y: plot.Axis{Name: "at once", Scale: plot.Whole}},
 		series{"requests", styleMain, func(i result.Interval) float64 { return float64(i.InFlight) }})...)
 	s.addBars("What became of submissions", "Outcome", run.Outcomes, false)
 	return s

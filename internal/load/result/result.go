@@ -85,8 +85,8 @@ type Interval struct {
 	P50       float64 `json:"p50"`      // milliseconds
 	P99       float64 `json:"p99"`
 	Max       float64 `json:"max"`
-	InFlight  int64   `json:"in_flight"`
-	Sessions  int64   `json:"sessions"`   // visitors at work
+	InFlight  int64   `json:"in_flight"`  // the most requests under way at once
+	Sessions  int64   `json:"sessions"`   // the most visitors at work at once
 	Calls     int64   `json:"calls"`      // Salesforce API calls in this second; 0 where unknown
 	Delivered int64   `json:"delivered"`  // records that Salesforce took in this second
 	Waiting   int64   `json:"waiting"`    // registrations not yet in Salesforce, from the target's metrics

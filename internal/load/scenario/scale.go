@@ -45,7 +45,11 @@ func (s *Scenario) Scaled(by Scale) *Scenario {
 }
 
 func (s *Scenario) stretch(times float64) {
-	longer := func(d *time.Duration) { *d = time.Duration(times * float64(*d)) }
+	longer := func(d *time.Duration) {
+		if *d > 0 {
+			*d = max(1, time.Duration(times*float64(*d)))
+		}
+	}
 	longer(&s.Alternate)
 	for i := range s.Crowds {
 		longer(&s.Crowds[i].Arrive.HalfLife)
@@ -96,7 +100,7 @@ func (s *Scenario) speedUp(rate float64) {
 		}
 		if c.Visitors > 0 {
 			c.Arrive.Within = time.Duration(float64(s.within(*c)) * peak / rate)
-			c.Arrive.HalfLife = time.Duration(float64(c.Arrive.HalfLife) * peak / rate)
+			c.Arrive.HalfLife = max(1, time.Duration(float64(c.Arrive.HalfLife)*peak/rate))
 		}
 		c.Arrive.Rate *= rate / peak
 		c.Arrive.To *= rate / peak

@@ -35,6 +35,12 @@ func TestScaled(t *testing.T) {
 	if fewer.Duration != 30*time.Second || fewer.Alternate != 5*time.Second || fewer.Crowds[0].Arrive.HalfLife != 7500*time.Millisecond || fewer.Crowds[1].Arrive.Within != 15*time.Second {
 		t.Errorf("duration: %+v", fewer)
 	}
+	// A rush of no time at all still is one.
+	for _, by := range []Scale{{Duration: 1}, {Rate: 1e12}} {
+		if short := s.Scaled(by); short.Crowds[0].Arrive.HalfLife <= 0 {
+			t.Errorf("%+v: %+v", by, short.Crowds[0])
+		}
+	}
 	faster := s.Scaled(Scale{Rate: 100})
 	if peak := faster.Plan(faster.Crowds[0]).Peak() + faster.Plan(faster.Crowds[1]).Peak(); math.Abs(peak-100) > 1 || faster.Crowds[0].Visitors != 900 {
 		t.Errorf("the peak is %g: %+v", peak, faster.Crowds)

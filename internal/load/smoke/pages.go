@@ -107,6 +107,7 @@ func (s *smoke) register(ctx context.Context, shown browse.Page, route string) {
 	if own == "" {
 		return
 	}
+	s.made++
 	s.ask(ctx, check{method: "GET", route: "/registrations/TOKEN", path: own, statuses: is(200), holds: `class="banner`})
 	s.ask(ctx, check{method: "GET", route: "/registrations/TOKEN.ics", path: own + ".ics", statuses: is(200), holds: "BEGIN:VCALENDAR"})
 	for _, what := range []string{"edit", "cancel"} {
@@ -170,6 +171,7 @@ func (s *smoke) registerByAPI(ctx context.Context, slug string) {
 	if made.Token == "" {
 		return
 	}
+	s.made++
 	own := "/api/v1/registrations/" + made.Token
 	s.ask(ctx, check{method: "GET", route: "/api/v1/registrations/TOKEN", path: own, statuses: is(200), holds: `"status":"registered"`})
 	s.ask(ctx, check{method: "PUT", route: "/api/v1/registrations/TOKEN", path: own, body: s.person("Changed", made.Revision), fields: asJSON, statuses: is(200), holds: `"last_name":"Changed"`})
@@ -200,5 +202,7 @@ func (s *smoke) link(ctx context.Context) {
 	if ok {
 		s.register(ctx, shown, "/l/TOKEN")
 	}
-	s.ask(ctx, check{method: "POST", route: "/api/v1/links/TOKEN/decline", path: inAPI + "/decline", fields: asJSON, statuses: is(200), holds: `"declined"`})
+	if s.ask(ctx, check{method: "POST", route: "/api/v1/links/TOKEN/decline", path: inAPI + "/decline", fields: asJSON, statuses: is(200), holds: `"declined"`}) {
+		s.made++
+	}
 }

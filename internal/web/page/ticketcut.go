@@ -67,7 +67,7 @@ func (p *Pages) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seati
 		shape.again, shape.againOnLink = s.Again != "", s.AgainOnLink
 		return shape, m, nil
 	}
-	shape.edit, shape.cancel, shape.onLink = !shape.gone && e.CanEdit(now), e.CanCancel(now), s.Link != ""
+	shape.edit, shape.cancel, shape.onLink = !shape.gone && e.CanEdit(now), e.CanCancel(now), s.Link != "" || !r.Link.IsZero()
 	shape.company, shape.title, shape.guests, shape.ticket = d.Person.Company != "", d.Person.Title != "", len(d.Guests) > 0, d.Ticket
 	if len(d.Agenda) > 0 {
 		chosen := make([]byte, len(e.Agenda))

@@ -37,6 +37,8 @@ type Drawn struct {
 	Path  string
 	Band  string // between the least and the greatest of thinned points; may be empty
 	Marks []Mark
+	// Alone are points between two gaps, which no path shows.
+	Alone []Mark
 }
 
 // A Mark is a place on a line: percent from the left, pixels from the top.
@@ -97,15 +99,16 @@ func draw(l Line, x, y ruler) Drawn {
 	}
 	var path, band strings.Builder
 	for _, run := range runs(l.Points) {
+		if p := run[0]; len(run) == 1 {
+			d.Alone = append(d.Alone, Mark{percentOf(x.at(p.X)), pixels(y.at(p.Y))})
+			continue
+		}
 		path.WriteByte('M')
 		for i, p := range run {
 			if i > 0 {
 				path.WriteByte('L')
 			}
 			path.WriteString(across(x.at(p.X)) + " " + pixels(y.at(p.Y)))
-		}
-		if len(run) == 1 {
-			path.WriteString("h0") // its round ends make a dot of it
 		}
 		band.WriteString(outline(run, x, y))
 	}
