@@ -53,6 +53,12 @@ func start(b *testing.B, kind, dir string) *server {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "TURNOUT_BENCH_SERVER="+kind, "TURNOUT_BENCH_DIR="+dir, "TURNOUT_BENCH_PROFILE="+*profile)
+	return launch(b, kind, cmd)
+}
+
+// launch starts a server, which prints its address.
+func launch(b *testing.B, kind string, cmd *exec.Cmd) *server {
+	b.Helper()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -66,7 +72,7 @@ func start(b *testing.B, kind, dir string) *server {
 	if err != nil {
 		b.Fatalf("%s did not start: %v", kind, err)
 	}
-	return &server{kind, "http://" + strings.TrimSpace(line), cmd.Process.Pid}
+	return &server{kind, "http://" + strings.TrimPrefix(strings.TrimSpace(line), "http://"), cmd.Process.Pid}
 }
 
 // cpu is the CPU time of the process so far, user and system.
@@ -158,18 +164,27 @@ func median(v []float64) float64 {
 
 // BenchmarkAccept: a form post with validation, sealing, seats and idempotency
 // beside a handler that inserts 600 bytes through the same group-commit writer.
-func BenchmarkAccept(b *testing.B) { besideAccepting(b, "floor") }
+func BenchmarkAccept(b *testing.B) { besideAccepting(b, start(b, "floor", b.TempDir())) }
 
 // BenchmarkAcceptByHand: the same beside one event's form written by hand, with the
 // promises at their least.
-func BenchmarkAcceptByHand(b *testing.B) { besideAccepting(b, "byhand") }
+func BenchmarkAcceptByHand(b *testing.B) { besideAccepting(b, start(b, "byhand", b.TempDir())) }
 
-func besideAccepting(b *testing.B, kind string) {
+// BenchmarkAcceptFastify: the same beside a form written by hand in Fastify on SQLite,
+// with none of the promises. `npm install` in bench/fastify comes first.
+func BenchmarkAcceptFastify(b *testing.B) {
+	if _, err := os.Stat("fastify/node_modules"); err != nil {
+		b.Skip("Fastify is not there: run npm install in bench/fastify, and allow better-sqlite3 to be built")
+	}
+	besideAccepting(b, launch(b, "fastify", exec.Command("node", "fastify/server.mjs", filepath.Join(b.TempDir(), "rows.db"))))
+}
+
+func besideAccepting(b *testing.B, floor *server) {
 	dir := b.TempDir()
 	if err := prepare(b.Context(), dir, 0); err != nil {
 		b.Fatal(err)
 	}
-	floor, ours := start(b, kind, dir), start(b, "accept", dir)
+	ours := start(b, "accept", dir)
 	var n atomic.Int64
 	run := rand.Uint32()
 	form := func(base string) func() *http.Request {
