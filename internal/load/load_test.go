@@ -15,6 +15,7 @@ import (
 
 	"github.com/turnout-events/turnout/internal/load/arrival"
 	"github.com/turnout-events/turnout/internal/load/browse"
+	"github.com/turnout-events/turnout/internal/load/form"
 	"github.com/turnout-events/turnout/internal/load/measure"
 	"github.com/turnout-events/turnout/internal/load/result"
 	"github.com/turnout-events/turnout/internal/load/scenario"
@@ -275,6 +276,19 @@ func TestFormsForTheWaitlistAloneAreNotSentByAll(t *testing.T) {
 			t.Errorf("%v", counts)
 		}
 	})
+}
+
+// Who changes a registration that is in line stays there, and is not asked again.
+func TestWhoIsInLineIsNotAskedAgain(t *testing.T) {
+	for page, want := range map[string]bool{
+		`<form method="post">` + waitOnly:                                                true,
+		`<form method="post"><input type="hidden" name="revision" value="2">` + waitOnly: false,
+		`<form method="post">` + waitButton:                                              false,
+	} {
+		if f, ok := form.Cut(page); !ok || asksToWait(f) != want {
+			t.Errorf("%s asks for a place in line: %v", page, !want)
+		}
+	}
 }
 
 // A registration that was acknowledged is one, though its page was refused.

@@ -79,8 +79,11 @@ func (v *visitor) submit(ctx context.Context, s scenario.Step, due time.Duration
 // the field of a form that asks for a place on it and nothing else.
 const joinWaitlist = "join_waitlist"
 
-// asksToWait reports whether whoever sends a form asks for a place on the waitlist.
-func asksToWait(f form.Form) bool { return f.Value(joinWaitlist) != "" }
+// asksToWait reports whether whoever sends a form asks for a place on the waitlist. Who
+// changes a registration that is on it does not ask again.
+func asksToWait(f form.Form) bool {
+	return f.Value(joinWaitlist) != "" && f.Value("revision") == ""
+}
 
 // body is a form as it is sent; one without fields still is one.
 func body(f form.Form, by form.Filling) string {

@@ -107,8 +107,11 @@ func (p *party) close() {
 		if err == nil && p.spent {
 			err = p.simulator.Remove(ctx, p.made)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			p.o.Say("The events of the run could not be taken away: %v", err)
+		case p.scenario == nil && !p.spent:
+			p.o.Say("The event of the run is off the pages and still in the simulator: something may wait to be written to it.")
 		}
 	}
 	for _, s := range []*browse.Site{p.target, p.attack} {

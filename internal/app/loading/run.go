@@ -43,8 +43,11 @@ func (p *party) smoke(ctx context.Context) (*result.Run, error) {
 	run, n := smoke.Run(ctx, o)
 	if len(p.made) > 0 && !run.Interrupted {
 		verdict := p.spend(ctx, n)
-		run.Verdicts = append(run.Verdicts, verdict)
-		p.spent = verdict.Met
+		if p.spent = verdict.Met; !p.spent && ctx.Err() != nil {
+			run.Interrupted = true
+		} else {
+			run.Verdicts = append(run.Verdicts, verdict)
+		}
 	}
 	return run, nil
 }
