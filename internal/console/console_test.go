@@ -206,6 +206,25 @@ func TestPages(t *testing.T) {
 }
 
 // A page on a wall comes back by itself after what went wrong.
+// TestPastEventsAreAside: events that are off the pages are out of the way, but for those
+// that somebody has something to do with.
+func TestPastEventsAreAside(t *testing.T) {
+	o := newOperator()
+	left := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(0)}
+	done := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(3), Parked: ptr(0)}
+	refused := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(1)}
+	o.events = append(o.events, oversight.Event{ID: "e-left", Funnel: left}, oversight.Event{ID: "e-done", Funnel: done}, oversight.Event{ID: "e-refused", Funnel: refused})
+	page, aside, ok := strings.Cut(send(o.handler(t), "GET", "/console/orgs/lumen", nil).Body.String(), `<details class="past">`)
+	if !ok || !strings.Contains(aside, "2 events that are not published") {
+		t.Fatal("nothing is aside")
+	}
+	for id, past := range map[string]bool{"e-left": false, "e-refused": false, "e-done": true, "a01000000000003AAA": true, "a01000000000002AAA": false} {
+		if strings.Contains(aside, `"e-`+id+`"`) != past || strings.Contains(page, `"e-`+id+`"`) == past {
+			t.Errorf("%s is aside: %v", id, !past)
+		}
+	}
+}
+
 func TestLivePageOutlivesTrouble(t *testing.T) {
 	o := newOperator()
 	o.fails = turnout.Wrap(turnout.CodeUnavailable, "list orgs", errors.New("busy"))

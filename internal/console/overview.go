@@ -97,8 +97,25 @@ func (f *frame) setLive(w http.ResponseWriter, r *http.Request) {
 // orgPage is the page of one org.
 type orgPage struct {
 	frame
-	It   shownOrg
-	List []oversight.Event
+	It shownOrg
+	// List are events that somebody may have to look at, Past the others: of these
+	// there are more every year.
+	List, Past []shownEvent
+}
+
+// shownEvent is an event on the page of its org.
+type shownEvent struct {
+	oversight.Event
+	Org turnout.OrgID
+}
+
+// past tells that an event is off the pages, and nothing of it is left to do.
+func past(e oversight.Event) bool {
+	if e.Published || len(e.Faults) > 0 {
+		return false
+	}
+	f := e.Funnel
+	return f == nil || f.OnTheWay() == 0 && (f.Parked == nil || *f.Parked == 0)
 }
 
 func (c *Console) showOrg(w http.ResponseWriter, r *http.Request) {
@@ -113,7 +130,15 @@ func (c *Console) showOrg(w http.ResponseWriter, r *http.Request) {
 	}
 	f.Title = org.Name
 	f.setLive(w, r)
-	c.show(w, r, http.StatusOK, "org", orgPage{frame: f, It: c.shown(org), List: events})
+	page := orgPage{frame: f, It: c.shown(org)}
+	for _, e := range events {
+		into := &page.List
+		if past(e) {
+			into = &page.Past
+		}
+		*into = append(*into, shownEvent{e, org.ID})
+	}
+	c.show(w, r, http.StatusOK, "org", page)
 }
 
 // org finds the org that the path names, or answers the request and returns false.
