@@ -72,7 +72,9 @@ func cost(run *result.Run) {
 		switch {
 		case in.Accepted > 0:
 			last, drained = in.Second, -1
-		case in.OldestAge == 0 && drained < 0:
+		case in.OldestAge > 0: // a second without metrics looks like one in which nothing waits
+			drained = -1
+		case drained < 0:
 			drained = in.Second
 		}
 	}

@@ -45,10 +45,11 @@ func Again(err error) bool {
 	return errors.As(err, &e) && (e.Code == uniqueViolation || e.Code == serializationFailed || e.Code == deadlock)
 }
 
-// Refused tells what the server itself rejected, by a connection that goes on.
+// Refused tells what the server itself rejected, by a connection that goes on, whatever
+// language it speaks (lc_messages).
 func Refused(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && e.Severity == "ERROR"
+	return errors.As(err, &e) && e.SeverityUnlocalized == "ERROR"
 }
 
 // codeOf turns a failure into one of our codes.
