@@ -205,7 +205,6 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A page on a wall comes back by itself after what went wrong.
 // TestPastEventsAreAside: events that are off the pages are out of the way, but for those
 // that somebody has something to do with.
 func TestPastEventsAreAside(t *testing.T) {
@@ -225,6 +224,7 @@ func TestPastEventsAreAside(t *testing.T) {
 	}
 }
 
+// A page on a wall comes back by itself after what went wrong.
 func TestLivePageOutlivesTrouble(t *testing.T) {
 	o := newOperator()
 	o.fails = turnout.Wrap(turnout.CodeUnavailable, "list orgs", errors.New("busy"))
