@@ -84,6 +84,7 @@ func TestP8WhatIsLeft(t *testing.T) {
 		"never delivered": {turnout.StatusRegistered, 0, false},
 		"delivered":       {turnout.StatusRegistered, 3, true},
 		"cancelled":       {turnout.StatusCancelled, 3, false},
+		"cancelling":      {turnout.StatusCancelled, 2, true},
 		"waiting":         {turnout.StatusWaitlisted, 1, true},
 	} {
 		l := opened(5, 5)

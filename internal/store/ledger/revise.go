@@ -32,9 +32,9 @@ func (l *Ledger) Revise(r *turnout.Registration, v *turnout.Revision) error {
 	}
 	l.move(r, to, v)
 	restate(r, v)
-	// While the event is closed, whoever would find seats waits all the same, and is
+	// While the line stands still, whoever would find seats waits all the same, and is
 	// counted nowhere until somebody else takes them.
-	if waited || !l.Open || l.anybodyWaits() {
+	if waited || l.idle(v.At) || l.anybodyWaits() {
 		l.PromoteAt(v.At)
 	}
 	return nil
@@ -110,8 +110,8 @@ func restate(r *turnout.Registration, v *turnout.Revision) {
 
 // Erase makes of r what is left when its registrant is forgotten: what counts
 // seats and nothing that names anybody, the blind index included. Where Salesforce
-// has it, that it is cancelled stays to be delivered, so that both sides count the
-// same seats (P2).
+// has it, what it was not told yet stays to be delivered, so that both sides count the
+// same seats (P2): that it is cancelled now, or has been since a moment ago.
 func (l *Ledger) Erase(r *turnout.Registration, at time.Time) {
 	if r.Status == turnout.StatusRegistered {
 		l.take(r.Claims, -1)
@@ -120,11 +120,16 @@ func (l *Ledger) Erase(r *turnout.Registration, at time.Time) {
 		Org: r.Org, Event: r.Event, Key: r.Key, Status: r.Status, Attendance: r.Attendance, Claims: r.Claims, Told: r.Told, Record: r.Record,
 		Revision: r.Revision, Delivered: r.Revision, AcceptedAt: r.AcceptedAt, ChangedAt: timeOf(millis(at)),
 	}
+	if r.Delivered > 0 {
+		if r.Status.Holds() {
+			left.Revision++
+		}
+		if left.Delivered = r.Delivered; left.Delivered < left.Revision {
+			left.Due = left.ChangedAt
+		}
+	}
 	if r.Status.Holds() {
 		left.Status = turnout.StatusCancelled
-		if r.Delivered > 0 {
-			left.Revision, left.Delivered, left.Due = r.Revision+1, r.Delivered, left.ChangedAt
-		}
 	}
 	*r = left
 }

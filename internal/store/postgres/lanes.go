@@ -117,13 +117,16 @@ func lostLease(op string) error {
 	return turnout.Errorf(turnout.CodeConflict, op, "the lease was taken over")
 }
 
-// queueOutcome records one outcome. What changed while it was under way stays due.
+// queueOutcome records one outcome. What changed while it was under way stays due, or
+// becomes due where nothing else would tell Salesforce: whoever was forgotten before
+// the reply came is registered there now (P2).
 func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 	switch o.Result {
 	case turnout.ResultDone:
-		b.Queue(`UPDATE registrations SET delivered = $3, record = $4, told = $5, attempts = 0,
-			due_at = CASE WHEN revision = $3 THEN NULL ELSE due_at END WHERE org = $1 AND key = $2 AND delivered <= $3 AND revision >= $3`,
-			org, string(o.Key), o.Revision, foreign(o.Record), string(o.Status))
+		b.Queue(`UPDATE registrations SET delivered = greatest(delivered, $3), record = $4, told = $5, attempts = 0,
+			due_at = CASE WHEN status <> $5 AND parked_code IS NULL THEN coalesce(due_at, changed_at) WHEN revision = $3 THEN NULL ELSE due_at END
+			WHERE org = $1 AND key = $2 AND (delivered <= $3 OR person = $6) AND revision >= $3`,
+			org, string(o.Key), o.Revision, foreign(o.Record), string(o.Status), nobody[:])
 	case turnout.ResultRetry:
 		attempt := 1
 		if o.Blameless {

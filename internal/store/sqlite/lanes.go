@@ -119,13 +119,16 @@ func lostLease(op string) error {
 	return turnout.Errorf(turnout.CodeConflict, op, "the lease was taken over")
 }
 
-// settle records one outcome. What changed while it was under way stays due.
+// settle records one outcome. What changed while it was under way stays due, or
+// becomes due where nothing else would tell Salesforce: whoever was forgotten before
+// the reply came is registered there now (P2).
 func (t *tx) settle(org int64, o turnout.Outcome) error {
 	var err error
 	switch o.Result {
 	case turnout.ResultDone:
-		err = t.exec(`UPDATE registrations SET delivered = ?3, record = ?4, told = ?5, attempts = 0,
-			due_at = CASE WHEN revision = ?3 THEN NULL ELSE due_at END WHERE org = ?1 AND key = ?2 AND delivered <= ?3 AND revision >= ?3`,
+		err = t.exec(`UPDATE registrations SET delivered = max(delivered, ?3), record = ?4, told = ?5, attempts = 0,
+			due_at = CASE WHEN status <> ?5 AND parked_code IS NULL THEN coalesce(due_at, changed_at) WHEN revision = ?3 THEN NULL ELSE due_at END
+			WHERE org = ?1 AND key = ?2 AND (delivered <= ?3 OR person = zeroblob(16)) AND revision >= ?3`,
 			org, string(o.Key), o.Revision, o.Record, string(o.Status))
 	case turnout.ResultRetry:
 		attempt := 1

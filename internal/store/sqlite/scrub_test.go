@@ -187,3 +187,40 @@ func TestP8OwedScrubIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestP8ScrubWithoutATurnIsOwed: a scrub that does not get the writer's turn is owed, as
+// one that readers are in the way of.
+func TestP8ScrubWithoutATurnIsOwed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "turnout.db")
+	scrubbed := make(chan struct{}, 10)
+	s := openStore(t, path, func(o *Options) {
+		o.step = func(name string) {
+			if name == "scrubbed" {
+				scrubbed <- struct{}{}
+			}
+		}
+	})
+	defer s.Close()
+	<-scrubbed // the one at opening
+	if err := s.do(t.Context(), "be impatient", func(*tx) error { s.turn.patience = 20 * time.Millisecond; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	other, err := openTurnLock(s.turn.file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.lock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Scrub(t.Context()); turnout.CodeOf(err) != turnout.CodeUnavailable {
+		t.Fatalf("scrubbed while another process has the turn: %v", err)
+	}
+	if err := other.close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-scrubbed:
+	case <-time.After(20 * time.Second):
+		t.Error("P8: nobody tries again")
+	}
+}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,5 +75,39 @@ func TestTurnIsOnesAlone(t *testing.T) {
 	}
 	for range locks {
 		<-done
+	}
+}
+
+// P7: waiting in vain again and again costs no more than waiting once.
+func TestP7WaitingInVainLeavesNothing(t *testing.T) {
+	locks := openTurns(t, 2)
+	stopped, other := locks[0], locks[1]
+	other.patience = time.Millisecond
+	if err := stopped.lock(); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	for range 100 {
+		if err := other.lock(); turnout.CodeOf(err) != turnout.CodeUnavailable {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if n := runtime.NumGoroutine() - before; n > 10 {
+		t.Errorf("%d goroutines stand in line", n)
+	}
+	other.patience = time.Minute
+	for range 100 { // the one in line takes the turn, or drops it
+		stopped.unlock()
+		if err := other.lock(); err != nil {
+			t.Fatal(err)
+		}
+		other.unlock()
+		stopped.patience = time.Minute
+		if err := stopped.lock(); err != nil {
+			t.Fatal(err)
+		}
+		other.patience = 0
+		_ = other.lock()
+		other.patience = time.Minute
 	}
 }

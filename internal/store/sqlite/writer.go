@@ -37,6 +37,9 @@ func (s *Store) Ping(ctx context.Context) error {
 
 func (s *Store) hand(ctx context.Context, op string, j *job) error {
 	err := s.writer.Do(ctx, j)
+	if j.scrub {
+		s.scrubs.note(err) // scrubAfter may not have run, and a scrub too many does no harm
+	}
 	if errors.Is(err, groupcommit.ErrClosed) {
 		return turnout.Wrap(turnout.CodeUnavailable, op, err)
 	}

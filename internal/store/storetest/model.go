@@ -151,7 +151,7 @@ func (m *model) promote(event turnout.EventID, at time.Time) {
 		if p.event != event || p.status != turnout.StatusWaitlisted {
 			continue
 		}
-		if !e.open || len(m.shortOf(event, p.claims)) > 0 {
+		if !e.open || !e.ends.IsZero() && !at.Before(e.ends) || len(m.shortOf(event, p.claims)) > 0 {
 			m.wait(event, p.claims)
 			continue
 		}
@@ -228,11 +228,14 @@ func (m *model) forget(person turnout.PersonID, at time.Time) (f turnout.Forgott
 		}
 		p.erased, p.parked, p.due, p.link, p.fingerprint = true, false, time.Time{}, turnout.LinkID{}, turnout.Fingerprint{}
 		p.person = turnout.PersonID{}
-		if held && p.delivered > 0 { // Salesforce is told
+		switch {
+		case p.delivered == 0: // Salesforce never had it
+			p.delivered = p.revision
+		case held:
 			p.revision++
 			p.due = at
-		} else {
-			p.delivered = p.revision
+		case p.delivered < p.revision:
+			p.due = at
 		}
 	}
 	for event := range free {
@@ -247,7 +250,7 @@ func (m *model) settle(o turnout.Outcome) {
 	switch {
 	case o.Result == turnout.ResultDone:
 		p.delivered = max(p.delivered, o.Revision)
-		if p.revision == o.Revision {
+		if p.revision == o.Revision && p.status == o.Status {
 			p.due = time.Time{}
 		}
 	case !same:

@@ -17,6 +17,8 @@ func peopleTests() map[string]func(*env) {
 		"P8Forget":                     testForget,
 		"P8ForgetPromotesTheWaitlist":  testForgetPromotes,
 		"P2ForgetTellsSalesforce":      testForgetDelivered,
+		"P2ForgetLeavesWhatIsOnItsWay": testForgetCancelling,
+		"P2ForgetDuringADelivery":      testForgetUnderWay,
 		"P8ForgetSomebodyUnknown":      testForgetUnknown,
 		"P8ForgottenMayComeBack":       testForgottenComesBack,
 		"P8DestroyedKeyStaysDestroyed": testDestroyedKey,
@@ -183,6 +185,56 @@ func testForgetDelivered(e *env) {
 	e.ok(e.Resend(e.ctx, acme, r.Key, e.tick()))
 	if got := e.read(r.Key); got.Due.IsZero() {
 		e.Error("it cannot be told again")
+	}
+}
+
+// testForgetCancelling: Salesforce hears of a cancellation that was on its way when its
+// registrant was forgotten.
+func testForgetCancelling(e *env) {
+	e.publish(pools(1)...)
+	r := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	e.deliverAll()
+	e.cancel(r.Key)
+	_, err := e.Forget(e.ctx, acme, r.Person, e.tick())
+	e.ok(err)
+	if got := e.read(r.Key); got.Told != turnout.StatusRegistered || got.Due.IsZero() || got.Sealed != nil {
+		e.Errorf("rests as %+v, want its cancellation due", got)
+	}
+	e.deliverAll()
+	if got := e.read(r.Key); got.Told != turnout.StatusCancelled || !got.Due.IsZero() || got.Delivered != got.Revision {
+		e.Errorf("delivered as %+v", got)
+	}
+}
+
+// testForgetUnderWay: Salesforce registers somebody who is forgotten before its reply
+// comes, and hears of it, whatever was read from it meanwhile.
+func testForgetUnderWay(e *env) {
+	for name, meanwhile := range map[string]func(turnout.Key){
+		"":           func(turnout.Key) {},
+		"cancelled":  e.cancel,
+		"and resent": func(key turnout.Key) {},
+	} {
+		e.publish(pools(100)...)
+		r := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+		lease := e.claim("one")
+		due, err := e.Take(e.ctx, lease, 10, e.now)
+		if e.ok(err); len(due) != 1 {
+			e.Fatalf("%d are due, want 1", len(due))
+		}
+		meanwhile(r.Key)
+		_, err = e.Forget(e.ctx, acme, r.Person, e.tick())
+		e.ok(err)
+		if name == "and resent" {
+			e.ok(e.Resend(e.ctx, acme, r.Key, e.tick()))
+		}
+		e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{done(due[0].Registration)}, time.Time{}))
+		if got := e.read(r.Key); got.Status != turnout.StatusCancelled || got.Told != turnout.StatusRegistered || got.Record == "" || got.Due.IsZero() {
+			e.Errorf("%s: rests as %+v, want its cancellation due", name, got)
+		}
+		e.deliverAll()
+		if got := e.read(r.Key); got.Told != turnout.StatusCancelled || !got.Due.IsZero() || got.Delivered != got.Revision {
+			e.Errorf("%s: delivered as %+v", name, got)
+		}
 	}
 }
 

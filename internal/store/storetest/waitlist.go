@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/turnout-events/turnout"
 )
 
@@ -16,6 +18,7 @@ func waitlistTests() map[string]func(*env) {
 		"ClosedEventsPromoteNobody":            testWaitlistClosed,
 		"AClosedEventStillCountsItsLine":       testWaitlistClosedLine,
 		"ARemovedPoolIsNotWaitedFor":           testWaitlistRemovedPool,
+		"EventsThatAreOverPromoteNobody":       testWaitlistOver,
 	}
 }
 
@@ -134,6 +137,21 @@ func testWaitlistClosed(e *env) {
 	e.publish(pools(1)...)
 	e.status(waiting.Key, turnout.StatusRegistered)
 	e.stands(turnout.PoolEvent, 1, 0)
+}
+
+// Whoever tidies up the attendance of an event registers nobody who never came.
+func testWaitlistOver(e *env) {
+	ends := e.now.Add(time.Hour)
+	e.ok(e.SetLedger(e.ctx, turnout.Ledger{Org: acme, Event: summit, Open: true, Ends: ends, Pools: pools(1)}, e.tick()))
+	holder := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	waiting := e.accept(e.waits(pools(1)...), turnout.StatusWaitlisted)
+	e.now = ends
+	_, err := e.revise(holder.Key, func(v *turnout.Revision) {
+		v.Status, v.Source = turnout.StatusCancelled, turnout.SourceSalesforce
+	})
+	e.ok(err)
+	e.status(waiting.Key, turnout.StatusWaitlisted)
+	e.stands(turnout.PoolEvent, 0, 0) // whoever waits is short of nothing
 }
 
 func testWaitlistRemovedPool(e *env) {
