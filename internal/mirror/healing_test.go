@@ -105,6 +105,35 @@ func TestOneBadPersonStallsNothing(t *testing.T) {
 	}
 }
 
+// TestP1OneHookForgetsOnce: while Salesforce is away, every instance tries by itself to
+// learn whom it is about. Whoever is forgotten once it is back may have registered again
+// when the next one gets through.
+func TestP1OneHookForgetsOnce(t *testing.T) {
+	for name, code := range map[string]turnout.Code{"away": turnout.CodeUnavailable, "throttled": turnout.CodeThrottled} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := newHouse(t), newSalesforce()
+				s.people["003000000000001AAA"] = "ada@example.com"
+				defer running(t, h.mirror("b", one(s)))()
+				h.pass(10 * time.Second) // it has the turn, and looks for errands
+				a := h.mirror("a", one(s))
+				defer running(t, a)()
+				h.pass(10 * time.Second)
+				s.fail(turnout.Errorf(code, "salesforce", "away"))
+				must(t, a.Hint(t.Context(), "acme", "person.forgotten", []string{"003000000000001AAA"}))
+				h.pass(40 * time.Minute)
+				s.fail(nil)
+				h.pass(time.Hour)
+				left, _ := h.Errands(t.Context(), "acme")
+				h.lock()()
+				if len(h.forgotten) != 1 || len(left) != 0 {
+					t.Errorf("forgotten %d times, and %d errands are open", len(h.forgotten), len(left))
+				}
+			})
+		})
+	}
+}
+
 // TestOlderWriteThatWonIsMended: Salesforce holds revision 1 where 2 was
 // delivered and nothing waits.
 func TestOlderWriteThatWonIsMended(t *testing.T) {

@@ -212,8 +212,8 @@ func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []str
 // fetchPeople forgets people. What cannot be an address is nobody's: it was
 // never cached and no later try would change that.
 func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string) error {
-	emails, err := source.People(ctx, ids)
-	if err != nil {
+	ids, emails, err := p.toForget(ctx, source, ids)
+	if err != nil || len(ids) == 0 {
 		return err
 	}
 	var errs []error
@@ -229,6 +229,32 @@ func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string
 		return err
 	}
 	return p.o.Errands.DoneErrands(ctx, p.org, ids)
+}
+
+// toForget asks whom errands are about, of those that are open still. Every instance
+// knows of an errand and tries at times of its own: whoever was forgotten by another one
+// may have registered since (P1). So it looks again once Salesforce has answered.
+func (p *orgMirror) toForget(ctx context.Context, source Source, ids []string) (open, emails []string, err error) {
+	for {
+		if open, err = p.stillOpen(ctx, ids); err != nil || len(open) == 0 {
+			return nil, nil, err
+		}
+		if emails, err = source.People(ctx, open); err != nil {
+			return nil, nil, err
+		}
+		if ids, err = p.stillOpen(ctx, open); err != nil || len(ids) == len(open) {
+			return ids, emails, err
+		}
+	}
+}
+
+// stillOpen are those of an org's errands that nobody has done.
+func (p *orgMirror) stillOpen(ctx context.Context, ids []string) ([]string, error) {
+	all, err := p.o.Errands.Errands(ctx, p.org)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(all, id) }), nil
 }
 
 // resumeErrands queues people whom a process that died was to forget.
