@@ -197,7 +197,7 @@ func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []str
 	if err != nil {
 		return err
 	}
-	w := p.newLinkWriter()
+	w := p.newLinkWriter(namedLinks)
 	if err := errors.Join(p.applyLinks(ctx, links, w), w.tell(ctx, true)); err != nil {
 		return err
 	}

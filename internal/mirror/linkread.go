@@ -21,6 +21,7 @@ func (p *orgMirror) pollLinks(ctx context.Context, source Source) error {
 		return err
 	}
 	next, err := source.LinksSince(ctx, r.from.since, r.at.Source, func(part turnout.LinkPart) error { return r.take(ctx, part) })
+	r.w.whole = err == nil && r.at.Source != ""
 	if unsaved := r.flush(ctx); unsaved != nil {
 		return unsaved // the cursor stays
 	}
@@ -63,7 +64,11 @@ func (p *orgMirror) beginLinks(ctx context.Context) (*linkRead, error) {
 		return nil, err
 	}
 	r.at.takeUp(r.from.stored, now)
-	r.w = p.newLinkWriter()
+	named := namedLinks
+	if r.backfill() {
+		named = newLinks
+	}
+	r.w = p.newLinkWriter(named)
 	p.seenLinks.begin(r.backfill())
 	p.mu.Lock()
 	defer p.mu.Unlock()

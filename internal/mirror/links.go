@@ -19,9 +19,11 @@ const (
 	// lie anywhere in their tables, which are written by the page, so that fewer make
 	// a backfill slower: their keys alone took twice as long with 2,000.
 	chunkLinks = 10_000
-	// namedLinks is how many links the feed names one by one; of more it names
-	// the events.
-	namedLinks = 32
+	// namedLinks is how many links the feed names one by one, newLinks how many of a
+	// backfill, which nobody has read yet. Of more it names the events; since links may
+	// have been another event's before, it names all of the org once they are read.
+	namedLinks = 2000
+	newLinks   = 32
 	// tellLinksEvery is how long the feed waits for more links of a pass.
 	tellLinksEvery = time.Second
 )

@@ -261,11 +261,56 @@ func BenchmarkLinks(b *testing.B) {
 			clear(h.links)
 			clear(h.keys)
 			b.StartTimer()
-			must(b, p.applyChunk(b.Context(), ring, copies, p.newLinkWriter()))
+			must(b, p.applyChunk(b.Context(), ring, copies, p.newLinkWriter(newLinks)))
 		}
 		n++
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "links/s")
+}
+
+// TestMovedLinksAreNamed: links that lead to another event now are told of in a way that
+// reaches whoever holds them as the former event's (P5).
+func TestMovedLinksAreNamed(t *testing.T) {
+	for name, test := range map[string]struct {
+		n    int
+		bulk bool
+	}{"few": {5, false}, "many": {40, false}, "more than can be named": {namedLinks + 50, true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := newHouse(t), newSalesforce()
+				for i := range test.n {
+					s.invite(linkCopy(i))
+				}
+				defer running(t, h.mirror("a", one(s)))()
+				h.pass(3 * time.Minute)
+				s.mu.Lock()
+				s.bulk = test.bulk
+				s.mu.Unlock()
+				before := len(h.feed)
+				for i := range test.n {
+					c := linkCopy(i)
+					c.Event, c.Modified = eventID(2), stamp()
+					s.invite(c)
+				}
+				h.pass(3 * time.Minute)
+				h.lock()()
+				named := map[string]bool{}
+				for _, c := range h.feed[before:] {
+					if c.Kind == turnout.ChangeLinks {
+						named[c.ID] = true
+					}
+				}
+				for id, l := range h.links {
+					if l.Event != eventID(2) {
+						t.Fatalf("link %s leads to %s", id, l.Event)
+					}
+					if !named[id.String()] && !named[string(eventID(1))] && !named[""] {
+						t.Fatalf("of %d links, link %s, its former event and its org are not named", test.n, id)
+					}
+				}
+			})
+		})
+	}
 }
 
 // P8: what one process was told to forget and died over, another one forgets

@@ -12,15 +12,20 @@ import (
 type linkWriter struct {
 	p *orgMirror
 
+	// named is how many links are told by their ids.
+	named int
+
 	// What was stored and not told yet: the first links by their ids, and the
-	// events of all. The empty event stands for all of the org.
+	// events of all.
 	links  []turnout.LinkID
 	events map[turnout.EventID]bool
-	told   time.Time
+	// whole says that all of the org's links are to be told of.
+	whole bool
+	told  time.Time
 }
 
-func (p *orgMirror) newLinkWriter() *linkWriter {
-	return &linkWriter{p: p, events: map[turnout.EventID]bool{}, told: p.o.Now()}
+func (p *orgMirror) newLinkWriter(named int) *linkWriter {
+	return &linkWriter{p: p, named: named, events: map[turnout.EventID]bool{}, told: p.o.Now()}
 }
 
 // put stores links.
@@ -56,7 +61,7 @@ func (w *linkWriter) remove(ctx context.Context, revoked []namedLink) error {
 }
 
 func (w *linkWriter) stored(id turnout.LinkID, event turnout.EventID) {
-	if len(w.links) <= namedLinks {
+	if len(w.links) <= w.named {
 		w.links = append(w.links, id)
 	}
 	w.events[event] = true
@@ -65,18 +70,21 @@ func (w *linkWriter) stored(id turnout.LinkID, event turnout.EventID) {
 // tell tells the feed, at most once a second unless it is the end.
 func (w *linkWriter) tell(ctx context.Context, end bool) error {
 	now := w.p.o.Now()
-	if len(w.links) == 0 || !end && now.Sub(w.told) < tellLinksEvery {
+	if len(w.links) == 0 && !w.whole || !end && now.Sub(w.told) < tellLinksEvery {
 		return nil
 	}
 	var changes []turnout.Change
 	add := func(id string) {
 		changes = append(changes, turnout.Change{Kind: turnout.ChangeLinks, Org: w.p.org, ID: id, At: now})
 	}
-	if len(w.links) <= namedLinks {
+	switch {
+	case w.whole:
+		add("")
+	case len(w.links) <= w.named:
 		for _, id := range w.links {
 			add(id.String())
 		}
-	} else {
+	default:
 		for event := range w.events {
 			add(string(event))
 		}
@@ -84,7 +92,7 @@ func (w *linkWriter) tell(ctx context.Context, end bool) error {
 	if err := w.p.o.Feed.AppendChanges(ctx, changes); err != nil {
 		return err
 	}
-	w.told, w.links = now, nil
+	w.told, w.links, w.whole = now, nil, false
 	clear(w.events)
 	return nil
 }
