@@ -35,7 +35,7 @@ func (o *Org) Deliver(ctx context.Context, event turnout.EventID, def *turnout.E
 			d.receipts[dispatch.Key] = superseded(dispatch)
 			continue
 		}
-		items = append(items, item{dispatch.Key, o.m.Compose(event, def, dispatch, object)})
+		items = append(items, item{dispatch.Key, salesforce.ID(dispatch.Record), o.m.Compose(event, def, dispatch, object)})
 	}
 	d.run(ctx, items)
 	if d.failed == len(d.receipts) && d.err != nil {
@@ -79,7 +79,15 @@ func latest(batch []turnout.Dispatch) []turnout.Dispatch {
 
 type item struct {
 	key turnout.Key
+	// was is the record that it was delivered into before, empty for none.
+	was string
 	mapping.Composed
+}
+
+// anew reports whether what was written is not the record of before: that one had
+// been deleted, and this one was made now, or by an attempt that went no further.
+func (it item) anew(row salesforce.Row) bool {
+	return row.Created || row.Code == "" && it.was != "" && salesforce.ID(row.ID) != it.was
 }
 
 // delivery is one Deliver under way.
@@ -194,7 +202,7 @@ func (d *delivery) write(ctx context.Context, items []item, as func(item) salesf
 			if it.ID == "" && len(it.Birth) > 0 && rows[i].Err != nil && rows[i].Err.Status == notNow {
 				unborn = append(unborn, it)
 			}
-			if rows[i].Created && len(it.Known) > 0 {
+			if len(it.Known) > 0 && it.anew(rows[i]) {
 				reborn = append(reborn, it)
 			}
 		}

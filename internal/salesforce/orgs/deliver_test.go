@@ -103,3 +103,40 @@ func TestReceiptsOfAWholeCallSaySo(t *testing.T) {
 		t.Errorf("a row's refusal: %+v", receipts[0])
 	}
 }
+
+// The record was deleted, the edit makes it anew, and nothing is heard of the call that
+// was to tell its status: the next attempt tells it.
+func TestMadeAnewAndNotFinished(t *testing.T) {
+	f, o := newFake(t, "turnout", nil)
+	batch := registrations(1)
+	batch[0].Told, batch[0].Revision, batch[0].Record = batch[0].Status, 2, "a0R000000000009"
+	calls := 0
+	f.refuse = func(string, map[string]any) string {
+		if calls++; calls == 2 {
+			return "UNABLE_TO_LOCK_ROW"
+		}
+		return ""
+	}
+	for attempt, want := range []turnout.Code{turnout.CodeLocked, ""} {
+		receipts, err := o.Deliver(t.Context(), event, nil, batch)
+		if err != nil || receipts[0].Code != want {
+			t.Fatalf("attempt %d: %+v, %v", attempt+1, receipts, err)
+		}
+	}
+	if got := f.rows["Turnout_Registration__c/key-0"]["Status__c"]; got != "Registered" {
+		t.Errorf("delivered, and its status is %v", got)
+	}
+	// Once its record is known, an edit leaves the status to the organiser again.
+	receipts, err := o.Deliver(t.Context(), event, nil, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch[0].Record, batch[0].Revision = receipts[0].Record, 3
+	f.rows["Turnout_Registration__c/key-0"]["Status__c"] = "Cancelled"
+	if _, err := o.Deliver(t.Context(), event, nil, batch); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.rows["Turnout_Registration__c/key-0"]["Status__c"]; got != "Cancelled" {
+		t.Errorf("an edit made %v of what the organiser had decided", got)
+	}
+}
