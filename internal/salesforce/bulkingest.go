@@ -92,7 +92,7 @@ func (c *Client) upload(ctx context.Context, path string, in Ingest, rows iter.S
 		defer close(written)
 		pw.CloseWithError(writeCSV(pw, in.Columns, rows))
 	}()
-	reply, err := c.do(ctx, call{op: opBulk, method: http.MethodPut, path: path + "/batches", raw: pr, contentType: "text/csv"})
+	reply, err := c.stream(ctx, call{op: opBulk, method: http.MethodPut, path: path + "/batches", raw: pr, contentType: "text/csv"})
 	_ = pr.Close() // frees the writer if the reply came early
 	<-written
 	if err != nil {
@@ -148,7 +148,7 @@ func (c *counter) Write(p []byte) (int, error) {
 }
 
 func (c *Client) results(ctx context.Context, path, kind string, yield func(Ingested, error) bool) (stopped bool, err error) {
-	reply, err := c.do(ctx, call{op: opBulk, method: http.MethodGet, path: path + "/" + kind, accept: "text/csv"})
+	reply, err := c.stream(ctx, call{op: opBulk, method: http.MethodGet, path: path + "/" + kind, accept: "text/csv"})
 	if err != nil {
 		return false, err
 	}

@@ -146,7 +146,7 @@ func (q *BulkQuery) read(ctx context.Context, p *page) error {
 	if q.at.Locator != "" {
 		query.Set("locator", q.at.Locator)
 	}
-	reply, err := q.client.do(ctx, call{op: opBulk, method: http.MethodGet, path: q.path + "/results?" + query.Encode(), accept: "text/csv"})
+	reply, err := q.client.stream(ctx, call{op: opBulk, method: http.MethodGet, path: q.path + "/results?" + query.Encode(), accept: "text/csv"})
 	if err != nil {
 		return err
 	}

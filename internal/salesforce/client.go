@@ -61,7 +61,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Timeout bounds one call, a streamed result excepted; zero means two minutes.
+	// Timeout bounds one call, and in a bulk body or result the time in which nothing
+	// comes or goes; zero means two minutes.
 	Timeout time.Duration
 	// TokenTTL is how long a token is used before a new one is fetched unasked,
 	// since Salesforce does not tell; zero means one hour.
