@@ -33,6 +33,8 @@ type targets struct {
 
 	mu   sync.Mutex
 	open map[turnout.OrgID]*connected
+	// drops counts how often settings turned out to be old.
+	drops int
 }
 
 // connected is an org with its Salesforce.
@@ -151,14 +153,26 @@ func (t *targets) Secrets(ctx context.Context, org turnout.OrgID) ([]string, err
 }
 
 // org is an org's Salesforce. Connecting holds nobody else up: what two callers
-// make at once, the first one's is kept.
+// make at once, the first one's is kept. What is made of settings that change
+// meanwhile is made again.
 func (t *targets) org(ctx context.Context, id turnout.OrgID) (*connected, error) {
-	t.mu.Lock()
-	o, ok := t.open[id]
-	t.mu.Unlock()
-	if ok {
-		return o, nil
+	for {
+		t.mu.Lock()
+		o, ok := t.open[id]
+		drops := t.drops
+		t.mu.Unlock()
+		if ok {
+			return o, nil
+		}
+		o, err := t.made(ctx, id)
+		if err != nil || t.keep(id, o, drops) {
+			return o, err
+		}
 	}
+}
+
+// made is a connection by an org's settings as they are.
+func (t *targets) made(ctx context.Context, id turnout.OrgID) (*connected, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	settings, err := t.settings(ctx, id)
@@ -169,14 +183,18 @@ func (t *targets) org(ctx context.Context, id turnout.OrgID) (*connected, error)
 	if err != nil {
 		return nil, err
 	}
+	return &connected{Org: orgs.New(orgs.Options{Org: settings, Mapping: m, Client: client}), settings: settings}, nil
+}
+
+// keep keeps a connection, unless there is one by now, or some were dropped since.
+func (t *targets) keep(id turnout.OrgID, o *connected, drops int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if o, ok := t.open[id]; ok {
-		return o, nil
+	if _, ok := t.open[id]; ok || t.drops != drops {
+		return false
 	}
-	o = &connected{Org: orgs.New(orgs.Options{Org: settings, Mapping: m, Client: client}), settings: settings}
 	t.open[id] = o
-	return o, nil
+	return true
 }
 
 // connectPatience bounds reading an org's settings and keys, which may ask a KMS.
@@ -216,6 +234,7 @@ func (t *targets) connect(ctx context.Context, o turnout.Org) (*salesforce.Clien
 func (t *targets) drop(id turnout.OrgID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.drops++
 	if id == "" {
 		clear(t.open)
 		return

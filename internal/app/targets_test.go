@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"bytes"
 	"encoding/json"
 	"log/slog"
@@ -152,6 +153,43 @@ func TestConnectionIsKeptUntilDropped(t *testing.T) {
 	e.targets.drop("acme")
 	if again, err := e.targets.org(t.Context(), "acme"); err != nil || again == first || e.targets.share("acme") != 0.25 {
 		t.Errorf("share %v, %v", e.targets.share("acme"), err)
+	}
+}
+
+// meddledOrgs is a store in which something changes right after secrets were read.
+type meddledOrgs struct {
+	orgStore
+	meddle func()
+}
+
+func (m *meddledOrgs) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error) {
+	secrets, err := m.orgStore.OrgSecrets(ctx, org)
+	if meddle := m.meddle; meddle != nil {
+		m.meddle = nil
+		meddle()
+	}
+	return secrets, err
+}
+
+// TestOldSettingsAreNotKept: a connection that was being made while an org was applied
+// anew is not the one that is used from then on.
+func TestOldSettingsAreNotKept(t *testing.T) {
+	e := openEngines(t)
+	apply(t, e, acmeOrg())
+	moved := acmeOrg()
+	moved.Salesforce.LoginURL = "http://127.0.0.1:2"
+	e.targets.store = &meddledOrgs{orgStore: e.targets.store, meddle: func() {
+		apply(t, e, moved)
+		e.targets.drop(moved.ID) // as the feed says
+	}}
+	for range 2 {
+		o, err := e.targets.org(t.Context(), moved.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.settings.Salesforce.LoginURL; got != moved.Salesforce.LoginURL {
+			t.Errorf("connected to %s", got)
+		}
 	}
 }
 

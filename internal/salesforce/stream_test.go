@@ -25,8 +25,11 @@ func (tr transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return reply, nil
 	}
 	body, err := tr.result(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	reply.Body = io.NopCloser(body)
-	return reply, err
+	return reply, nil
 }
 
 // rows are a CSV of n rows, with a pause before each.
