@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,14 +222,42 @@ func TestLoadSamples(t *testing.T) {
 func TestLoadInterrupted(t *testing.T) {
 	t.Parallel()
 	d := startDemo(t)
+	run := d.interrupted(t, func(says func(string)) { says("/s  p50") }, "soak", "--sessions", "20", "--duration", "10m")
+	if len(run.Steps) == 0 {
+		t.Errorf("%+v", run)
+	}
+	// Its events are off the pages again.
+	d.within(10*time.Second, "the events to go", func() bool { return !strings.Contains(d.get("/").body, "seeded-event") })
+	// Who does not wait for Salesforce hears of nothing that was lost there.
+	run = d.interrupted(t, func(says func(string)) {
+		says("onsale against")
+		d.sim(http.MethodPut, "/_sim/faults", `{"outage_seconds": 120}`, nil)
+		says("waiting for Salesforce")
+	}, "onsale", "--sessions", "50", "--duration", "3s")
+	if len(run.Seats) != 0 {
+		t.Errorf("%+v", run.Seats)
+	}
+	for _, v := range run.Verdicts {
+		if strings.Contains(v.Threshold, "Salesforce") && !v.Met {
+			t.Errorf("missed: %s: %s", v.Threshold, v.Measured)
+		}
+	}
+}
+
+// interrupted runs `turnout load`, presses Ctrl-C when until has heard it say what it
+// waits for, and gives what it left.
+func (d *demo) interrupted(t *testing.T, until func(says func(string)), args ...string) *result.Run {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "run.json")
-	cmd := exec.Command(binary(t), "load", "soak", "--demo", d.readyFile, "--sessions", "20", "--duration", "10m", "--json", file)
+	cmd := exec.Command(binary(t), append(append([]string{"load"}, args...), "--demo", d.readyFile, "--json", file)...)
 	var out lockedBuffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	d.within(60*time.Second, "the run's first line", func() bool { return strings.Contains(out.String(), "/s  p50") })
+	until(func(what string) {
+		d.within(90*time.Second, "the run to say "+what, func() bool { return strings.Contains(out.String(), what) })
+	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -245,11 +274,10 @@ func TestLoadInterrupted(t *testing.T) {
 	if err != nil || json.Unmarshal(text, &run) != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	if !run.Interrupted || len(run.Steps) == 0 || cmd.ProcessState.ExitCode() != 1 {
-		t.Errorf("status %d, %+v", cmd.ProcessState.ExitCode(), run)
+	if !run.Interrupted || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("status %d, %+v\n%s", cmd.ProcessState.ExitCode(), run, out.String())
 	}
-	// Its events are off the pages again.
-	d.within(10*time.Second, "the events to go", func() bool { return !strings.Contains(d.get("/").body, "seeded-event") })
+	return &run
 }
 
 // Whoever says something wrong hears it in words, and nothing is run.

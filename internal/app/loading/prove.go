@@ -198,16 +198,25 @@ func (p *party) unchanged(ctx context.Context, out *load.Outcome) {
 	if len(out.Scanned) == 0 {
 		return
 	}
-	changed := 0
+	changed, unread := 0, 0
 	for _, path := range out.Scanned {
 		shown, err := p.target.New().Get(ctx, path, true)
-		if _, open := form.Cut(shown.Body); err != nil || shown.Status != http.StatusOK || !open {
-			if shown.Refresh == "" {
-				changed++
-			}
+		_, open := form.Cut(shown.Body)
+		switch {
+		case err != nil:
+			unread++
+		case shown.Refresh == "" && (shown.Status != http.StatusOK || !open):
+			changed++
 		}
 	}
+	if ctx.Err() != nil {
+		return
+	}
+	measured := fmt.Sprintf("%d of %d changed", changed, len(out.Scanned))
+	if unread > 0 {
+		measured += fmt.Sprintf(", %d could not be opened", unread)
+	}
 	out.Run.Verdicts = append(out.Run.Verdicts, result.Verdict{
-		Threshold: "what scanners opened is unanswered still", Measured: fmt.Sprintf("%d of %d changed", changed, len(out.Scanned)), Met: changed == 0,
+		Threshold: "what scanners opened is unanswered still", Measured: measured, Met: changed+unread == 0,
 	})
 }

@@ -128,8 +128,11 @@ func (p *party) run(ctx context.Context) (*result.Run, error) {
 		run.Usage = p.watch.Usage()
 	}
 	p.warn(run)
-	if !run.Interrupted {
+	if !run.Interrupted && ctx.Err() == nil {
 		p.prove(ctx, out, before, events)
+	}
+	if ctx.Err() != nil { // what was not waited for is no proof of anything
+		run.Interrupted, run.Seats = true, nil
 	}
 	load.Judge(run, s)
 	return run, nil

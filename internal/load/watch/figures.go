@@ -10,7 +10,9 @@ import (
 
 // figures are what metrics say of one process.
 type figures struct {
-	known                      bool
+	known bool
+	// delivers says that the process shows what waits for Salesforce.
+	delivers                   bool
 	calls, delivered, accepted float64
 	oldest                     float64 // seconds
 	memory, goroutines, files  float64
@@ -38,7 +40,7 @@ func read(from io.Reader) (f figures) {
 				f.delivered += value
 			}
 		case "turnout_delivery_oldest_seconds":
-			f.oldest = max(f.oldest, value)
+			f.oldest, f.delivers = max(f.oldest, value), true
 		case "process_resident_memory_bytes":
 			f.memory = value
 		case "process_open_fds":

@@ -35,6 +35,9 @@ type Watcher struct {
 	last  map[string]figures
 	first totals
 	began bool
+	// oldest is the age that was seen last, in the second seen.
+	oldest float64
+	seen   int
 
 	mu    sync.Mutex
 	usage []result.Usage
@@ -47,7 +50,7 @@ type totals struct{ calls, delivered, accepted float64 }
 func (w *Watcher) Look(ctx context.Context, second int) measure.Seen {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	now, oldest, before := totals{}, 0.0, w.sum()
+	now, oldest, told, before := totals{}, 0.0, false, w.sum()
 	all := make([]figures, len(w.Processes))
 	var asking sync.WaitGroup
 	for i, p := range w.Processes {
@@ -60,11 +63,17 @@ func (w *Watcher) Look(ctx context.Context, second int) measure.Seen {
 	for i, p := range w.Processes {
 		if all[i].known {
 			w.last[p.Name] = all[i]
-			oldest = max(oldest, all[i].oldest)
+			oldest, told = max(oldest, all[i].oldest), told || all[i].delivers
 		}
 		if second%max(1, w.Every) == 0 {
 			w.note(second, p, all[i])
 		}
+	}
+	switch {
+	case told:
+		w.oldest, w.seen = oldest, second
+	case w.oldest > 0: // nobody says: what waited then has waited for longer
+		oldest = w.oldest + float64(max(0, second-w.seen))
 	}
 	now = w.sum()
 	if !w.began {

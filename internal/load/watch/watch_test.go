@@ -28,7 +28,7 @@ broken{ 1
 
 func TestRead(t *testing.T) {
 	got := read(strings.NewReader(metrics))
-	want := figures{known: true, calls: 17, delivered: 7, accepted: 12, oldest: 3, memory: 6.1e7, goroutines: 42, files: 48}
+	want := figures{known: true, calls: 17, delivered: 7, accepted: 12, oldest: 3, delivers: true, memory: 6.1e7, goroutines: 42, files: 48}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -79,6 +79,23 @@ func TestLook(t *testing.T) {
 	}
 	if !w.Known() || len(w.Usage()) == 0 {
 		t.Error("nothing is known")
+	}
+}
+
+// A second in which nobody says what waits is not one in which nothing does.
+func TestNoAnswerIsNotNothing(t *testing.T) {
+	a := answers{"one": "turnout_delivery_oldest_seconds{org=\"acme\"} 42\n", "edge": "go_goroutines 9\n"}
+	w := Watcher{Via: a, Processes: []Process{{Name: "1", Metrics: "http://one/metrics"}, {Name: "edge", Metrics: "http://edge/metrics"}}}
+	for second, step := range []struct {
+		says string
+		want float64
+	}{{a["one"], 42}, {"", 43}, {"", 44}, {"turnout_delivery_oldest_seconds{org=\"acme\"} 0\n", 0}, {"", 0}} {
+		if a["one"] = step.says; step.says == "" {
+			delete(a, "one")
+		}
+		if s := w.Look(t.Context(), second); s.OldestAge != step.want {
+			t.Errorf("second %d: the oldest has waited for %g s, want %g", second, s.OldestAge, step.want)
+		}
 	}
 }
 
