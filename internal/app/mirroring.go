@@ -17,7 +17,7 @@ func (in *instance) newMirror() error {
 		},
 		Events: in.cache, Links: in.cache, Cursors: in.cache, Faults: in.cache,
 		Ledgers: in.Store, Registrations: in.Store, DataKeys: in.Store, Feed: in.Store,
-		Turns: pollTurns{in.Store}, Errands: in.Store, Keyring: in.Keyring,
+		Turns: in.Store, Errands: in.Store, Keyring: in.Keyring,
 		Forget: func(ctx context.Context, org turnout.OrgID, email string) error {
 			_, err := in.erasure.Forget(ctx, org, email)
 			return err
@@ -26,11 +26,4 @@ func (in *instance) newMirror() error {
 		Owner: in.cfg.Instance, Logger: in.log, Now: in.Store.Now, Every: in.cfg.Mirror.Every,
 	})
 	return nil
-}
-
-// pollTurns are the store's turns at polling an org.
-type pollTurns struct{ store Store }
-
-func (t pollTurns) Turn(ctx context.Context, org turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error) {
-	return t.store.Turn(ctx, org, "poll", owner, now, ttl)
 }

@@ -438,7 +438,7 @@ func TestThrottledOrgIsLeftAlone(t *testing.T) {
 
 type everybody struct{}
 
-func (everybody) Turn(context.Context, turnout.OrgID, string, time.Time, time.Duration) (bool, error) {
+func (everybody) Turn(context.Context, turnout.OrgID, string, string, time.Time, time.Duration) (bool, error) {
 	return true, nil
 }
 

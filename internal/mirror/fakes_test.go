@@ -299,20 +299,19 @@ type house struct {
 	linksWritten int
 	removed      map[turnout.LinkID]time.Time
 	conflicts    int // how many revisions are refused first
-	turn         string
-	turnUntil    time.Time
+	turns        map[string]fakeTurn
 	forgotten    []string
 	errands      []string
 	order        []string // of writes
 	failFeed     int      // how many appends fail first
 	orgKeys      []seal.StoredKey
 	master       string
-	log          bytes.Buffer
+	log          journal
 }
 
 func newHouse(t testing.TB) *house {
 	return &house{t: t, orgs: []turnout.Org{{ID: "acme"}}, events: map[turnout.EventID]SealedEvent{}, links: map[turnout.LinkID]turnout.AttendeeLink{},
-		removed: map[turnout.LinkID]time.Time{},
+		removed: map[turnout.LinkID]time.Time{}, turns: map[string]fakeTurn{},
 		cursors: map[string]time.Time{}, places: map[string]string{}, fetched: map[turnout.EventID]time.Time{}, faults: map[turnout.EventID][]byte{}, ledgers: map[turnout.EventID]turnout.Ledger{}, outside: map[turnout.EventID]int{}, keys: map[turnout.PersonID][]byte{},
 		tombstones: map[turnout.PersonID]bool{}, regs: map[turnout.Key]turnout.Registration{}, master: seal.NewMasterLine()}
 }
@@ -545,13 +544,36 @@ func (h *house) Revise(_ context.Context, v turnout.Revision) (turnout.Registrat
 	return r, nil
 }
 
-func (h *house) Turn(_ context.Context, _ turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error) {
+type fakeTurn struct {
+	owner string
+	until time.Time
+}
+
+func (h *house) Turn(_ context.Context, _ turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error) {
 	defer h.lock()()
-	if h.turn != owner && h.turnUntil.After(now) {
+	if t := h.turns[name]; t.owner != owner && t.until.After(now) {
 		return false, nil
 	}
-	h.turn, h.turnUntil = owner, now.Add(ttl)
+	h.turns[name] = fakeTurn{owner, now.Add(ttl)}
 	return true, nil
+}
+
+// journal is a log that several mirrors write.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 func (h *house) Forget(_ context.Context, _ turnout.OrgID, email string) error {

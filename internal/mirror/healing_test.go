@@ -114,9 +114,16 @@ func TestP1OneHookForgetsOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, s := newHouse(t), newSalesforce()
 				s.people["003000000000001AAA"] = "ada@example.com"
-				defer running(t, h.mirror("b", one(s)))()
+				slowly := func(ctx context.Context, org turnout.OrgID, email string) error {
+					<-time.After(3 * time.Second)
+					return h.Forget(ctx, org, email)
+				}
+				b := h.mirror("b", one(s))
+				b.o.Forget = slowly
+				defer running(t, b)()
 				h.pass(10 * time.Second) // it has the turn, and looks for errands
 				a := h.mirror("a", one(s))
+				a.o.Forget = slowly
 				defer running(t, a)()
 				h.pass(10 * time.Second)
 				s.fail(turnout.Errorf(code, "salesforce", "away"))

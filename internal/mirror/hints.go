@@ -211,11 +211,16 @@ func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []str
 
 // fetchPeople forgets people. What cannot be an address is nobody's: it was
 // never cached and no later try would change that.
+//
+// Every instance knows of an errand and tries at times of its own, and whoever was
+// forgotten by another one may have registered since (P1): so one forgets at a time, and
+// only who is to be forgotten still.
 func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string) error {
 	ids, emails, err := p.toForget(ctx, source, ids)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
+	defer p.giveBack(ctx)
 	var errs []error
 	for _, email := range emails {
 		err := p.o.Forget(ctx, p.org, email)
@@ -231,21 +236,48 @@ func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string
 	return p.o.Errands.DoneErrands(ctx, p.org, ids)
 }
 
-// toForget asks whom errands are about, of those that are open still. Every instance
-// knows of an errand and tries at times of its own: whoever was forgotten by another one
-// may have registered since (P1). So it looks again once Salesforce has answered.
+// toForget asks whom errands are about, of those that are open still. Unless there are
+// none it has the turn at forgetting then.
 func (p *orgMirror) toForget(ctx context.Context, source Source, ids []string) (open, emails []string, err error) {
 	for {
 		if open, err = p.stillOpen(ctx, ids); err != nil || len(open) == 0 {
 			return nil, nil, err
 		}
-		if emails, err = source.People(ctx, open); err != nil {
+		if emails, err = source.People(ctx, open); err != nil { // may take minutes
 			return nil, nil, err
 		}
-		if ids, err = p.stillOpen(ctx, open); err != nil || len(ids) == len(open) {
-			return ids, emails, err
+		if err = p.awaitForgetting(ctx); err != nil {
+			return nil, nil, err
+		}
+		if ids, err = p.stillOpen(ctx, open); err == nil && len(ids) == len(open) {
+			return ids, emails, nil
+		}
+		if p.giveBack(ctx); err != nil {
+			return nil, nil, err
 		}
 	}
+}
+
+// forgetting is how long a process has the turn at forgetting, which takes milliseconds:
+// one that died in it keeps it for no longer.
+const forgetting = 20 * time.Second
+
+// awaitForgetting waits until this process has the turn at forgetting.
+func (p *orgMirror) awaitForgetting(ctx context.Context) error {
+	for {
+		mine, err := p.o.Turns.Turn(ctx, p.org, turnForget, p.o.Owner, p.o.Now(), forgetting)
+		if err != nil || mine {
+			return err
+		}
+		if !wait(ctx, forgetting/20) {
+			return ctx.Err()
+		}
+	}
+}
+
+// giveBack gives the turn at forgetting back. Where that fails it ends by itself.
+func (p *orgMirror) giveBack(ctx context.Context) {
+	_, _ = p.o.Turns.Turn(context.WithoutCancel(ctx), p.org, turnForget, p.o.Owner, p.o.Now(), 0)
 }
 
 // stillOpen are those of an org's errands that nobody has done.

@@ -79,7 +79,7 @@ func (p *orgMirror) keepTurn(ctx context.Context) {
 
 func (p *orgMirror) takeTurn(ctx context.Context) {
 	now, ttl := p.o.Now(), p.o.Every/2
-	mine, err := p.o.Turns.Turn(ctx, p.org, p.o.Owner, now, ttl)
+	mine, err := p.o.Turns.Turn(ctx, p.org, turnPoll, p.o.Owner, now, ttl)
 	if err != nil && ctx.Err() == nil {
 		p.o.Logger.Warn("turn cannot be asked for", "org", p.org, "err", err)
 	}

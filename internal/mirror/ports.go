@@ -119,11 +119,18 @@ type Feed interface {
 	AppendChanges(ctx context.Context, changes []turnout.Change) error
 }
 
-// Turns decides which process polls an org.
+// Turns decides which process does for an org what only one may do at a time.
 type Turns interface {
-	// Turn gives owner the org's turn until now + ttl, or says that another has it.
-	Turn(ctx context.Context, org turnout.OrgID, owner string, now time.Time, ttl time.Duration) (bool, error)
+	// Turn gives owner the org's turn at something until now + ttl, or says that another
+	// has it. With a ttl of 0 its owner gives it back.
+	Turn(ctx context.Context, org turnout.OrgID, name, owner string, now time.Time, ttl time.Duration) (bool, error)
 }
+
+// What there are turns at.
+const (
+	turnPoll   = "poll"
+	turnForget = "forget"
+)
 
 // Errands remember, through any crash, the records of people who are to be
 // forgotten: the one kind of hint that no poll would find again.
