@@ -141,6 +141,34 @@ func TestP1OneHookForgetsOnce(t *testing.T) {
 	}
 }
 
+// TestP1OneForgetsAtATime: a hook that two instances were told of, since the first took
+// long to answer, forgets once.
+func TestP1OneForgetsAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.people["003000000000001AAA"] = "ada@example.com"
+		var both []*Mirror
+		for _, owner := range []string{"a", "b"} {
+			m := h.mirror(owner, one(s))
+			m.o.Forget = func(ctx context.Context, org turnout.OrgID, email string) error {
+				<-time.After(3 * time.Second)
+				return h.Forget(ctx, org, email)
+			}
+			both = append(both, m)
+		}
+		defer running(t, both...)()
+		h.pass(10 * time.Second)
+		for _, m := range both {
+			must(t, m.Hint(t.Context(), "acme", "person.forgotten", []string{"003000000000001AAA"}))
+		}
+		h.pass(time.Minute)
+		h.lock()()
+		if len(h.forgotten) != 1 || len(h.errands) != 0 {
+			t.Errorf("forgotten %d times, and %d errands are open", len(h.forgotten), len(h.errands))
+		}
+	})
+}
+
 // TestOlderWriteThatWonIsMended: Salesforce holds revision 1 where 2 was
 // delivered and nothing waits.
 func TestOlderWriteThatWonIsMended(t *testing.T) {
