@@ -17,7 +17,7 @@ import (
 
 const (
 	// spare is how much garbage a small heap may gather until it is collected.
-	spare = 64 << 20
+	spare = 40 << 20
 	// least is Go's own pace, most what more is not worth: percent of the live heap.
 	least, most = 100, 400
 	// step keeps small changes from being made: each stops all goroutines for a moment.

@@ -11,7 +11,7 @@ import (
 
 func TestSmallHeapsGatherMore(t *testing.T) {
 	const mib = 1 << 20
-	for live, want := range map[uint64]int{0: 400, mib: 400, 16 * mib: 400, 20 * mib: 300, 32 * mib: 200, 33 * mib: 175, 64 * mib: 100, 500 * mib: 100, 1 << 40: 100} {
+	for live, want := range map[uint64]int{0: 400, mib: 400, 10 * mib: 400, 20 * mib: 200, 32 * mib: 125, 33 * mib: 100, 64 * mib: 100, 500 * mib: 100, 1 << 40: 100} {
 		if got := percent(live); got != want {
 			t.Errorf("%d MiB in use: %d percent, want %d", live/mib, got, want)
 		}
@@ -38,7 +38,7 @@ func TestThePaceFollowsTheHeap(t *testing.T) {
 		for _, step := range []struct {
 			live uint64
 			want int
-		}{{0, 400}, {300 << 20, 100}, {32 << 20, 200}, {32<<20 + 1, 175}, {0, 400}} {
+		}{{0, 400}, {300 << 20, 100}, {32 << 20, 125}, {33 << 20, 100}, {0, 400}} {
 			live.Store(step.live)
 			time.Sleep(every) //nolint:forbidigo // the bubble's clock
 			synctest.Wait()
