@@ -149,7 +149,7 @@ func newPair(tb testing.TB) *pair {
 	p := &pair{backend: newBackend(tb)}
 	address := p.backend.Addr().String()
 	p.ours = quietServer(tb, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := exchange.New(exchange.Options{Addr: address})
+		c := exchange.New(exchange.Options{Addr: address, DialTimeout: patience})
 		defer c.Close()
 		forward(c, w, r)
 	}))
@@ -425,7 +425,7 @@ func TestCancellationReachesTheUpstream(t *testing.T) {
 		over <- struct{}{}
 	}))
 	address := upstream.Listener.Addr().String()
-	c := exchange.New(exchange.Options{Addr: address})
+	c := exchange.New(exchange.Options{Addr: address, DialTimeout: patience})
 	for name, h := range map[string]http.Handler{
 		"ours":   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { forward(c, w, r) }),
 		"theirs": oracle(&http.Transport{}, address),

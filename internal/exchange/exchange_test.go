@@ -22,6 +22,10 @@ import (
 	"github.com/turnout-events/turnout/internal/exchange"
 )
 
+// patience is for connecting to a listener of this machine, which is there: what is
+// tested is not how long that takes while other tests have the processors.
+const patience = time.Minute
+
 // upstream is one in memory: serve gets each connection in a goroutine.
 type upstream struct {
 	dials atomic.Int32
@@ -249,7 +253,7 @@ func TestP10StaleConnections(t *testing.T) {
 					stale <- struct{}{}
 				}
 			}()
-			client := exchange.New(exchange.Options{Addr: l.Addr().String()})
+			client := exchange.New(exchange.Options{Addr: l.Addr().String(), DialTimeout: patience})
 			defer client.Break(nil)
 			for range 20 {
 				if body, err := read(t, client, request(t, "POST", strings.NewReader("key=abc"))); err != nil || body != "hello" {
@@ -363,7 +367,7 @@ func TestManyCallers(t *testing.T) {
 		}
 		io.WriteString(w, r.URL.RawQuery+string(body))
 	}))
-	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), MaxIdle: 8})
+	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), DialTimeout: patience, MaxIdle: 8})
 	defer c.Close()
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -394,7 +398,7 @@ func TestTLS(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
-	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), TLS: &tls.Config{RootCAs: roots}, Dial: dial})
+	c := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), DialTimeout: patience, TLS: &tls.Config{RootCAs: roots}, Dial: dial})
 	defer c.Close()
 	for range 3 {
 		resp, err := c.RoundTrip(request(t, "GET", nil))
@@ -409,7 +413,7 @@ func TestTLS(t *testing.T) {
 	if dials.Load() != 1 {
 		t.Errorf("dialled %d times", dials.Load())
 	}
-	stranger := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), TLS: &tls.Config{RootCAs: x509.NewCertPool()}})
+	stranger := exchange.New(exchange.Options{Addr: s.Listener.Addr().String(), DialTimeout: patience, TLS: &tls.Config{RootCAs: x509.NewCertPool()}})
 	var unknown x509.UnknownAuthorityError
 	if _, err := stranger.RoundTrip(request(t, "GET", nil)); !errors.As(err, &unknown) {
 		t.Errorf("a stranger's certificate: %v", err)

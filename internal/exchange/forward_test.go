@@ -75,7 +75,7 @@ func TestTrailersGoBothWays(t *testing.T) {
 		w.Header().Set("X-Answer", r.Trailer.Get("X-Question"))
 		w.Header().Set(http.TrailerPrefix+"X-Sudden", "2")
 	}))
-	c := exchange.New(exchange.Options{Addr: behind.Listener.Addr().String()})
+	c := exchange.New(exchange.Options{Addr: behind.Listener.Addr().String(), DialTimeout: patience})
 	defer c.Close()
 	front := quietServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { forward(c, w, r) }))
 	r, err := http.NewRequest("POST", front.URL, io.NopCloser(strings.NewReader("text")))
@@ -110,7 +110,7 @@ func TestStreamsAreFlushed(t *testing.T) {
 					io.WriteString(w, <-next)
 				}
 			}))
-			c := exchange.New(exchange.Options{Addr: behind.Listener.Addr().String()})
+			c := exchange.New(exchange.Options{Addr: behind.Listener.Addr().String(), DialTimeout: patience})
 			defer c.Close()
 			front := quietServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { forward(c, w, r) }))
 			resp, err := http.Get(front.URL) // the head comes before anything
