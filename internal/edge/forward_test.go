@@ -39,6 +39,7 @@ func TestP10Replays(t *testing.T) {
 		"a look":                     {"HEAD", "/", "", nil, true},
 		"a form with its key":        {"POST", "/events/x/register", "name=n&key=abc", []string{"Content-Type", form}, true},
 		"an edit with its revision":  {"POST", "/registrations/x/edit", "revision=3", []string{"Content-Type", form + "; charset=utf-8"}, true},
+		"a field that ends so":       {"POST", "/events/x/register", "monkey=abc&apikey=1", []string{"Content-Type", form}, false},
 		"a form without a key":       {"POST", "/events/x/register", "name=n&key=", []string{"Content-Type", form}, false},
 		"a program with its key":     {"POST", "/api/v1/x", "{}", []string{"Idempotency-Key", "k", "Content-Type", "application/json"}, true},
 		"a program without":          {"POST", "/api/v1/x", "{}", []string{"Content-Type", "application/json"}, false},
