@@ -20,6 +20,11 @@ import (
 // forward sends a request to its upstream, and to others while nobody answers
 // and it is safe to: nothing was sent yet, or what was sent may be sent again.
 // Then patience bounds it, and the retry budget what is sent twice.
+//
+// A registration that somebody may have taken is not refused by somebody else: the
+// first may still be at it, with a seat that comes free meanwhile, and whoever was told
+// that there is none would be registered (P1). They are told to try again, which with
+// the same key finds whatever became of it.
 func (e *Edge) forward(v *visit) {
 	body := &v.body
 	e.budget.Deposit(v.began)
@@ -30,10 +35,17 @@ func (e *Edge) forward(v *visit) {
 	twice := body.Whole() && replayable(v.r, body.Bytes())
 	var tried []*pool.Upstream
 	elsewhere := false                  // somebody failed it
+	unsure := false                     // somebody may have acted on it, and nobody knows
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
+	lost := "no instance answered"
 	for {
 		resp, err := e.try(v, out, body)
 		if err == nil && !e.better(v, resp, twice) {
+			if unsure && resp.StatusCode == http.StatusConflict && registers(v.r, body.Bytes()) {
+				_ = resp.Body.Close()
+				lost = "an instance refuses what another may have taken"
+				break
+			}
 			if elsewhere && v.kind == page && resp.StatusCode < http.StatusInternalServerError {
 				v.moved(v.up) // once, and not there and back with each failure
 			}
@@ -42,7 +54,7 @@ func (e *Edge) forward(v *visit) {
 		}
 		if err == nil { // somebody else may do better
 			_ = resp.Body.Close()
-			elsewhere = true
+			elsewhere, unsure = true, true
 			tried = append(tried, v.up)
 			if next := v.choose(tried, e.now()); next != nil {
 				v.up = next
@@ -56,6 +68,7 @@ func (e *Edge) forward(v *visit) {
 		if v.r.Context().Err() != nil || !e.mayRetry(err, twice, body.Whole()) {
 			break
 		}
+		unsure = unsure || sent(err)
 		tried = append(tried, v.up)
 		if !e.onward(v, &tried, giveUp) {
 			break
@@ -63,7 +76,7 @@ func (e *Edge) forward(v *visit) {
 	}
 	if v.r.Context().Err() == nil {
 		v.site.tenant.lost.Add(1)
-		e.log.Warn("edge: no instance answered", "org", v.site.tenant.org, "tries", v.tries)
+		e.log.Warn("edge: "+lost, "org", v.site.tenant.org, "tries", v.tries)
 	}
 	e.refuse(v, http.StatusServiceUnavailable)
 }
@@ -73,11 +86,16 @@ const again = 100 * time.Millisecond
 
 // mayRetry reports whether a request that failed with err may be sent again.
 func (e *Edge) mayRetry(err error, twice, whole bool) bool {
-	var x *exchange.Error
-	if errors.As(err, &x) && !x.Sent {
+	if !sent(err) {
 		return whole
 	}
 	return twice && e.budget.Withdraw(e.now())
+}
+
+// sent reports whether an instance may have acted on a request that failed with err.
+func sent(err error) bool {
+	var x *exchange.Error
+	return !errors.As(err, &x) || x.Sent
 }
 
 // onward moves the visit to the next upstream. When all were tried it waits a
@@ -265,6 +283,12 @@ func replayable(r *http.Request, body []byte) bool {
 		return false
 	}
 	return says(body, "key=") || says(body, "revision=")
+}
+
+// registers reports whether a replayable request makes something new: what carries a
+// revision changes what is there, and is told what that is by then.
+func registers(r *http.Request, body []byte) bool {
+	return r.Method == http.MethodPost && r.URL.Path != hookPath && !says(body, "revision=")
 }
 
 // says reports whether a form has a field that is not empty, as our pages and every

@@ -27,6 +27,42 @@ func pair(t *testing.T) (s *stage, lossy, well *edgetest.Instance) {
 	return s, lossy, well
 }
 
+// P1: nobody is told that there is no seat while another instance may be giving them
+// one; where none can be, and at an edit, the answer is the instance's.
+func TestP1RefusedOnlyForCertain(t *testing.T) {
+	const form = "application/x-www-form-urlencoded"
+	full := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }
+	broken := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	for name, c := range map[string]struct {
+		first   func(http.ResponseWriter, *http.Request)
+		body    string
+		headers []string
+		want    int
+	}{
+		"a form whose answer was lost":      {edgetest.Lose, "name=n&key=abc", []string{"Content-Type", form}, http.StatusServiceUnavailable},
+		"a form that failed":                {broken, "name=n&key=abc", []string{"Content-Type", form}, http.StatusServiceUnavailable},
+		"a program whose answer was lost":   {edgetest.Lose, "{}", []string{"Idempotency-Key", "k", "Content-Type", "application/json"}, http.StatusServiceUnavailable},
+		"an edit whose answer was lost":     {edgetest.Lose, "key=abc&revision=3", []string{"Content-Type", form}, http.StatusConflict},
+		"a form that was refused at once":   {full, "name=n&key=abc", []string{"Content-Type", form}, http.StatusConflict},
+		"a form that nobody else was given": {nil, "name=n&key=abc", []string{"Content-Type", form}, http.StatusConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, lossy, well := pair(t)
+			if lossy.Will(c.first); c.first == nil {
+				lossy.Close() // nobody listens, so that nothing was sent
+			}
+			well.Will(full)
+			w := s.browser("acme.example").ask("POST", "/events/x/register", c.body, c.headers...)
+			if w.Code != c.want {
+				t.Errorf("it was answered %d, want %d", w.Code, c.want)
+			}
+			if again := w.Header().Get("Retry-After") != ""; again != (c.want == http.StatusServiceUnavailable) {
+				t.Errorf("it is told when to try again: %v", again)
+			}
+		})
+	}
+}
+
 // P1, P10: what may be sent twice is, when its reply is lost; nothing else.
 func TestP10Replays(t *testing.T) {
 	const form = "application/x-www-form-urlencoded"

@@ -44,21 +44,11 @@ func Registrations(ops []Operation) (faults []string, err error) {
 }
 
 // asked gives a checker its operations. Reads that were not answered say nothing.
-// Whoever was told that there is no seat may have been told so by the second attempt
-// that the edge made for them, when the first one's instance was lost on the way: what
-// became of that one is unknown, as if they had sent it themselves.
 func asked(ops []Operation) []porcupine.Operation {
 	var all []porcupine.Operation
-	add := func(o Operation) {
-		all = append(all, porcupine.Operation{ClientId: o.Client, Input: o.Asked, Output: o.Answer, Call: int64(o.Call), Return: int64(o.Return)})
-	}
 	for _, o := range ops {
 		if o.Asked.Verb != Read || o.Answer.Outcome == OK {
-			add(o)
-		}
-		if o.Asked.Verb == Register && o.Answer.Outcome == Full {
-			o.Answer, o.Return = Answer{}, never
-			add(o)
+			all = append(all, porcupine.Operation{ClientId: o.Client, Input: o.Asked, Output: o.Answer, Call: int64(o.Call), Return: int64(o.Return)})
 		}
 	}
 	return all

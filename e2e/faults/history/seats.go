@@ -57,7 +57,6 @@ func moves(ops []Operation, final map[string]string) []porcupine.Operation {
 		switch {
 		case o.Asked.Verb == Register && o.Answer.Outcome == Full:
 			add(none, span{int64(o.Call), int64(o.Return)})
-			extend(taken, o) // by its first attempt, see asked
 		case o.Asked.Verb == Register:
 			extend(taken, o)
 		case o.Asked.Verb == Cancel:

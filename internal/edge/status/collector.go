@@ -25,7 +25,7 @@ func orgMetrics() map[*prometheus.Desc]func(Org) (prometheus.ValueType, float64)
 		},
 		desc("edge_requests_total", "Requests for an org's hosts, refused ones too.", "org"):                                    func(o Org) (prometheus.ValueType, float64) { return counter(o.Requests) },
 		desc("edge_refused_total", "Requests beyond the allowance or the share of an org or of one of its hosts (429).", "org"): func(o Org) (prometheus.ValueType, float64) { return counter(o.Refused) },
-		desc("edge_lost_total", "Requests that no instance answered.", "org"):                                                   func(o Org) (prometheus.ValueType, float64) { return counter(o.Lost) },
+		desc("edge_lost_total", "Requests that no instance answered, or none for certain.", "org"):                              func(o Org) (prometheus.ValueType, float64) { return counter(o.Lost) },
 		desc("edge_sessions_began_total", "Sessions that began.", "org"):                                                        func(o Org) (prometheus.ValueType, float64) { return counter(o.Began) },
 		desc("edge_sessions_moved_total", "Sessions that were moved to another instance.", "org"):                               func(o Org) (prometheus.ValueType, float64) { return counter(o.Moved) },
 		desc("edge_org_in_flight", "Requests of an org that are under way.", "org"): func(o Org) (prometheus.ValueType, float64) {
