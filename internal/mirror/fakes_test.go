@@ -210,16 +210,16 @@ func (s *salesforce) HandCounts(_ context.Context, events []turnout.EventID) ([]
 	return slices.Clone(s.hands), nil
 }
 
-func (s *salesforce) People(_ context.Context, ids []string) ([]string, error) {
+func (s *salesforce) People(_ context.Context, ids []string) (map[string][]string, error) {
 	if err := s.call("People", len(ids)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var emails []string
+	emails := map[string][]string{}
 	for _, id := range ids {
 		if e, ok := s.people[id]; ok {
-			emails = append(emails, e)
+			emails[id] = []string{e}
 		}
 	}
 	return emails, nil

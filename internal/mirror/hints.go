@@ -209,58 +209,61 @@ func (p *orgMirror) fetchAttendees(ctx context.Context, source Source, ids []str
 	return err
 }
 
-// fetchPeople forgets people. What cannot be an address is nobody's: it was
-// never cached and no later try would change that.
+// fetchPeople forgets people, one errand after the other: one that fails keeps no
+// other open, whose person would be forgotten again with what they did since (P1).
+func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string) error {
+	open, err := p.stillOpen(ctx, ids)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	people, err := source.People(ctx, open) // may take minutes
+	if err != nil {
+		return err
+	}
+	defer p.giveBack(ctx)
+	gone := map[string]bool{}
+	errs := make([]error, 0, len(open))
+	for _, id := range open {
+		errs = append(errs, p.runErrand(ctx, id, people[id], gone))
+	}
+	return errors.Join(errs...)
+}
+
+// runErrand forgets whom a record names, and adds them to those who are gone. What
+// cannot be an address is nobody's: it was never cached and no later try would change
+// that.
 //
 // Every instance knows of an errand and tries at times of its own, and whoever was
 // forgotten by another one may have registered since (P1): so one forgets at a time, and
 // only who is to be forgotten still.
-func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string) error {
-	ids, emails, err := p.toForget(ctx, source, ids)
-	if err != nil || len(ids) == 0 {
+func (p *orgMirror) runErrand(ctx context.Context, id string, emails []string, gone map[string]bool) error {
+	if err := p.awaitForgetting(ctx); err != nil {
 		return err
 	}
-	defer p.giveBack(ctx)
-	var errs []error
+	if open, err := p.stillOpen(ctx, []string{id}); err != nil || len(open) == 0 {
+		return err
+	}
 	for _, email := range emails {
+		if gone[email] {
+			continue
+		}
 		err := p.o.Forget(ctx, p.org, email)
 		if turnout.CodeOf(err) == turnout.CodeInvalid {
-			p.o.Logger.Warn("a record to be forgotten has no usable e-mail address", "org", p.org, "records", ids)
+			p.o.Logger.Warn("a record to be forgotten has no usable e-mail address", "org", p.org, "record", id)
 			err = nil
 		}
-		errs = append(errs, err)
+		if err != nil {
+			return err
+		}
+		gone[email] = true
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return p.o.Errands.DoneErrands(ctx, p.org, ids)
+	return p.o.Errands.DoneErrands(ctx, p.org, []string{id})
 }
 
-// toForget asks whom errands are about, of those that are open still. Unless there are
-// none it has the turn at forgetting then.
-func (p *orgMirror) toForget(ctx context.Context, source Source, ids []string) (open, emails []string, err error) {
-	for {
-		if open, err = p.stillOpen(ctx, ids); err != nil || len(open) == 0 {
-			return nil, nil, err
-		}
-		if emails, err = source.People(ctx, open); err != nil { // may take minutes
-			return nil, nil, err
-		}
-		if err = p.awaitForgetting(ctx); err != nil {
-			return nil, nil, err
-		}
-		if ids, err = p.stillOpen(ctx, open); err == nil && len(ids) == len(open) {
-			return ids, emails, nil
-		}
-		if p.giveBack(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-}
-
-// forgetting is how long a process has the turn at forgetting, which takes milliseconds:
-// one that died in it keeps it for no longer.
-const forgetting = 20 * time.Second
+// forgetting is how long a process has the turn at forgetting, which it takes for each
+// person anew: two writes of milliseconds, or of the ten seconds that a store waits at
+// most. One that died in it keeps it for no longer.
+const forgetting = 30 * time.Second
 
 // awaitForgetting waits until this process has the turn at forgetting.
 func (p *orgMirror) awaitForgetting(ctx context.Context) error {
@@ -269,7 +272,7 @@ func (p *orgMirror) awaitForgetting(ctx context.Context) error {
 		if err != nil || mine {
 			return err
 		}
-		if !wait(ctx, forgetting/20) {
+		if !wait(ctx, time.Second) {
 			return ctx.Err()
 		}
 	}

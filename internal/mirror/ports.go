@@ -13,8 +13,8 @@ type Source interface {
 	EventSource
 	LinkSource
 	RegistrationSource
-	// People returns the e-mail addresses that records name.
-	People(ctx context.Context, ids []string) ([]string, error)
+	// People returns the e-mail addresses that records name, by the ids as they were given.
+	People(ctx context.Context, ids []string) (map[string][]string, error)
 }
 
 // EventSource reads event records.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -396,11 +397,13 @@ func TestIDsCannotBreakOut(t *testing.T) {
 
 func TestPeople(t *testing.T) {
 	f, o := newFake(t, "turnout", map[string]string{
-		"SELECT Id,Email FROM Contact": `{"done":true,"records":[{"Email":"Ada@Example.com"},{"Email":null}]}`,
-		"SELECT Id,Email FROM Lead":    `{"done":true,"records":[{"Email":"bob@example.com"}]}`,
-		"SELECT Id,Email__c FROM ":     `{"done":true,"records":[{"Email__c":"ada@example.com"}]}`})
-	got, err := o.People(t.Context(), []string{"003000000000001", "00Q000000000001", "a05000000000001", "a05000000000001AAA", "rubbish"})
-	if err != nil || !slices.Equal(got, []string{"ada@example.com", "bob@example.com"}) {
+		"SELECT Id,Email FROM Contact": `{"done":true,"records":[{"Id":"003000000000001AAA","Email":"Ada@Example.com"},{"Id":"003000000000002AAA","Email":null}]}`,
+		"SELECT Id,Email FROM Lead":    `{"done":true,"records":[{"Id":"00Q000000000001EAA","Email":"bob@example.com"}]}`,
+		"SELECT Id,Email__c FROM ":     `{"done":true,"records":[{"Id":"a05000000000001AAA","Email__c":"ada@example.com"}]}`})
+	got, err := o.People(t.Context(), []string{"003000000000001", "003000000000002", "00Q000000000001", "a05000000000001", "a05000000000001AAA", "rubbish"})
+	ada, bob := []string{"ada@example.com"}, []string{"bob@example.com"}
+	want := map[string][]string{"003000000000001": ada, "00Q000000000001": bob, "a05000000000001": ada, "a05000000000001AAA": ada}
+	if err != nil || !reflect.DeepEqual(got, want) { // both objects that have links and registrations name her
 		t.Errorf("%v %v", got, err)
 	}
 	if len(f.queries) != 4 {

@@ -10,9 +10,10 @@ import (
 )
 
 // People returns the e-mail addresses of the contacts, leads, links and
-// registrations that these record ids name, each once. Deleted records answer
-// as long as the recycle bin holds them.
-func (o *Org) People(ctx context.Context, ids []string) ([]string, error) {
+// registrations that these record ids name, by the ids as they were given; those that
+// name nobody are left out. Deleted records answer as long as the recycle bin holds
+// them.
+func (o *Org) People(ctx context.Context, ids []string) (map[string][]string, error) {
 	var contacts, leads, others []string
 	for _, id := range recordIDs(ids) {
 		switch id[:3] {
@@ -38,30 +39,34 @@ func (o *Org) People(ctx context.Context, ids []string) ([]string, error) {
 			ids           []string
 		}{o.m.Registration.Object, field, others})
 	}
-	var emails []string
+	found := map[string][]string{} // by the ids as Salesforce writes them
 	for _, a := range asked {
-		found, err := o.emails(ctx, a.object, a.field, a.ids)
-		if err != nil {
+		if err := o.emails(ctx, a.object, a.field, a.ids, found); err != nil {
 			return nil, err
 		}
-		emails = append(emails, found...)
 	}
-	slices.Sort(emails)
-	return slices.Compact(emails), nil
+	people := map[string][]string{}
+	for _, id := range ids {
+		if emails := found[salesforce.ID(id)]; len(emails) > 0 {
+			people[id] = emails
+		}
+	}
+	return people, nil
 }
 
-func (o *Org) emails(ctx context.Context, object, field string, ids []string) ([]string, error) {
+// emails adds the addresses in a field of records to what was found.
+func (o *Org) emails(ctx context.Context, object, field string, ids []string, found map[string][]string) error {
 	base := "SELECT Id," + field + " FROM " + object + " WHERE Id IN ("
-	var emails []string
 	for _, some := range split(base+")", ids, bulkFrom) {
 		for r, err := range o.client.Query(ctx, salesforce.AndDeleted, base+salesforce.QuoteAll(some)+")") {
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if email := turnout.FoldEmail(r.Text(field)); strings.Contains(email, "@") {
-				emails = append(emails, email)
+			email, id := turnout.FoldEmail(r.Text(field)), r.ID("Id")
+			if id != "" && strings.Contains(email, "@") && !slices.Contains(found[id], email) {
+				found[id] = append(found[id], email)
 			}
 		}
 	}
-	return emails, nil
+	return nil
 }
