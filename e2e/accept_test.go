@@ -34,33 +34,25 @@ func TestP1KillNineTwentyTimes(t *testing.T) {
 	for c := range 16 {
 		clients.Go(func() { visitors.client(c) })
 	}
-	at := make([]int64, 0, kills+1) // acknowledged before each kill, and at the end
 	killed := map[int]bool{}
 	for kill := range kills {
-		// Of two instances both may be down at once, for longer on a slow machine.
-		// Every fourth kill comes all the same; the others wait until something
-		// was accepted since the last, so that there is something to lose.
-		if kill%4 != 0 {
-			d.within(20*time.Second, "a registration between two kills", func() bool {
-				return visitors.acknowledgements.Load() > at[kill-1]
-			})
-		}
 		pass(time.Duration(100+rng.IntN(700)) * time.Millisecond)
-		at = append(at, visitors.acknowledgements.Load())
 		d.killInstance(rng, killed)
+		// Three of four kills are followed by something accepted, so that there is
+		// something to lose; the fourth, that both instances may be down at once.
+		if since := visitors.acknowledgements.Load(); kill%4 != 3 {
+			d.within(20*time.Second, "a registration after a kill", func() bool { return visitors.acknowledgements.Load() > since })
+		}
 	}
 	pass(time.Second)
-	at = append(at, visitors.acknowledgements.Load())
+	during := visitors.acknowledgements.Load()
 	if n := visitors.full.Load(); n != 0 {
 		t.Errorf("%d were told full before the last kill: too few seats for the test to mean anything", n)
 	}
 	close(visitors.hurry)
 	clients.Wait()
 	t.Logf("%d acknowledged, %d of them in the middle of kills, %d told full, %d attempts without a clear answer",
-		visitors.acknowledgements.Load(), at[kills], visitors.full.Load(), visitors.unsure.Load())
-	if n := grew(at); n < 15 {
-		t.Errorf("something was accepted after %d of %d kills, want 15 at least: %v", n, kills, at)
-	}
+		visitors.acknowledgements.Load(), during, visitors.full.Load(), visitors.unsure.Load())
 	if len(killed) != kills {
 		t.Errorf("%d processes were killed, want %d", len(killed), kills)
 	}
@@ -85,6 +77,8 @@ func (c *registrants) client(number int) {
 	for i := 0; ; i++ {
 		taken := c.register(fmt.Sprintf("%s-%d-%d", c.slug, number, i))
 		select {
+		case <-c.d.t.Context().Done():
+			return // the test has failed
 		case <-c.hurry:
 			if !taken {
 				return
@@ -109,6 +103,9 @@ func (c *registrants) register(key string) bool {
 			return false
 		}
 		c.unsure.Add(1) // when they hurry, the edge asks them to wait
+		if c.d.t.Context().Err() != nil {
+			return false
+		}
 		pass(50 * time.Millisecond)
 	}
 	return false
@@ -136,17 +133,6 @@ func (d *demo) killInstance(rng *rand.Rand, killed map[int]bool) {
 		}
 		return err == nil
 	})
-}
-
-// grew counts the steps at which a count became more.
-func grew(counts []int64) int {
-	n := 0
-	for i := 1; i < len(counts); i++ {
-		if counts[i] > counts[i-1] {
-			n++
-		}
-	}
-	return n
 }
 
 // allArrive waits until every acknowledged registration is in Salesforce and
