@@ -18,7 +18,7 @@ import (
 const (
 	// spare is how much garbage a small heap may gather until it is collected.
 	spare = 40 << 20
-	// least is Go's own pace, most what more is not worth: percent of the live heap.
+	// least is Go's own pace, most what more is not worth: percent of what is scanned.
 	least, most = 100, 400
 	// step keeps small changes from being made: each stops all goroutines for a moment.
 	step = 25
@@ -34,17 +34,22 @@ func Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	follow(ctx, func() uint64 {
-		metrics.Read(sample)
-		return sample[0].Value.Uint64()
+	// Go's percentage is of all of these: ten thousand connections have more in their
+	// goroutines' stacks than on the heap.
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	follow(ctx, func() (scanned uint64) {
+		metrics.Read(samples)
+		for _, s := range samples {
+			scanned += s.Value.Uint64()
+		}
+		return scanned
 	})
 	return nil
 }
 
-// follow sets the pace for what is in use, in bytes, until ctx ends.
-func follow(ctx context.Context, live func() uint64) {
-	now := percent(live())
+// follow sets the pace for what is scanned, in bytes, until ctx ends.
+func follow(ctx context.Context, scanned func() uint64) {
+	now := percent(scanned())
 	before := debug.SetGCPercent(now)
 	defer debug.SetGCPercent(before)
 	look := time.NewTicker(every)
@@ -55,15 +60,15 @@ func follow(ctx context.Context, live func() uint64) {
 			return
 		case <-look.C:
 		}
-		if p := percent(live()); p != now {
+		if p := percent(scanned()); p != now {
 			debug.SetGCPercent(p)
 			now = p
 		}
 	}
 }
 
-// percent is the pace for a heap of which so many bytes are in use.
-func percent(live uint64) int {
-	p := min(most, spare*100/max(1, live))
+// percent is the pace where so many bytes are scanned.
+func percent(scanned uint64) int {
+	p := min(most, spare*100/max(1, scanned))
 	return int(max(least, p-p%step))
 }
