@@ -11,7 +11,7 @@ import (
 // A client meets one set of problems, whether an instance or the proxy before it
 // refuses.
 func TestProxyAndAPISpeakAlike(t *testing.T) {
-	for status, r := range refusal.All() {
+	check := func(status int, r refusal.Refusal) {
 		want := problem.Of(&turnout.Error{Code: r.Code})
 		if want.Status != status {
 			want = problem.At(status, &turnout.Error{Code: r.Code})
@@ -20,4 +20,8 @@ func TestProxyAndAPISpeakAlike(t *testing.T) {
 			t.Errorf("the proxy says %d %+v, the API %+v", status, r, want)
 		}
 	}
+	for status, r := range refusal.All() {
+		check(status, r)
+	}
+	check(refusal.Unknown().Status, refusal.Unknown())
 }

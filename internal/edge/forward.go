@@ -23,8 +23,8 @@ import (
 //
 // A registration that somebody may have taken is not refused by somebody else: the
 // first may still be at it, with a seat that comes free meanwhile, and whoever was told
-// that there is none would be registered (P1). They are told to try again, which with
-// the same key finds whatever became of it.
+// that there is none would be registered (P1). They are told that it is not known, and
+// to send it again, which with the same key finds whatever became of it.
 func (e *Edge) forward(v *visit) {
 	body := &v.body
 	e.budget.Deposit(v.began)
@@ -35,16 +35,15 @@ func (e *Edge) forward(v *visit) {
 	twice := body.Whole() && replayable(v.r, body.Bytes())
 	var tried []*pool.Upstream
 	elsewhere := false                  // somebody failed it
-	unsure := false                     // somebody may have acted on it, and nobody knows
+	var suspect *pool.Upstream          // who may have acted on it, or may still
 	giveUp := e.now().Add(e.o.Patience) // from when the request was here whole
-	lost := "no instance answered"
 	for {
 		resp, err := e.try(v, out, body)
 		if err == nil && !e.better(v, resp, twice) {
-			if unsure && resp.StatusCode == http.StatusConflict && registers(v.r, body.Bytes()) {
+			if suspect != nil && resp.StatusCode >= http.StatusBadRequest && registers(v.r, body.Bytes()) {
 				_ = resp.Body.Close()
-				lost = "an instance refuses what another may have taken"
-				break
+				e.unsure(v, suspect)
+				return
 			}
 			if elsewhere && v.kind == page && resp.StatusCode < http.StatusInternalServerError {
 				v.moved(v.up) // once, and not there and back with each failure
@@ -54,7 +53,10 @@ func (e *Edge) forward(v *visit) {
 		}
 		if err == nil { // somebody else may do better
 			_ = resp.Body.Close()
-			elsewhere, unsure = true, true
+			if resp.StatusCode != http.StatusInternalServerError {
+				suspect = v.up // who says 500 is done with it
+			}
+			elsewhere = true
 			tried = append(tried, v.up)
 			if next := v.choose(tried, e.now()); next != nil {
 				v.up = next
@@ -65,10 +67,12 @@ func (e *Edge) forward(v *visit) {
 			e.refuse(v, refusal.StatusOf(fault))
 			return
 		}
+		if sent(err) {
+			suspect = v.up
+		}
 		if v.r.Context().Err() != nil || !e.mayRetry(err, twice, body.Whole()) {
 			break
 		}
-		unsure = unsure || sent(err)
 		tried = append(tried, v.up)
 		if !e.onward(v, &tried, giveUp) {
 			break
@@ -76,9 +80,26 @@ func (e *Edge) forward(v *visit) {
 	}
 	if v.r.Context().Err() == nil {
 		v.site.tenant.lost.Add(1)
-		e.log.Warn("edge: "+lost, "org", v.site.tenant.org, "tries", v.tries)
+		e.log.Warn("edge: no instance answered", "org", v.site.tenant.org, "tries", v.tries)
+	}
+	if suspect != nil && !reads(v.r) {
+		e.refuseUnknown(v)
+		return
 	}
 	e.refuse(v, http.StatusServiceUnavailable)
+}
+
+// unsure answers a registration that v's upstream refuses and suspect may have taken.
+// The session goes to the one that answers, which by then knows what became of it.
+func (e *Edge) unsure(v *visit, suspect *pool.Upstream) {
+	v.site.tenant.lost.Add(1)
+	e.log.Warn("edge: an instance refuses what another may have taken", "org", v.site.tenant.org, "upstream", suspect.Name, "tries", v.tries)
+	if v.kind == page {
+		if v.moved(v.up); v.changed {
+			e.bind(v, v.w.Header())
+		}
+	}
+	e.refuseUnknown(v)
 }
 
 // again is the pause before all upstreams are asked once more.
@@ -265,11 +286,10 @@ func (v *visit) proto() string {
 // does: a read, or something that carries its idempotency key or the revision
 // that it changes, which the store remembers.
 func replayable(r *http.Request, body []byte) bool {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut:
+	switch {
+	case reads(r) || r.Method == http.MethodPut:
 		return true
-	case http.MethodPost:
-	default:
+	case r.Method != http.MethodPost:
 		return false
 	}
 	if r.Header.Get("Idempotency-Key") != "" {
@@ -285,10 +305,18 @@ func replayable(r *http.Request, body []byte) bool {
 	return says(body, "key=") || says(body, "revision=")
 }
 
+// reads reports whether a request changes nothing.
+func reads(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+}
+
 // registers reports whether a replayable request makes something new: what carries a
 // revision changes what is there, and is told what that is by then.
 func registers(r *http.Request, body []byte) bool {
-	return r.Method == http.MethodPost && r.URL.Path != hookPath && !says(body, "revision=")
+	if r.Method != http.MethodPost || r.URL.Path == hookPath {
+		return false
+	}
+	return r.Header.Get("Idempotency-Key") != "" || !says(body, "revision=")
 }
 
 // says reports whether a form has a field that is not empty, as our pages and every

@@ -27,39 +27,74 @@ func pair(t *testing.T) (s *stage, lossy, well *edgetest.Instance) {
 	return s, lossy, well
 }
 
-// P1: nobody is told that there is no seat while another instance may be giving them
-// one; where none can be, and at an edit, the answer is the instance's.
+// P1: nobody is refused by one instance while another may be registering them. Whoever
+// says 500 is done with it, so that the next one's answer is the last word.
 func TestP1RefusedOnlyForCertain(t *testing.T) {
-	const form = "application/x-www-form-urlencoded"
-	full := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }
-	broken := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	says := func(status int) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }
+	}
+	form, key := []string{"Content-Type", "application/x-www-form-urlencoded"}, []string{"Idempotency-Key", "k", "Content-Type", "application/json"}
+	const filled, url = "name=n&key=abc", `{"site":"https://site.example/?page=1&revision=3"}`
 	for name, c := range map[string]struct {
 		first   func(http.ResponseWriter, *http.Request)
+		second  int
+		path    string
 		body    string
 		headers []string
-		want    int
+		unknown bool
 	}{
-		"a form whose answer was lost":      {edgetest.Lose, "name=n&key=abc", []string{"Content-Type", form}, http.StatusServiceUnavailable},
-		"a form that failed":                {broken, "name=n&key=abc", []string{"Content-Type", form}, http.StatusServiceUnavailable},
-		"a program whose answer was lost":   {edgetest.Lose, "{}", []string{"Idempotency-Key", "k", "Content-Type", "application/json"}, http.StatusServiceUnavailable},
-		"an edit whose answer was lost":     {edgetest.Lose, "key=abc&revision=3", []string{"Content-Type", form}, http.StatusConflict},
-		"a form that was refused at once":   {full, "name=n&key=abc", []string{"Content-Type", form}, http.StatusConflict},
-		"a form that nobody else was given": {nil, "name=n&key=abc", []string{"Content-Type", form}, http.StatusConflict},
+		"a form whose answer was lost":        {edgetest.Lose, 409, "/events/x/register", filled, form, true},
+		"a form that a gateway gave up":       {says(504), 409, "/events/x/register", filled, form, true},
+		"one of an event not yet known":       {edgetest.Lose, 404, "/events/x/register", filled, form, true},
+		"one with values not yet allowed":     {edgetest.Lose, 422, "/events/x/register", filled, form, true},
+		"one refused since nothing is well":   {edgetest.Lose, 503, "/events/x/register", filled, form, true},
+		"a program whose answer was lost":     {edgetest.Lose, 409, "/api/v1/events/x/registrations", "{}", key, true},
+		"a program that writes of a revision": {edgetest.Lose, 409, "/api/v1/events/x/registrations", url, key, true},
+		"a form that failed":                  {says(500), 409, "/events/x/register", filled, form, false},
+		"a form that was taken":               {edgetest.Lose, 303, "/events/x/register", filled, form, false},
+		"an edit whose answer was lost":       {edgetest.Lose, 409, "/registrations/x/edit", "key=abc&revision=3", form, false},
+		"a form that was refused at once":     {says(409), 409, "/events/x/register", filled, form, false},
+		"a form that nobody else was given":   {nil, 409, "/events/x/register", filled, form, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, lossy, well := pair(t)
 			if lossy.Will(c.first); c.first == nil {
 				lossy.Close() // nobody listens, so that nothing was sent
 			}
-			well.Will(full)
-			w := s.browser("acme.example").ask("POST", "/events/x/register", c.body, c.headers...)
-			if w.Code != c.want {
-				t.Errorf("it was answered %d, want %d", w.Code, c.want)
+			well.Will(says(c.second))
+			visitor := s.browser("acme.example")
+			w := visitor.ask("POST", c.path, c.body, c.headers...)
+			if !c.unknown {
+				if w.Code != c.second {
+					t.Errorf("it was answered %d, want %d", w.Code, c.second)
+				}
+				return
 			}
-			if again := w.Header().Get("Retry-After") != ""; again != (c.want == http.StatusServiceUnavailable) {
-				t.Errorf("it is told when to try again: %v", again)
+			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "done once") {
+				t.Errorf("it was answered %d, Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
+			}
+			if program := strings.HasPrefix(c.path, "/api/"); program != strings.Contains(w.Body.String(), `"code":"unknown_outcome"`) {
+				t.Errorf("it was told %s", w.Body)
+			}
+			lossy.Will(says(500))
+			if c.headers[0] == "Content-Type" { // a session stays with whom it came to
+				if w := visitor.ask("POST", c.path, c.body, c.headers...); w.Code != c.second || lossy.Seen() != 1 {
+					t.Errorf("sent again it was answered %d, want %d; the one that lost it was asked %d times", w.Code, c.second, lossy.Seen())
+				}
 			}
 		})
+	}
+}
+
+// P1: of a change that was sent and never answered nobody says that nothing was done.
+func TestP1LostChangesAreNotDenied(t *testing.T) {
+	for method, unknown := range map[string]bool{"GET": false, "PATCH": true, "DELETE": true, "PUT": true} {
+		s, _, well := pair(t)
+		well.Will(edgetest.Lose)
+		w := s.browser("acme.example").ask(method, "/api/v1/registrations/x", "{}")
+		if got := strings.Contains(w.Body.String(), `"code":"unknown_outcome"`); w.Code != http.StatusServiceUnavailable || got != unknown {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
 	}
 }
 

@@ -8,6 +8,18 @@ import (
 
 // refuse answers a visit by the edge itself.
 func (e *Edge) refuse(v *visit, status int) {
+	named := e.refusing(v, status)
+	e.refusals.Answer(v.w, v.r, status, named)
+}
+
+// refuseUnknown answers a visit of which nobody can say whether it was done.
+func (e *Edge) refuseUnknown(v *visit) {
+	named := e.refusing(v, http.StatusServiceUnavailable)
+	e.refusals.AnswerUnknown(v.w, v.r, named)
+}
+
+// refusing sets what goes with a refusal of any wording, and tells whose page it is.
+func (e *Edge) refusing(v *visit, status int) (named string) {
 	v.status = status
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -24,9 +36,8 @@ func (e *Edge) refuse(v *visit, status int) {
 	if v.pass != "" { // whoever was let in stays in, though nobody answered
 		v.setCookie(v.w.Header(), v.passName, v.pass)
 	}
-	named := ""
 	if v.site != nil {
 		named = v.site.named
 	}
-	e.refusals.Answer(v.w, v.r, status, named)
+	return named
 }

@@ -183,7 +183,7 @@ func (e *Edge) tell(v *visit, h http.Header) {
 		return
 	}
 	if v.changed {
-		v.setCookie(h, sessionCookie, e.o.Signer.Sign(v.session, v.course.binding))
+		e.bind(v, h)
 	}
 	if v.pass != "" {
 		v.setCookie(h, v.passName, v.pass)
@@ -191,6 +191,11 @@ func (e *Edge) tell(v *visit, h http.Header) {
 	if rest, ok := strings.CutPrefix(h.Get("Cache-Control"), "public"); ok {
 		h.Set("Cache-Control", "private"+rest)
 	}
+}
+
+// bind sets the session's cookie.
+func (e *Edge) bind(v *visit, h http.Header) {
+	v.setCookie(h, sessionCookie, e.o.Signer.Sign(v.session, v.course.binding))
 }
 
 // keyOf is what a request without a session is settled by: its credentials, the

@@ -71,6 +71,16 @@ func All() map[int]Refusal {
 	}
 }
 
+// Unknown is what is said, with 503, of a change that somebody may have made.
+func Unknown() Refusal {
+	return Refusal{
+		Type: "urn:turnout:problem:unknown_outcome", Title: "It is not known whether this was done", Code: turnout.CodeUnknown,
+		Status:  http.StatusServiceUnavailable,
+		Detail:  "Send the same request again in a few seconds, with the same Idempotency-Key or revision: it is done once.",
+		heading: "We cannot tell whether this worked", text: "It may have been done already. Wait a few seconds, then go back and send it again: it is done once, and nothing you typed is lost.",
+	}
+}
+
 // StatusOf tells whose fault it is: what is wrong with the body is the
 // client's, anything else is ours.
 func StatusOf(err error) int {
@@ -88,8 +98,17 @@ func StatusOf(err error) int {
 //go:embed refusal.html
 var pageHTML string
 
-// Set is all that is said, by status, as it goes out. Safe for concurrent use.
-type Set map[int]struct{ page, problem spoken }
+// Set is all that is said, as it goes out. Safe for concurrent use.
+type Set struct {
+	by      map[int]said // status
+	unknown said
+}
+
+// said is one refusal, for people and for programs.
+type said struct {
+	status        int
+	page, problem spoken
+}
 
 // spoken is one answer.
 type spoken struct {
@@ -100,26 +119,37 @@ type spoken struct {
 
 // New makes it.
 func New() Set {
-	all := Set{}
+	all := Set{by: map[int]said{}, unknown: Unknown().said()}
 	for status, r := range All() {
 		r.Status = status
-		all[status] = struct{ page, problem spoken }{r.page(), r.problem()}
+		all.by[status] = r.said()
 	}
 	return all
 }
 
+func (a Refusal) said() said { return said{a.Status, a.page(), a.problem()} }
+
 // Answer writes what is said with a status. named is the paragraph that names
 // whose page it is, empty for nobody's.
 func (all Set) Answer(w http.ResponseWriter, r *http.Request, status int, named string) {
-	s := all[status].page
+	all.by[status].answer(w, r, named)
+}
+
+// AnswerUnknown writes what is said of a change that somebody may have made.
+func (all Set) AnswerUnknown(w http.ResponseWriter, r *http.Request, named string) {
+	all.unknown.answer(w, r, named)
+}
+
+func (what said) answer(w http.ResponseWriter, r *http.Request, named string) {
+	s := what.page
 	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {
-		s = all[status].problem
+		s = what.problem
 	}
 	h := w.Header()
 	for name, values := range s.header {
 		h[name] = values
 	}
-	w.WriteHeader(status)
+	w.WriteHeader(what.status)
 	body := s.body
 	if named != "" && s.name > 0 {
 		body = slices.Concat(body[:s.name], []byte(named), body[s.name:])
