@@ -1,11 +1,10 @@
 package api
 
 import (
-	"context"
-
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/endpoint"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/intake"
 )
 
 // Link is a personal link: for which event, to whom, and what they answered.
@@ -85,7 +84,9 @@ func (a *API) decline(c *endpoint.Call) (endpoint.Reply, error) {
 			return endpoint.Reply{}, err
 		}
 	}
-	view, err := a.writer.Decline(context.WithoutCancel(c.Context()), c.Org.ID, entry.Event, link.AttendeeLink, link.Invite, key)
+	ctx, done := intake.Outlive(c.Context())
+	defer done()
+	view, err := a.writer.Decline(ctx, c.Org.ID, entry.Event, link.AttendeeLink, link.Invite, key)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

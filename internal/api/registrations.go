@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -60,8 +59,7 @@ func keyOf(c *endpoint.Call) (turnout.Key, error) {
 	return turnout.ParseKey(raw)
 }
 
-// register makes a registration. Whoever sent it and left gets it made all the
-// same: giving up halfway would leave the outcome unknown to both sides.
+// register makes a registration.
 func (a *API) register(c *endpoint.Call, body NewRegistration) (endpoint.Reply, error) {
 	entry, err := a.event(c)
 	if err != nil {
@@ -77,7 +75,9 @@ func (a *API) register(c *endpoint.Call, body NewRegistration) (endpoint.Reply, 
 			return endpoint.Reply{}, err
 		}
 	}
-	view, err := a.writer.Register(context.WithoutCancel(c.Context()), c.Org.ID, entry.Event, s)
+	ctx, done := intake.Outlive(c.Context())
+	defer done()
+	view, err := a.writer.Register(ctx, c.Org.ID, entry.Event, s)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -145,7 +145,9 @@ func (a *API) edit(c *endpoint.Call, body Change) (endpoint.Reply, error) {
 	}
 	d := body.details()
 	d.Person.Email, d.Invite = view.Details.Person.Email, view.Details.Invite
-	view, err = a.writer.Edit(context.WithoutCancel(c.Context()), c.Org.ID, entry.Event, view.Token, body.Revision, d)
+	ctx, done := intake.Outlive(c.Context())
+	defer done()
+	view, err = a.writer.Edit(ctx, c.Org.ID, entry.Event, view.Token, body.Revision, d)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -157,7 +159,9 @@ func (a *API) cancel(c *endpoint.Call) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
-	view, err = a.writer.Cancel(context.WithoutCancel(c.Context()), c.Org.ID, entry.Event, view.Token)
+	ctx, done := intake.Outlive(c.Context())
+	defer done()
+	view, err = a.writer.Cancel(ctx, c.Org.ID, entry.Event, view.Token)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

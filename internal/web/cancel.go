@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -32,7 +33,7 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 	if !ok {
 		return
 	}
-	ctx, done := outliving(r)
+	ctx, done := intake.Outlive(r.Context())
 	defer done()
 	_, err := web.writer.Cancel(ctx, org.ID, entry.Event, view.Token)
 	switch turnout.CodeOf(err) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -113,7 +114,7 @@ func (web *Web) decline(w http.ResponseWriter, r *http.Request, d desk, f filled
 		web.notice(w, r, d.org, http.StatusBadRequest, web.say("malformed"))
 		return
 	}
-	ctx, done := outliving(r)
+	ctx, done := intake.Outlive(r.Context())
 	defer done()
 	_, err := web.writer.Decline(ctx, d.org.ID, d.entry.Event, d.link.AttendeeLink, d.link.Invite, f.Key)
 	switch code := turnout.CodeOf(err); code {

@@ -1,12 +1,12 @@
 package web
 
 import (
-	"context"
 	"net/http"
 	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -137,7 +137,7 @@ func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 			f.Person.Email = d.link.Invite.Person.Email
 		}
 	}
-	ctx, done := outliving(r)
+	ctx, done := intake.Outlive(r.Context())
 	defer done()
 	view, err := web.writer.Register(ctx, d.org.ID, d.entry.Event, f.Submission)
 	if err != nil {
@@ -149,17 +149,6 @@ func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 		return
 	}
 	seeOther(w, page.RegistrationPath(view.Token))
-}
-
-// writeTimeout bounds a call that saves something. It is longer than any store
-// takes in health, and shorter than the minute after which people try again.
-const writeTimeout = 20 * time.Second
-
-// outliving is the context for a call that saves something. Whoever sent the
-// form and left gets it saved all the same: giving up halfway would leave the
-// outcome unknown to both sides.
-func outliving(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(r.Context()), writeTimeout)
 }
 
 // seeOther leads on after a POST, so that a reload repeats nothing.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/session"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
@@ -165,7 +166,7 @@ func (web *Web) leave(w http.ResponseWriter, r *http.Request, org *turnout.Org) 
 		return
 	}
 	if v := web.recall(r, org); v.known {
-		ctx, done := outliving(r)
+		ctx, done := intake.Outlive(r.Context())
 		defer done()
 		if err := web.sessions.End(ctx, v.binding, v.Session); err != nil { // this browser forgets it all the same
 			web.log.WarnContext(ctx, "end session", slog.String("org", string(org.ID)), slog.Any("error", err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,8 @@ type job struct {
 	// lane, so that processes wait for each other and never in a circle.
 	events []ledgerKey
 	lanes  []int64
+	// until is when the caller's time is up; zero is never.
+	until time.Time
 	// accept is decided in memory upon what was read for all of the batch.
 	accept *acceptance
 	// apply either changes something and returns nil, or returns a *turnout.Error,
@@ -35,6 +38,7 @@ type job struct {
 // do makes a change durable together with those of other callers. When it
 // returns nil, the change is committed.
 func (s *Store) do(ctx context.Context, op string, j *job) error {
+	j.until, _ = ctx.Deadline()
 	err := s.writer.Do(ctx, j)
 	if errors.Is(err, groupcommit.ErrClosed) {
 		return turnout.Wrap(turnout.CodeUnavailable, op, err)
@@ -222,6 +226,9 @@ func (t *tx) run(jobs []*job, errs []error) error {
 		if j.apply == nil {
 			continue
 		}
+		if errs[i] = ledger.Late(j.until); errs[i] != nil {
+			continue
+		}
 		before := t.changes
 		errs[i] = j.apply(t)
 		// Whoever rejects after changing something gets a transaction of its
@@ -238,7 +245,10 @@ func (t *tx) run(jobs []*job, errs []error) error {
 		}
 	}
 	for i, j := range jobs {
-		if j.accept != nil {
+		if j.accept == nil {
+			continue
+		}
+		if errs[i] = ledger.Late(j.until); errs[i] == nil {
 			errs[i] = t.accept(j.accept)
 		}
 	}

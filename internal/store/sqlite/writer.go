@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/groupcommit"
@@ -19,6 +20,8 @@ import (
 // rolls the whole transaction back. It may run twice, and then starts anew.
 type job struct {
 	apply func(*tx) error
+	// until is when the caller's time is up; zero is never.
+	until time.Time
 	// scrub empties the write-ahead log once the change is on disk. scrubbed is
 	// how that went: the change itself stands whatever it says.
 	scrub    bool
@@ -36,6 +39,7 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 func (s *Store) hand(ctx context.Context, op string, j *job) error {
+	j.until, _ = ctx.Deadline()
 	err := s.writer.Do(ctx, j)
 	if j.scrub {
 		s.scrubs.note(err) // scrubAfter may not have run, and a scrub too many does no harm
@@ -261,6 +265,9 @@ func (t *tx) exec(query string, args ...any) error {
 
 func (t *tx) run(jobs []*job, errs []error) error {
 	for i, j := range jobs {
+		if errs[i] = ledger.Late(j.until); errs[i] != nil {
+			continue
+		}
 		before := t.changes
 		errs[i] = j.apply(t)
 		// Whoever rejects after changing something gets a transaction of its

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"context"
 	"reflect"
 	"time"
 
@@ -24,6 +25,7 @@ func acceptTests() map[string]func(*env) {
 		"OtherDataKeyIsAnswered":          testAcceptOtherDataKey,
 		"ARefusedPersonLeavesNoKey":       testAcceptRefusedLeavesNoKey,
 		"OneRefusalTakesNobodyElseAlong":  testAcceptRefusalAlone,
+		"P1WhatComesLateIsNotTaken":       testAcceptLate,
 		"RegistrationOfNobodyIsNotFound":  testRegistrationNotFound,
 		"KeysOfOrgsAreTheirOwn":           testAcceptOrgsApart,
 		"LatestRegistrationOfALinkIsRead": testLinkRegistrationLatest,
@@ -248,6 +250,27 @@ func testAcceptRefusedLeavesNoKey(e *env) {
 	e.refuse(a, turnout.CodeFull)
 	_, err := e.DataKey(e.ctx, acme, a.DataKey.Person)
 	e.code(err, turnout.CodeForgotten)
+}
+
+// overdue is a context whose time is up and that nobody has ended yet, as in a process
+// that was stopped while a registration waited for its turn.
+type overdue struct{ context.Context } //nolint:containedctx // it is one
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+// P1: whoever was told of a seat that there is none, since the registration still waited
+// elsewhere, is not registered afterwards.
+func testAcceptLate(e *env) {
+	e.publish(pools(1)...)
+	a := e.submission(pools(1)...)
+	_, err := e.Accept(overdue{e.ctx}, a)
+	e.code(err, turnout.CodeUnavailable)
+	e.stands(turnout.PoolEvent, 0, 0)
+	_, err = e.Accept(e.ctx, a) // the same key, sent again
+	e.ok(err)
+	_, err = e.Revise(overdue{e.ctx}, turnout.Revision{Org: acme, Key: a.Key, From: 1, Status: turnout.StatusCancelled, At: e.tick()})
+	e.code(err, turnout.CodeUnavailable)
+	e.stands(turnout.PoolEvent, 1, 0)
 }
 
 // One commit carries many callers; what refuses one of them is its own affair.
