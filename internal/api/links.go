@@ -4,7 +4,6 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/endpoint"
 	"github.com/turnout-events/turnout/internal/catalog"
-	"github.com/turnout-events/turnout/internal/intake"
 )
 
 // Link is a personal link: for which event, to whom, and what they answered.
@@ -84,9 +83,7 @@ func (a *API) decline(c *endpoint.Call) (endpoint.Reply, error) {
 			return endpoint.Reply{}, err
 		}
 	}
-	ctx, done := intake.Outlive(c.Context())
-	defer done()
-	view, err := a.writer.Decline(ctx, c.Org.ID, entry.Event, link.AttendeeLink, link.Invite, key)
+	view, err := a.writer.Decline(c.Context(), c.Org.ID, entry.Event, link.AttendeeLink, link.Invite, key)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

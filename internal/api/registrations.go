@@ -75,9 +75,7 @@ func (a *API) register(c *endpoint.Call, body NewRegistration) (endpoint.Reply, 
 			return endpoint.Reply{}, err
 		}
 	}
-	ctx, done := intake.Outlive(c.Context())
-	defer done()
-	view, err := a.writer.Register(ctx, c.Org.ID, entry.Event, s)
+	view, err := a.writer.Register(c.Context(), c.Org.ID, entry.Event, s)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -145,9 +143,7 @@ func (a *API) edit(c *endpoint.Call, body Change) (endpoint.Reply, error) {
 	}
 	d := body.details()
 	d.Person.Email, d.Invite = view.Details.Person.Email, view.Details.Invite
-	ctx, done := intake.Outlive(c.Context())
-	defer done()
-	view, err = a.writer.Edit(ctx, c.Org.ID, entry.Event, view.Token, body.Revision, d)
+	view, err = a.writer.Edit(c.Context(), c.Org.ID, entry.Event, view.Token, body.Revision, d)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -159,9 +155,7 @@ func (a *API) cancel(c *endpoint.Call) (endpoint.Reply, error) {
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
-	ctx, done := intake.Outlive(c.Context())
-	defer done()
-	view, err = a.writer.Cancel(ctx, c.Org.ID, entry.Event, view.Token)
+	view, err = a.writer.Cancel(c.Context(), c.Org.ID, entry.Event, view.Token)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}

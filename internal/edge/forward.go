@@ -42,7 +42,7 @@ func (e *Edge) forward(v *visit) {
 		if err == nil && !e.better(v, resp, twice) {
 			if suspect != nil && resp.StatusCode >= http.StatusBadRequest && registers(v.r, body.Bytes()) {
 				_ = resp.Body.Close()
-				e.unsure(v, suspect)
+				e.unsure(v, suspect, resp.StatusCode)
 				return
 			}
 			if elsewhere && v.kind == page && resp.StatusCode < http.StatusInternalServerError {
@@ -90,14 +90,15 @@ func (e *Edge) forward(v *visit) {
 }
 
 // unsure answers a registration that v's upstream refuses and suspect may have taken.
-// The session goes to the one that answers, which by then knows what became of it.
-func (e *Edge) unsure(v *visit, suspect *pool.Upstream) {
+// The session goes to the one that is well, which by then knows what became of it.
+func (e *Edge) unsure(v *visit, suspect *pool.Upstream, status int) {
 	v.site.tenant.lost.Add(1)
 	e.log.Warn("edge: an instance refuses what another may have taken", "org", v.site.tenant.org, "upstream", suspect.Name, "tries", v.tries)
-	if v.kind == page {
-		if v.moved(v.up); v.changed {
-			e.bind(v, v.w.Header())
-		}
+	if v.kind == page && status < http.StatusInternalServerError {
+		v.moved(v.up)
+	}
+	if v.kind == page && v.changed {
+		e.bind(v, v.w.Header())
 	}
 	e.refuseUnknown(v)
 }

@@ -70,11 +70,14 @@ func TestP1RefusedOnlyForCertain(t *testing.T) {
 				}
 				return
 			}
-			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "done once") {
+			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "25" || !strings.Contains(w.Body.String(), "done once") {
 				t.Errorf("it was answered %d, Retry-After %q: %s", w.Code, w.Header().Get("Retry-After"), w.Body)
 			}
 			if program := strings.HasPrefix(c.path, "/api/"); program != strings.Contains(w.Body.String(), `"code":"unknown_outcome"`) {
 				t.Errorf("it was told %s", w.Body)
+			}
+			if program := c.headers[0] != "Content-Type"; program && len(w.Result().Cookies()) != 0 {
+				t.Errorf("a program got cookies: %v", w.Result().Cookies())
 			}
 			lossy.Will(says(500))
 			if c.headers[0] == "Content-Type" { // a session stays with whom it came to

@@ -12,9 +12,14 @@ func (e *Edge) refuse(v *visit, status int) {
 	e.refusals.Answer(v.w, v.r, status, named)
 }
 
+// settled is after how many seconds an instance has done what was lost, or never will:
+// it has 20 s for that.
+const settled = "25"
+
 // refuseUnknown answers a visit of which nobody can say whether it was done.
 func (e *Edge) refuseUnknown(v *visit) {
 	named := e.refusing(v, http.StatusServiceUnavailable)
+	v.w.Header().Set("Retry-After", settled)
 	e.refusals.AnswerUnknown(v.w, v.r, named)
 }
 

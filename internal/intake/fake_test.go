@@ -31,6 +31,9 @@ type store struct {
 	// arrive is called before an acceptance or a revision is looked at; its
 	// error is the store's answer. It may use the store.
 	arrive func() error
+	// until are the deadlines of what was handed in, and ended how many had ended.
+	until []time.Time
+	ended int
 	// lost is answered after the work was done: an outcome nobody knows.
 	lost error
 }
@@ -39,8 +42,18 @@ func newStore() *store {
 	return &store{people: map[turnout.PersonID][]byte{}, taken: map[turnout.Pool]int{}, limits: map[turnout.Pool]int{}}
 }
 
-func (s *store) Accept(_ context.Context, a turnout.Acceptance) (turnout.Accepted, error) {
+// handed notes the context of a change. Its caller holds mu.
+func (s *store) handed(ctx context.Context) {
+	until, _ := ctx.Deadline()
+	s.until = append(s.until, until)
+	if ctx.Err() != nil {
+		s.ended++
+	}
+}
+
+func (s *store) Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accepted, error) {
 	s.mu.Lock()
+	s.handed(ctx)
 	s.accepts = append(s.accepts, a)
 	arrive := s.arrive
 	s.mu.Unlock()
@@ -130,8 +143,9 @@ func (s *store) take(claims []turnout.Claim, sign int) {
 	}
 }
 
-func (s *store) Revise(_ context.Context, v turnout.Revision) (turnout.Registration, error) {
+func (s *store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error) {
 	s.mu.Lock()
+	s.handed(ctx)
 	s.revisions = append(s.revisions, v)
 	arrive := s.arrive
 	s.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 // minute after which people try again.
 const within = 20 * time.Second
 
-// Outlive is the context for a call that saves something on behalf of a request.
+// outlive is the context for a call that saves something on behalf of a request.
 // Whoever sent it and left gets it saved all the same: giving up halfway would leave
 // the outcome unknown to both sides.
-func Outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), within)
 }

@@ -68,6 +68,8 @@ func (in *Intake) ByLink(ctx context.Context, org turnout.OrgID, link turnout.At
 // Edit changes what a registrant said. from is the revision they saw; another
 // one is CodeConflict. The e-mail address stays: it is whose registration it is.
 func (in *Intake) Edit(ctx context.Context, org turnout.OrgID, e *turnout.Event, tok string, from int64, d turnout.Details) (View, error) {
+	ctx, done := outlive(ctx)
+	defer done()
 	v, err := in.View(ctx, org, tok)
 	if err != nil {
 		return View{}, err
@@ -84,6 +86,8 @@ func (in *Intake) Edit(ctx context.Context, org turnout.OrgID, e *turnout.Event,
 // Amend changes a registration on behalf of an operator, for example one that
 // Salesforce refused; no deadline holds.
 func (in *Intake) Amend(ctx context.Context, org turnout.OrgID, e *turnout.Event, key turnout.Key, d turnout.Details) (View, error) {
+	ctx, done := outlive(ctx)
+	defer done()
 	ring, err := in.o.Keyring.Ring(ctx, string(org))
 	if err != nil {
 		return View{}, turnout.Wrap(turnout.CodeUnavailable, "amend registration", err)
@@ -126,6 +130,8 @@ func (in *Intake) amend(ctx context.Context, v View, e *turnout.Event, from int6
 
 // Cancel gives a registration's seats back. Cancelling twice is fine.
 func (in *Intake) Cancel(ctx context.Context, org turnout.OrgID, e *turnout.Event, tok string) (View, error) {
+	ctx, done := outlive(ctx)
+	defer done()
 	// A delivery or an organiser may change it between reading and writing.
 	for range 8 {
 		v, err := in.View(ctx, org, tok)

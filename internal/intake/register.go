@@ -22,6 +22,8 @@ import (
 //
 // A repeated submission is no error: View.Repeat says so.
 func (in *Intake) Register(ctx context.Context, org turnout.OrgID, e *turnout.Event, s turnout.Submission) (View, error) {
+	ctx, done := outlive(ctx)
+	defer done()
 	stale := s.FormVersion != "" && s.FormVersion != e.Form.Version
 	d, err := e.Check(s.Details)
 	if err == nil {
@@ -56,6 +58,8 @@ func (in *Intake) Register(ctx context.Context, org turnout.OrgID, e *turnout.Ev
 // so it is CodeClosed only once the event has ended.
 // Where they registered before, nothing changes and that registration is answered.
 func (in *Intake) Decline(ctx context.Context, org turnout.OrgID, e *turnout.Event, link turnout.AttendeeLink, invite turnout.Invite, key turnout.Key) (View, error) {
+	ctx, done := outlive(ctx)
+	defer done()
 	ring, err := in.o.Keyring.Ring(ctx, string(org))
 	if err != nil {
 		return View{}, turnout.Wrap(turnout.CodeUnavailable, "decline", err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/turnout-events/turnout"
 )
@@ -96,6 +97,34 @@ func TestAnsweredOnlyAfterTheStore(t *testing.T) {
 		close(durable)
 		if v := <-answered; v.Token == "" {
 			t.Error("no token")
+		}
+	})
+}
+
+// P1: whoever sent something and went away gets it saved, within the time after which it
+// is not saved any more.
+func TestP1WhoWentAwayIsSavedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		v, err := d.Register(gone, acme, d.event, submission("key-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Edit(gone, acme, d.event, v.Token, 1, odilia()); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.Cancel(gone, acme, d.event, v.Token); err != nil {
+			t.Error(err)
+		}
+		link, invite := invited(d)
+		if _, err := d.Decline(gone, acme, d.event, link, invite, "key-2"); err != nil {
+			t.Error(err)
+		}
+		want := time.Now().Add(within)
+		if all := []time.Time{want, want, want, want}; !slices.EqualFunc(d.store.until, all, time.Time.Equal) || d.store.ended != 0 {
+			t.Errorf("until %v, %d ended, want four times %v", d.store.until, d.store.ended, want)
 		}
 	})
 }

@@ -2,6 +2,8 @@ package mirror
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -167,6 +169,50 @@ func TestP1OneForgetsAtATime(t *testing.T) {
 			t.Errorf("forgotten %d times, and %d errands are open", len(h.forgotten), len(h.errands))
 		}
 	})
+}
+
+// forgetful loses the first note that an errand is done.
+type forgetful struct {
+	*house
+	lost bool
+}
+
+func (f *forgetful) DoneErrands(ctx context.Context, org turnout.OrgID, ids []string) error {
+	if !f.lost {
+		f.lost = true
+		return turnout.Errorf(turnout.CodeUnavailable, "note", "the store is away")
+	}
+	return f.house.DoneErrands(ctx, org, ids)
+}
+
+// TestP1GoneIsGone: whom two records name is forgotten for good by either, and an errand
+// that was run and could not be noted is only noted again. They may have registered since.
+func TestP1GoneIsGone(t *testing.T) {
+	for name, test := range map[string]struct{ lostNote, failsOnce bool }{"both at once": {}, "one fails": {failsOnce: true}, "not noted": {lostNote: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := newHouse(t), newSalesforce()
+				s.people["003000000000001AAA"], s.people["00Q000000000002EAA"] = "ada@example.com", "ada@example.com"
+				m, fails := h.mirror("a", one(s)), test.failsOnce
+				m.o.Errands = &forgetful{house: h, lost: !test.lostNote}
+				m.o.Forget = func(ctx context.Context, org turnout.OrgID, email string) error {
+					err := h.Forget(ctx, org, email)
+					if fails {
+						fails, err = false, turnout.Errorf(turnout.CodeUnavailable, "forget", "the cache is away")
+					}
+					return err
+				}
+				defer running(t, m)()
+				h.pass(10 * time.Second)
+				must(t, m.Hint(t.Context(), "acme", "person.forgotten", slices.Collect(maps.Keys(s.people))))
+				h.pass(time.Minute)
+				h.lock()()
+				if want := map[bool]int{false: 1, true: 2}[test.failsOnce]; len(h.forgotten) != want || len(h.errands) != 0 {
+					t.Errorf("forgotten %d times, want %d, and %d errands are open", len(h.forgotten), want, len(h.errands))
+				}
+			})
+		})
+	}
 }
 
 // TestOlderWriteThatWonIsMended: Salesforce holds revision 1 where 2 was

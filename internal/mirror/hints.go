@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -221,30 +222,64 @@ func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string
 		return err
 	}
 	defer p.giveBack(ctx)
-	gone := map[string]bool{}
-	errs := make([]error, 0, len(open))
-	for _, id := range open {
-		errs = append(errs, p.runErrand(ctx, id, people[id], gone))
-	}
-	return errors.Join(errs...)
+	return p.runErrands(ctx, open, people)
 }
 
-// runErrand forgets whom a record names, and adds them to those who are gone. What
-// cannot be an address is nobody's: it was never cached and no later try would change
-// that.
+// runErrands forgets whom records name. What fails of one is its own affair; what fails
+// of the turn is everybody's.
+func (p *orgMirror) runErrands(ctx context.Context, ids []string, people map[string][]string) error {
+	gone := map[string]bool{}
+	var failed []string
+	var first error
+	for _, id := range ids {
+		open, err := p.mayForget(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !open {
+			continue
+		}
+		if err := p.runErrand(ctx, id, people[id], gone); err != nil {
+			failed = append(failed, id)
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	left := 0
+	for _, id := range failed {
+		// Whom another record names as well may be gone by now.
+		if slices.ContainsFunc(people[id], func(email string) bool { return !gone[email] }) || p.note(ctx, id) != nil {
+			left++
+		}
+	}
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d people are still to be forgotten: %w", left, len(ids), first)
+}
+
+// mayForget waits for the turn at forgetting and reports whether an errand is open then.
 //
 // Every instance knows of an errand and tries at times of its own, and whoever was
 // forgotten by another one may have registered since (P1): so one forgets at a time, and
 // only who is to be forgotten still.
-func (p *orgMirror) runErrand(ctx context.Context, id string, emails []string, gone map[string]bool) error {
+func (p *orgMirror) mayForget(ctx context.Context, id string) (bool, error) {
 	if err := p.awaitForgetting(ctx); err != nil {
-		return err
+		return false, err
 	}
-	if open, err := p.stillOpen(ctx, []string{id}); err != nil || len(open) == 0 {
-		return err
-	}
+	open, err := p.stillOpen(ctx, []string{id})
+	return len(open) > 0, err
+}
+
+// runErrand forgets whom a record names, and adds them to those who are gone. What
+// cannot be an address is nobody's: it was never cached and no later try would change
+// that. It gives up before its turn ends.
+func (p *orgMirror) runErrand(ctx context.Context, id string, emails []string, gone map[string]bool) error {
+	ctx, cancel := context.WithTimeout(ctx, forgetting*3/4)
+	defer cancel()
 	for _, email := range emails {
-		if gone[email] {
+		if gone[email] || p.unnoted[id] {
 			continue
 		}
 		err := p.o.Forget(ctx, p.org, email)
@@ -257,13 +292,23 @@ func (p *orgMirror) runErrand(ctx context.Context, id string, emails []string, g
 		}
 		gone[email] = true
 	}
-	return p.o.Errands.DoneErrands(ctx, p.org, []string{id})
+	return p.note(ctx, id)
+}
+
+// note notes that an errand is done. Where that fails it is remembered, so that trying
+// again forgets nobody again.
+func (p *orgMirror) note(ctx context.Context, id string) error {
+	err := p.o.Errands.DoneErrands(ctx, p.org, []string{id})
+	if delete(p.unnoted, id); err != nil {
+		p.unnoted[id] = true
+	}
+	return err
 }
 
 // forgetting is how long a process has the turn at forgetting, which it takes for each
-// person anew: two writes of milliseconds, or of the ten seconds that a store waits at
-// most. One that died in it keeps it for no longer.
-const forgetting = 30 * time.Second
+// person anew: milliseconds, or as long as store and caches wait at most. One that died
+// in it keeps it for no longer.
+const forgetting = time.Minute
 
 // awaitForgetting waits until this process has the turn at forgetting.
 func (p *orgMirror) awaitForgetting(ctx context.Context) error {

@@ -24,6 +24,10 @@ type orgMirror struct {
 	// changes nothing. Each belongs to its track.
 	seenLinks, seenRegistrations *seen
 
+	// unnoted are errands that were run and could not be noted as done. They belong to
+	// the goroutine that fetches people.
+	unnoted map[string]bool
+
 	mu        sync.Mutex // guards the rest
 	state     State
 	failures  map[string]failure
@@ -44,7 +48,7 @@ const (
 func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 	p := &orgMirror{o: o, org: org, applied: map[turnout.EventID]mark{}, seenLinks: newSeen(), seenRegistrations: newSeen(),
 		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
-		queue: newQueue(), uncounted: map[turnout.EventID]bool{}}
+		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)
 	}

@@ -34,17 +34,21 @@ func Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	// Go's percentage is of all of these: ten thousand connections have more in their
-	// goroutines' stacks than on the heap.
+	follow(ctx, scanned())
+	return nil
+}
+
+// scanned tells of how many bytes Go's percentage is: ten thousand connections have more
+// in their goroutines' stacks than on the heap.
+func scanned() func() uint64 {
 	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
-	follow(ctx, func() (scanned uint64) {
+	return func() (sum uint64) {
 		metrics.Read(samples)
 		for _, s := range samples {
-			scanned += s.Value.Uint64()
+			sum += s.Value.Uint64()
 		}
-		return scanned
-	})
-	return nil
+		return sum
+	}
 }
 
 // follow sets the pace for what is scanned, in bytes, until ctx ends.

@@ -2,7 +2,9 @@ package pace
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,6 +23,33 @@ func TestSmallHeapsGatherMore(t *testing.T) {
 func TestThePaceIsSetAndGivenBack(t *testing.T) {
 	t.Setenv("GOGC", "")
 	paced(t, 400)
+}
+
+// The stacks of many goroutines count, as they do where Go sets its goal.
+func TestStacksCount(t *testing.T) {
+	const many, deep = 500, 32 << 10
+	look := scanned()
+	runtime.GC()
+	before := look()
+	var ready, done sync.WaitGroup
+	leave := make(chan struct{})
+	for range many {
+		ready.Add(1)
+		done.Go(func() {
+			var stack [deep]byte
+			ready.Done()
+			<-leave
+			runtime.KeepAlive(&stack)
+		})
+	}
+	ready.Wait()
+	runtime.GC()
+	after := look()
+	close(leave)
+	done.Wait()
+	if after < before+many*deep {
+		t.Errorf("%d goroutines with %d bytes of stack each count for %d", many, deep, after-before)
+	}
 }
 
 func TestAnOperatorsPaceStands(t *testing.T) {

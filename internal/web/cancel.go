@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/turnout-events/turnout"
-	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -33,9 +32,7 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 	if !ok {
 		return
 	}
-	ctx, done := intake.Outlive(r.Context())
-	defer done()
-	_, err := web.writer.Cancel(ctx, org.ID, entry.Event, view.Token)
+	_, err := web.writer.Cancel(r.Context(), org.ID, entry.Event, view.Token)
 	switch turnout.CodeOf(err) {
 	case "":
 		seeOther(w, page.RegistrationPath(view.Token)+left(view.Registration.Status))

@@ -76,9 +76,7 @@ func (web *Web) edit(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 	}
 	// The address says whose registration it is; intake keeps it, whatever came in.
 	f.Invite, f.Person.Email = view.Details.Invite, view.Details.Person.Email
-	ctx, done := intake.Outlive(r.Context())
-	defer done()
-	_, err = web.writer.Edit(ctx, org.ID, d.entry.Event, view.Token, f.Revision, f.Details)
+	_, err = web.writer.Edit(r.Context(), org.ID, d.entry.Event, view.Token, f.Revision, f.Details)
 	if err != nil {
 		web.refuseEdit(w, r, d, view, f, err)
 		return

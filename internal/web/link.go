@@ -5,7 +5,6 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
-	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -114,9 +113,7 @@ func (web *Web) decline(w http.ResponseWriter, r *http.Request, d desk, f filled
 		web.notice(w, r, d.org, http.StatusBadRequest, web.say("malformed"))
 		return
 	}
-	ctx, done := intake.Outlive(r.Context())
-	defer done()
-	_, err := web.writer.Decline(ctx, d.org.ID, d.entry.Event, d.link.AttendeeLink, d.link.Invite, f.Key)
+	_, err := web.writer.Decline(r.Context(), d.org.ID, d.entry.Event, d.link.AttendeeLink, d.link.Invite, f.Key)
 	switch code := turnout.CodeOf(err); code {
 	case "", turnout.CodeConflict:
 		// On a conflict the link was answered otherwise in the meantime: its

@@ -6,7 +6,6 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
-	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -137,9 +136,7 @@ func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 			f.Person.Email = d.link.Invite.Person.Email
 		}
 	}
-	ctx, done := intake.Outlive(r.Context())
-	defer done()
-	view, err := web.writer.Register(ctx, d.org.ID, d.entry.Event, f.Submission)
+	view, err := web.writer.Register(r.Context(), d.org.ID, d.entry.Event, f.Submission)
 	if err != nil {
 		web.refuseForm(w, r, d, f, err)
 		return

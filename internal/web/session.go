@@ -1,12 +1,13 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
-	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/session"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
@@ -157,8 +158,11 @@ func (web *Web) offer(w http.ResponseWriter, r *http.Request, in invitation) {
 	web.notice(w, r, in.org, http.StatusOK, n)
 }
 
+// endTimeout bounds what the end of a session waits for.
+const endTimeout = 20 * time.Second
+
 // leave ends the visitor's session, for a device that others use too. It may be
-// sent twice.
+// sent twice, and is done for whoever went away.
 func (web *Web) leave(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 	entry, ok := web.catalog.Event(org.ID, r.PathValue("slug"))
 	if !ok {
@@ -166,7 +170,7 @@ func (web *Web) leave(w http.ResponseWriter, r *http.Request, org *turnout.Org) 
 		return
 	}
 	if v := web.recall(r, org); v.known {
-		ctx, done := intake.Outlive(r.Context())
+		ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), endTimeout)
 		defer done()
 		if err := web.sessions.End(ctx, v.binding, v.Session); err != nil { // this browser forgets it all the same
 			web.log.WarnContext(ctx, "end session", slog.String("org", string(org.ID)), slog.Any("error", err))

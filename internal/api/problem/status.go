@@ -54,7 +54,7 @@ func kinds(code turnout.Code) kind {
 func later(code turnout.Code) kind {
 	switch code {
 	case turnout.CodeUnavailable, turnout.CodeNoSpace:
-		return kind{http.StatusServiceUnavailable, "This is not available for the moment", "Nothing was changed. Send the same request again later."}
+		return kind{http.StatusServiceUnavailable, "This is not available for the moment", "This request changed nothing. Send it again later."}
 	case turnout.CodeUnknown:
 		return kind{http.StatusServiceUnavailable, "It is not known whether this was done", "Send the same request again with the same Idempotency-Key: it is done once."}
 	case turnout.CodeExpired, turnout.CodeLocked, turnout.CodeExhausted, turnout.CodeTooSlow, turnout.CodeAutomation, turnout.CodeStorage:

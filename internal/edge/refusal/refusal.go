@@ -76,8 +76,8 @@ func Unknown() Refusal {
 	return Refusal{
 		Type: "urn:turnout:problem:unknown_outcome", Title: "It is not known whether this was done", Code: turnout.CodeUnknown,
 		Status:  http.StatusServiceUnavailable,
-		Detail:  "Send the same request again in a few seconds, with the same Idempotency-Key or revision: it is done once.",
-		heading: "We cannot tell whether this worked", text: "It may have been done already. Wait a few seconds, then go back and send it again: it is done once, and nothing you typed is lost.",
+		Detail:  "Send the same request again in half a minute, with the same Idempotency-Key or revision: it is done once.",
+		heading: "We cannot tell whether this worked", text: "It may have been done already. Wait half a minute, then go back and send it again: it is done once, and nothing you typed is lost.",
 	}
 }
 

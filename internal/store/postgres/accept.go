@@ -33,7 +33,7 @@ func (s *Store) Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accep
 		return turnout.Accepted{}, wire.Wrap("accept registration", err)
 	}
 	j := &acceptance{Acceptance: a, org: org, claims: string(claims)}
-	err = s.do(ctx, "accept registration", &job{events: []ledgerKey{{org, a.Event}}, accept: j})
+	err = s.inTime(ctx, "accept registration", &job{events: []ledgerKey{{org, a.Event}}, accept: j})
 	return j.out, err
 }
 

@@ -33,7 +33,7 @@ func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registr
 		return turnout.Registration{}, wire.Wrap("revise registration", err)
 	}
 	var out turnout.Registration
-	err = s.do(ctx, "revise registration", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
+	err = s.inTime(ctx, "revise registration", &job{events: []ledgerKey{key}, apply: func(t *tx) error {
 		var err error
 		out, err = t.revise(org, t.ledgers[key], v)
 		return err

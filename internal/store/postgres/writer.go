@@ -25,7 +25,7 @@ type job struct {
 	// lane, so that processes wait for each other and never in a circle.
 	events []ledgerKey
 	lanes  []int64
-	// until is when the caller's time is up; zero is never.
+	// until is when it is too late for this, zero for never.
 	until time.Time
 	// accept is decided in memory upon what was read for all of the batch.
 	accept *acceptance
@@ -38,12 +38,17 @@ type job struct {
 // do makes a change durable together with those of other callers. When it
 // returns nil, the change is committed.
 func (s *Store) do(ctx context.Context, op string, j *job) error {
-	j.until, _ = ctx.Deadline()
 	err := s.writer.Do(ctx, j)
 	if errors.Is(err, groupcommit.ErrClosed) {
 		return turnout.Wrap(turnout.CodeUnavailable, op, err)
 	}
 	return wire.Wrap(op, err)
+}
+
+// inTime makes a change durable as do does, unless its turn comes after ctx's deadline.
+func (s *Store) inTime(ctx context.Context, op string, j *job) error {
+	j.until, _ = ctx.Deadline()
+	return s.do(ctx, op, j)
 }
 
 // Ping tells whether the writer reaches the database: registrations can be taken.

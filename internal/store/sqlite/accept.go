@@ -22,7 +22,7 @@ func (s *Store) Accept(ctx context.Context, a turnout.Acceptance) (turnout.Accep
 		return turnout.Accepted{}, wrap("accept registration", err)
 	}
 	var out turnout.Accepted
-	err = s.do(ctx, "accept registration", func(t *tx) error {
+	err = s.inTime(ctx, "accept registration", func(t *tx) error {
 		out = turnout.Accepted{}
 		return t.accept(a, claims, &out)
 	})

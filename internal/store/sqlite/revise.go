@@ -17,7 +17,7 @@ import (
 // that come back go to the waitlist in the same step.
 func (s *Store) Revise(ctx context.Context, v turnout.Revision) (turnout.Registration, error) {
 	var out turnout.Registration
-	err := s.do(ctx, "revise registration", func(t *tx) error {
+	err := s.inTime(ctx, "revise registration", func(t *tx) error {
 		var err error
 		out, err = t.revise(v)
 		return err

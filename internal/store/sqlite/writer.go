@@ -20,7 +20,7 @@ import (
 // rolls the whole transaction back. It may run twice, and then starts anew.
 type job struct {
 	apply func(*tx) error
-	// until is when the caller's time is up; zero is never.
+	// until is when it is too late for this, zero for never.
 	until time.Time
 	// scrub empties the write-ahead log once the change is on disk. scrubbed is
 	// how that went: the change itself stands whatever it says.
@@ -33,13 +33,19 @@ func (s *Store) do(ctx context.Context, op string, apply func(*tx) error) error 
 	return s.hand(ctx, op, &job{apply: apply})
 }
 
+// inTime makes a change durable as do does, unless its turn comes after ctx's deadline.
+func (s *Store) inTime(ctx context.Context, op string, apply func(*tx) error) error {
+	j := &job{apply: apply}
+	j.until, _ = ctx.Deadline()
+	return s.hand(ctx, op, j)
+}
+
 // Ping tells whether the writer gets its turn: registrations can be taken.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.do(ctx, "reach the writer", func(*tx) error { return nil })
 }
 
 func (s *Store) hand(ctx context.Context, op string, j *job) error {
-	j.until, _ = ctx.Deadline()
 	err := s.writer.Do(ctx, j)
 	if j.scrub {
 		s.scrubs.note(err) // scrubAfter may not have run, and a scrub too many does no harm
