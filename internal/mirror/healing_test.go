@@ -171,15 +171,14 @@ func TestP1OneForgetsAtATime(t *testing.T) {
 	})
 }
 
-// forgetful loses the first note that an errand is done.
+// forgetful loses some notes that an errand is done.
 type forgetful struct {
 	*house
-	lost bool
+	lose int
 }
 
 func (f *forgetful) DoneErrands(ctx context.Context, org turnout.OrgID, ids []string) error {
-	if !f.lost {
-		f.lost = true
+	if f.lose--; f.lose >= 0 {
 		return turnout.Errorf(turnout.CodeUnavailable, "note", "the store is away")
 	}
 	return f.house.DoneErrands(ctx, org, ids)
@@ -188,13 +187,16 @@ func (f *forgetful) DoneErrands(ctx context.Context, org turnout.OrgID, ids []st
 // TestP1GoneIsGone: whom two records name is forgotten for good by either, and an errand
 // that was run and could not be noted is only noted again. They may have registered since.
 func TestP1GoneIsGone(t *testing.T) {
-	for name, test := range map[string]struct{ lostNote, failsOnce bool }{"both at once": {}, "one fails": {failsOnce: true}, "not noted": {lostNote: true}} {
+	for name, test := range map[string]struct {
+		lose      int
+		failsOnce bool
+	}{"both at once": {}, "one fails": {failsOnce: true}, "a note is lost": {lose: 1}, "all of a pass are lost": {lose: 4}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, s := newHouse(t), newSalesforce()
 				s.people["003000000000001AAA"], s.people["00Q000000000002EAA"] = "ada@example.com", "ada@example.com"
 				m, fails := h.mirror("a", one(s)), test.failsOnce
-				m.o.Errands = &forgetful{house: h, lost: !test.lostNote}
+				m.o.Errands = &forgetful{house: h, lose: test.lose}
 				m.o.Forget = func(ctx context.Context, org turnout.OrgID, email string) error {
 					err := h.Forget(ctx, org, email)
 					if fails {
