@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -211,6 +212,64 @@ func TestP1GoneIsGone(t *testing.T) {
 				h.lock()()
 				if want := map[bool]int{false: 1, true: 2}[test.failsOnce]; len(h.forgotten) != want || len(h.errands) != 0 {
 					t.Errorf("forgotten %d times, want %d, and %d errands are open", len(h.forgotten), want, len(h.errands))
+				}
+			})
+		})
+	}
+}
+
+// counting counts how often the open errands are read.
+type counting struct {
+	*house
+	reads int
+}
+
+func (c *counting) Errands(ctx context.Context, org turnout.OrgID) ([]string, error) {
+	c.reads++
+	return c.house.Errands(ctx, org)
+}
+
+// TestErrandsAreReadOnceATurn: who keeps the turn does not ask before each person whether
+// another process was there, and who lost it does (P1).
+func TestErrandsAreReadOnceATurn(t *testing.T) {
+	for name, hangs := range map[string]time.Duration{"kept": 0, "lost": 2 * forgetting} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := newHouse(t), newSalesforce()
+				for i := range 50 {
+					s.people[linkRecord(i)] = fmt.Sprintf("visitor%02d@example.com", i)
+				}
+				slow, quick := h.mirror("slow", one(s)), h.mirror("quick", one(s))
+				reads := &counting{house: h}
+				slow.o.Errands = reads
+				first := hangs
+				slow.o.Forget = func(ctx context.Context, org turnout.OrgID, email string) error {
+					<-time.After(first)
+					first = 0
+					return h.Forget(ctx, org, email)
+				}
+				defer running(t, slow, quick)()
+				h.pass(10 * time.Second)
+				before := reads.reads
+				must(t, slow.Hint(t.Context(), "acme", "person.forgotten", slices.Collect(maps.Keys(s.people))))
+				h.pass(time.Second)
+				if hangs > 0 { // else all is done by now, and a hook would be about anew
+					must(t, quick.Hint(t.Context(), "acme", "person.forgotten", slices.Collect(maps.Keys(s.people))))
+				}
+				h.pass(5 * time.Minute)
+				h.lock()()
+				twice := map[string]int{}
+				for _, email := range h.forgotten {
+					twice[email]++
+				}
+				twice[h.forgotten[0]] = 1 // whom the slow one was at when its turn ended
+				for email, n := range twice {
+					if n != 1 {
+						t.Errorf("%s was forgotten %d times", email, n)
+					}
+				}
+				if n := reads.reads - before; len(twice) != 50 || len(h.errands) != 0 || n >= 50 { // who polls looks as well
+					t.Errorf("%d forgotten, %d errands are open, read %d times", len(twice), len(h.errands), n)
 				}
 			})
 		})

@@ -229,14 +229,18 @@ func (p *orgMirror) fetchPeople(ctx context.Context, source Source, ids []string
 // of the turn is everybody's.
 func (p *orgMirror) runErrands(ctx context.Context, ids []string, people map[string][]string) error {
 	gone := map[string]bool{}
-	var failed []string
+	var until time.Time // when the turn ends
+	var open, failed []string
 	var first error
 	for _, id := range ids {
-		open, err := p.mayForget(ctx, id)
+		kept, err := p.awaitForgetting(ctx, &until)
+		if err == nil && !kept {
+			open, err = p.stillOpen(ctx, ids)
+		}
 		if err != nil {
 			return err
 		}
-		if !open {
+		if !slices.Contains(open, id) {
 			continue
 		}
 		if err := p.runErrand(ctx, id, people[id], gone); err != nil {
@@ -257,19 +261,6 @@ func (p *orgMirror) runErrands(ctx context.Context, ids []string, people map[str
 		return nil
 	}
 	return fmt.Errorf("%d of %d people are still to be forgotten: %w", left, len(ids), first)
-}
-
-// mayForget waits for the turn at forgetting and reports whether an errand is open then.
-//
-// Every instance knows of an errand and tries at times of its own, and whoever was
-// forgotten by another one may have registered since (P1): so one forgets at a time, and
-// only who is to be forgotten still.
-func (p *orgMirror) mayForget(ctx context.Context, id string) (bool, error) {
-	if err := p.awaitForgetting(ctx); err != nil {
-		return false, err
-	}
-	open, err := p.stillOpen(ctx, []string{id})
-	return len(open) > 0, err
 }
 
 // runErrand forgets whom a record names, and adds them to those who are gone. What
@@ -310,15 +301,27 @@ func (p *orgMirror) note(ctx context.Context, id string) error {
 // in it keeps it for no longer.
 const forgetting = time.Minute
 
-// awaitForgetting waits until this process has the turn at forgetting.
-func (p *orgMirror) awaitForgetting(ctx context.Context) error {
-	for {
-		mine, err := p.o.Turns.Turn(ctx, p.org, turnForget, p.o.Owner, p.o.Now(), forgetting)
-		if err != nil || mine {
-			return err
+// awaitForgetting waits until this process has the turn at forgetting, and reports whether
+// it kept it since the last time, which lasted until then: whoever had it in between took
+// it after that, and gave it back later still, so that it would not be had at once.
+//
+// Every instance knows of an errand and tries at times of its own, and whoever was
+// forgotten by another one may have registered since (P1): so one forgets at a time, and
+// only who is to be forgotten still.
+func (p *orgMirror) awaitForgetting(ctx context.Context, until *time.Time) (kept bool, err error) {
+	for waited := false; ; waited = true {
+		now := p.o.Now()
+		mine, err := p.o.Turns.Turn(ctx, p.org, turnForget, p.o.Owner, now, forgetting)
+		if err != nil {
+			return false, err
+		}
+		if mine {
+			kept = !waited && now.Before(*until)
+			*until = now.Add(forgetting)
+			return kept, nil
 		}
 		if !wait(ctx, time.Second) {
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 }
