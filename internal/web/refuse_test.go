@@ -52,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		{turnout.CodeStale, 409, "The form has changed since you opened it", true},
 		{turnout.CodeFull, 409, `name="join_waitlist" value="yes" id="join_waitlist"`, true},
 		{turnout.CodeConflict, 409, "This e-mail address is already registered", true},
-		{turnout.CodeUnavailable, 503, "Nothing is lost: what you typed is still here. Send it again in a minute; it is saved once.", true},
+		{turnout.CodeUnavailable, 503, "Nothing is lost: what you typed is still here. Send it again in a minute. It is saved only once.", true},
 		{turnout.CodeUnknown, 503, "Nothing is lost", true},
 		{turnout.CodeNoSpace, 503, "Nothing is lost", true},
 		{turnout.CodeThrottled, 429, "Very many people are registering right now", true},
