@@ -48,6 +48,8 @@ type Org struct {
 	Retention time.Duration `json:"retention,omitempty"`
 	// Placement says where its visitors are served.
 	Placement Placement `json:"placement,omitzero"`
+	// Move is its part in a migration, nil for none. No file of an operator's says it.
+	Move *Move `json:"move,omitempty"`
 	// Secrets are never shown and never stored unsealed.
 	Secrets Secrets `json:"-"`
 }

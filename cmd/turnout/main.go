@@ -52,7 +52,7 @@ small batches. Begin with "turnout demo".`,
 	}
 	cmd.AddCommand(demoCommand(), serveCommand(), edgeCommand(), simulatorCommand(), orgCommand(), checkCommand(),
 		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(),
-		conformanceCommand(), loadCommand())
+		conformanceCommand(), loadCommand(), migrateCommand())
 	cmd.SetHelpCommand(helpCommand())
 	versioned(cmd)
 	return cmd

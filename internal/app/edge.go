@@ -76,6 +76,9 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
 		admin,
 	}...), public.services...)
+	if courses.engines != nil {
+		services = append(services, run.Service{Name: "migration", Run: courses.migration(cfg, e).Run})
+	}
 	r := Ready{PID: os.Getpid(), URL: public.first(), Admin: "http://" + adminAddr.String()}
 	if err := WriteReady(ready, r); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/migration"
 	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/oversight"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -39,6 +40,7 @@ type Store interface {
 	catalog.Feed
 	catalog.DataKeys
 	erasure.Store
+	migration.Orgs
 	oversight.Store
 	oversight.Registrations
 	seal.Shelf

@@ -52,14 +52,7 @@ func (t *targets) apply(ctx context.Context, list []turnout.Org, now time.Time) 
 	if err := t.check(ctx, list); err != nil {
 		return err
 	}
-	before, err := t.placements(ctx)
-	if err != nil {
-		return err
-	}
 	for _, o := range list {
-		if old, ok := before[o.ID]; ok {
-			o.Placement = o.Placement.MovedFrom(old)
-		}
 		ring, err := t.keyring.Ring(ctx, string(o.ID))
 		if err != nil {
 			return err
@@ -75,21 +68,8 @@ func (t *targets) apply(ctx context.Context, list []turnout.Org, now time.Time) 
 	return nil
 }
 
-// placements are where orgs live now: sessions that began there end there.
-func (t *targets) placements(ctx context.Context) (map[turnout.OrgID]turnout.Placement, error) {
-	stored, err := t.store.Orgs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := map[turnout.OrgID]turnout.Placement{}
-	for _, o := range stored {
-		all[o.ID] = o.Placement
-	}
-	return all, nil
-}
-
-// check reports every mapping that cannot be read, and every host that another
-// org has already.
+// check reports every mapping that cannot be read, every host that another org has
+// already, and every stack that a migration decides.
 func (t *targets) check(ctx context.Context, list []turnout.Org) error {
 	stored, err := t.store.Orgs(ctx)
 	if err != nil {
@@ -108,6 +88,10 @@ func (t *targets) check(ctx context.Context, list []turnout.Org) error {
 	for _, o := range list {
 		if _, err := mapping.Load(o.Mapping); err != nil {
 			faults = append(faults, fmt.Errorf("org %s: %w", o.ID, err))
+		}
+		if i := slices.IndexFunc(stored, func(before turnout.Org) bool { return before.ID == o.ID }); i >= 0 {
+			_, err := o.Replaces(stored[i])
+			faults = append(faults, err)
 		}
 		for _, host := range append([]string{string(o.ID) + ".localhost"}, o.Hosts...) {
 			if other, ok := owner[host]; ok {

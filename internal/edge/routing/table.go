@@ -98,6 +98,15 @@ func (t *Table) org(id turnout.OrgID) (Org, bool) {
 	return t.plan.Orgs[i], true
 }
 
+// Course is the one that org's new sessions would have with the placement that it is
+// given with, or what is wrong with that.
+func (t *Table) Course(org Org) (*Course, error) {
+	b := newBuilder(t.plan)
+	b.addStacks()
+	c := b.course(&org, org.Placement.Stack, false)
+	return c, errors.Join(b.faults...)
+}
+
 // Lookup finds the route of a request's Host: with or without port, in any case.
 func (t *Table) Lookup(host string) (*Route, bool) {
 	if r, ok := t.hosts[host]; ok { // the common case costs nothing more

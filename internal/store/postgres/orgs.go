@@ -21,7 +21,7 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 	var num int64
 	err := wire.QueryRow(ctx, s.pool, "SELECT num FROM orgs WHERE org = $1", []any{string(id)}, &num)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
+		return 0, unknownOrg("find org", id)
 	}
 	if err == nil {
 		s.orgs.Store(id, num)
@@ -29,13 +29,21 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 	return num, err
 }
 
-// SetOrg adds or replaces an org. Its secrets come sealed.
+// SetOrg adds or replaces an org (Org.Replaces). Its secrets come sealed.
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
-	settings, err := json.Marshal(o)
-	if err != nil {
-		return wire.Wrap("write org", err)
-	}
 	return s.aside(ctx, "write org", func(t *tx) error {
+		after := o
+		before, err := t.settings(o.ID)
+		if err == nil {
+			after, err = o.Replaces(before)
+		}
+		if err != nil && turnout.CodeOf(err) != turnout.CodeNotFound {
+			return err
+		}
+		settings, err := json.Marshal(after)
+		if err != nil {
+			return err
+		}
 		if err := t.Exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
 			return err
@@ -43,6 +51,49 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: o.ID, At: now})
 		return nil
 	})
+}
+
+// ChangeOrg replaces an org's settings by what change makes of them, in one step that
+// no other change comes between; its secrets stay. CodeNotFound for an unknown org.
+// change may be called again, so it does nothing but return; its error leaves the org
+// as it is.
+func (s *Store) ChangeOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error {
+	return s.aside(ctx, "change org", func(t *tx) error {
+		o, err := t.settings(id)
+		if err != nil {
+			return err
+		}
+		if o, err = change(o); err != nil {
+			return err
+		}
+		settings, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		if err := t.Exec("UPDATE orgs SET settings = $2, changed = $3 WHERE org = $1", string(id), string(settings), millis(now)); err != nil {
+			return err
+		}
+		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: id, At: now})
+		return nil
+	})
+}
+
+// settings are an org's, without secrets, which nobody else changes before the
+// transaction ends; CodeNotFound for an unknown org.
+func (t *tx) settings(id turnout.OrgID) (o turnout.Org, err error) {
+	var text string
+	err = t.Row("SELECT settings FROM orgs WHERE org = $1 FOR UPDATE", []any{string(id)}, &text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, unknownOrg("read org", id)
+	}
+	if err != nil {
+		return o, err
+	}
+	return o, json.Unmarshal([]byte(text), &o)
+}
+
+func unknownOrg(op string, id turnout.OrgID) error {
+	return turnout.Errorf(turnout.CodeNotFound, op, "org %s is not set up; use turnout org apply", id)
 }
 
 // Orgs lists all orgs in order of their ids, without secrets.
@@ -62,7 +113,7 @@ func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, erro
 	var sealed []byte
 	err := wire.QueryRow(ctx, s.pool, "SELECT secrets FROM orgs WHERE org = $1", []any{string(org)}, &sealed)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
+		return nil, unknownOrg("read org secrets", org)
 	}
 	return sealed, wire.Wrap("read org secrets", err)
 }

@@ -24,7 +24,7 @@ func (t *tx) org(id turnout.OrgID) (int64, error) {
 	var num int64
 	err := t.row("SELECT num FROM orgs WHERE org = ?", string(id)).Scan(&num)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, turnout.Errorf(turnout.CodeNotFound, "find org", "org %s is not set up; use turnout org apply", id)
+		return 0, unknownOrg("find org", id)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("find org: %w", err)
@@ -50,13 +50,21 @@ func (s *Store) orgNumber(ctx context.Context, id turnout.OrgID) (int64, error) 
 	return num, err
 }
 
-// SetOrg adds or replaces an org. Its secrets come sealed.
+// SetOrg adds or replaces an org (Org.Replaces). Its secrets come sealed.
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
-	settings, err := json.Marshal(o)
-	if err != nil {
-		return wrap("write org", err)
-	}
 	return s.do(ctx, "write org", func(t *tx) error {
+		after := o
+		before, err := t.settings(o.ID)
+		if err == nil {
+			after, err = o.Replaces(before)
+		}
+		if err != nil && turnout.CodeOf(err) != turnout.CodeNotFound {
+			return err
+		}
+		settings, err := json.Marshal(after)
+		if err != nil {
+			return err
+		}
 		t.addedOrg = true
 		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT (org) DO UPDATE SET settings = ?2, secrets = ?3, changed = ?4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
@@ -64,6 +72,50 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 		}
 		return t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: o.ID, At: now})
 	})
+}
+
+// ChangeOrg replaces an org's settings by what change makes of them, in one step that
+// no other change comes between; its secrets stay. CodeNotFound for an unknown org.
+// change may be called again, so it does nothing but return; its error leaves the org
+// as it is.
+func (s *Store) ChangeOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error {
+	return s.do(ctx, "change org", func(t *tx) error {
+		o, err := t.settings(id)
+		if err != nil {
+			return err
+		}
+		if o, err = change(o); err != nil {
+			return err
+		}
+		settings, err := json.Marshal(o)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE orgs SET settings = ?2, changed = ?3 WHERE org = ?1", string(id), string(settings), millis(now)); err != nil {
+			return err
+		}
+		return t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: id, At: now})
+	})
+}
+
+// settings are an org's, without secrets; CodeNotFound for an unknown org.
+func (t *tx) settings(id turnout.OrgID) (o turnout.Org, err error) {
+	var text []byte
+	err = t.row("SELECT settings FROM orgs WHERE org = ?", string(id)).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, unknownOrg("read org", id)
+	}
+	if err != nil {
+		return o, fmt.Errorf("read org: %w", err)
+	}
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("read org: %w", err)
+	}
+	return o, nil
+}
+
+func unknownOrg(op string, id turnout.OrgID) error {
+	return turnout.Errorf(turnout.CodeNotFound, op, "org %s is not set up; use turnout org apply", id)
 }
 
 // Orgs lists all orgs in order of their ids, without secrets.
@@ -93,7 +145,7 @@ func (s *Store) OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, erro
 	var sealed []byte
 	err := s.reads.QueryRowContext(ctx, "SELECT secrets FROM orgs WHERE org = ?", string(org)).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, turnout.Errorf(turnout.CodeNotFound, "read org secrets", "org %s is not set up; use turnout org apply", org)
+		return nil, unknownOrg("read org secrets", org)
 	}
 	return sealed, wrap("read org secrets", err)
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
@@ -19,6 +20,8 @@ func orgTests() map[string]func(*env) {
 		"KeyringOverTwoProcesses":  testKeyring,
 		"NobodyHasAnUnknownsOrgs":  testOrgUnknown,
 		"ANewOrgIsUsableElsewhere": testOrgElsewhere,
+		"P9ChangesAreOneStep":      testOrgChanges,
+		"P9SettingsKeepAMigration": testOrgKeepsMove,
 	}
 }
 
@@ -40,6 +43,82 @@ func testOrgs(e *env) {
 	secrets, err := e.OrgSecrets(e.ctx, "beta")
 	if e.ok(err); string(secrets) != "second" {
 		e.Errorf("got %q", secrets)
+	}
+}
+
+// testOrgChanges: no change of an org's settings is lost to another one.
+func testOrgChanges(e *env) {
+	before, err := e.LastChange(e.ctx)
+	e.ok(err)
+	const writers, each = 4, 10
+	var all sync.WaitGroup
+	for w := range writers {
+		store := e.Store
+		if w%2 == 1 {
+			store = e.again()
+		}
+		all.Go(func() {
+			for range each {
+				if err := store.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
+					o.APIShare++
+					return o, nil
+				}, e.now); err != nil {
+					e.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	orgs, err := e.Orgs(e.ctx)
+	if e.ok(err); orgs[0].APIShare != writers*each || orgs[0].Name != "Acme" {
+		e.Errorf("%d changes made %+v", writers*each, orgs[0])
+	}
+	changes, err := e.Changes(e.ctx, before, 1000)
+	if e.ok(err); len(changes) != writers*each || changes[0].Kind != turnout.ChangeOrg || changes[0].Org != acme {
+		e.Errorf("%d changes told %d", writers*each, len(changes))
+	}
+	secrets, err := e.OrgSecrets(e.ctx, acme)
+	if e.ok(err); string(secrets) != "sealed secrets" {
+		e.Errorf("the secrets became %q", secrets)
+	}
+	refused := turnout.Errorf(turnout.CodeConflict, "change", "not now")
+	e.code(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { o.Name = "no"; return o, refused }, e.now), turnout.CodeConflict)
+	e.code(e.ChangeOrg(e.ctx, "nobody", func(o turnout.Org) (turnout.Org, error) { return o, nil }, e.now), turnout.CodeNotFound)
+	after, err := e.Orgs(e.ctx)
+	if e.ok(err); !reflect.DeepEqual(after, orgs) {
+		e.Errorf("a refused change made %+v", after)
+	}
+	seq, err := e.LastChange(e.ctx)
+	if e.ok(err); len(changes) > 0 && seq != changes[len(changes)-1].Seq {
+		e.Errorf("a refused change was told")
+	}
+}
+
+// testOrgKeepsMove: what an operator sets keeps what a migration knows.
+func testOrgKeepsMove(e *env) {
+	e.ok(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
+		o.Move = &turnout.Move{To: "green", Wave: 1, Window: turnout.Night(), Pause: time.Hour, State: turnout.MoveWaiting, At: e.now}
+		return o.Cutover(e.now)
+	}, e.now))
+	was, err := e.Orgs(e.ctx)
+	e.ok(err)
+	set := turnout.Org{ID: acme, Name: "Acme Ltd", Mapping: "turnout"}
+	e.ok(e.SetOrg(e.ctx, set, []byte("new secrets"), e.tick()))
+	is, err := e.Orgs(e.ctx)
+	if e.ok(err); is[0].Name != "Acme Ltd" || !reflect.DeepEqual(is[0].Move, was[0].Move) || !reflect.DeepEqual(is[0].Placement, was[0].Placement) {
+		e.Errorf("%+v became %+v", was[0], is[0])
+	}
+	set.Placement.Stack = "blue"
+	e.code(e.SetOrg(e.ctx, set, []byte("stolen"), e.tick()), turnout.CodeConflict)
+	secrets, err := e.OrgSecrets(e.ctx, acme)
+	if e.ok(err); string(secrets) != "new secrets" {
+		e.Errorf("what was refused left %q", secrets)
+	}
+	e.ok(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { return o.Rollback(e.now) }, e.now))
+	e.ok(e.SetOrg(e.ctx, set, []byte("s"), e.tick()))
+	is, err = e.Orgs(e.ctx)
+	if e.ok(err); is[0].Placement.Stack != "blue" || is[0].Placement.Previous != turnout.FirstStack || is[0].Move.State != turnout.MoveBack {
+		e.Errorf("after the rollback it is %+v", is[0])
 	}
 }
 
