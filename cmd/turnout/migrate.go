@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -195,9 +194,7 @@ func show(cmd *cobra.Command, m *migration.Migration, now time.Time) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "WAVE\tORG\tFROM\tTO\tSTATE\tWHEN")
-	states := map[turnout.MoveState]int{}
 	for _, o := range all {
-		states[o.Move.State]++
 		from := o.Move.From
 		if from == "" {
 			from = "-" // as turnout org list has it
@@ -207,19 +204,15 @@ func show(cmd *cobra.Command, m *migration.Migration, now time.Time) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	summary(out, states)
-	return nil
-}
-
-// summary counts orgs by state.
-func summary(out io.Writer, states map[turnout.MoveState]int) {
 	var parts []string
-	for _, s := range []turnout.MoveState{turnout.MovePlanned, turnout.MoveWaiting, turnout.MoveHeld, turnout.MoveDone, turnout.MoveBack} {
-		if n := states[s]; n > 0 {
+	standing := migration.Count(all)
+	for _, s := range migration.States() {
+		if n := standing.States[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", strings.Join(parts, ", "))
+	return nil
 }
 
 // when says when an org moves, or since when it is as it is, by its own clock.

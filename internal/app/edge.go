@@ -58,7 +58,8 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
-	pages, err := edgeAdmin(cfg, e, certs, append(shared.collectors(), guard.Collector())...)
+	moving, gauges := courses.moving(cfg, e)
+	pages, err := edgeAdmin(cfg, e, certs, append(append(shared.collectors(), gauges...), guard.Collector())...)
 	if err != nil {
 		return err
 	}
@@ -70,15 +71,12 @@ func Edge(ctx context.Context, cfg config.Config, log *slog.Logger, ready string
 	if err != nil {
 		return err
 	}
-	services := append(append(shared.services(), []run.Service{
+	services := append(append(append(shared.services(), moving...), []run.Service{
 		{Name: "pace", Run: pace.Run},
 		{Name: "edge", Run: e.Run},
 		{Name: "routes", Run: func(ctx context.Context) error { return courses.follow(ctx, e) }},
 		admin,
 	}...), public.services...)
-	if courses.engines != nil {
-		services = append(services, run.Service{Name: "migration", Run: courses.migration(cfg, e).Run})
-	}
 	r := Ready{PID: os.Getpid(), URL: public.first(), Admin: "http://" + adminAddr.String()}
 	if err := WriteReady(ready, r); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge/client"
+	"github.com/turnout-events/turnout/internal/migration"
 	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/modulation"
 	"github.com/turnout-events/turnout/internal/redis"
@@ -154,7 +155,8 @@ func crowdedEdge(t *testing.T) http.Handler {
 	for range 2 {
 		e.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://acme.localhost/events/gala/register", nil))
 	}
-	admin, err := edgeAdmin(cfg, e, nil, append(shared.collectors(), (&client.Guard{}).Collector())...)
+	gauges := migrationGauges(migration.New(migration.Options{}))
+	admin, err := edgeAdmin(cfg, e, nil, append(append(shared.collectors(), gauges...), (&client.Guard{}).Collector())...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,18 +5,31 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/config"
 	"github.com/turnout-events/turnout/internal/edge"
 	"github.com/turnout-events/turnout/internal/edge/routing"
 	"github.com/turnout-events/turnout/internal/migration"
+	"github.com/turnout-events/turnout/internal/run"
 )
 
 // migrationTurn is how long an edge keeps the turn to move orgs: when it dies another
 // goes on after that.
 const migrationTurn = time.Minute
+
+// moving moves orgs in waves, and shows how that stands; nothing without a store.
+func (c *courses) moving(cfg config.Config, e *edge.Edge) ([]run.Service, []prometheus.Collector) {
+	if c.engines == nil {
+		return nil, nil
+	}
+	m := c.migration(cfg, e)
+	return []run.Service{{Name: "migration", Run: m.Run}}, migrationGauges(m)
+}
 
 // migration moves orgs in waves. An edge does it, and not an instance: it knows which
 // stacks there are, and whether anybody of these is up. Of several edges one does.
@@ -32,6 +45,21 @@ func (c *courses) migration(cfg config.Config, e *edge.Edge) *migration.Migratio
 			return e.CanServe(routing.Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Placement: o.Placement})
 		},
 	})
+}
+
+// migrationGauges show how a migration stands, on each edge with a store: all of them
+// the same.
+func migrationGauges(m *migration.Migration) []prometheus.Collector {
+	all := []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "turnout_migration_orgs_hindered", Help: "Orgs of a migration whose time has come, and that cannot be moved.",
+	}, func() float64 { return float64(m.Standing().Hindered) })}
+	for _, state := range migration.States() {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "turnout_migration_orgs", Help: "Orgs of a migration, by how far they are.",
+			ConstLabels: prometheus.Labels{"state": strings.ReplaceAll(string(state), " ", "_")},
+		}, func() float64 { return float64(m.Standing().States[state]) }))
+	}
+	return all
 }
 
 // Migration plans, starts and stops the moving of orgs, which edges do.

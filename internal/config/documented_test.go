@@ -191,7 +191,7 @@ func samples(t *testing.T) map[string][]string {
 		}
 		first, rest, _ := strings.Cut(block, "\n")
 		name := strings.TrimPrefix(first, "# ")
-		if name != "turnout.yaml" && name != "routes.yaml" && name != "blue-1.yaml" {
+		if !slices.Contains([]string{"turnout.yaml", "routes.yaml", "blue-1.yaml", "waves.yaml"}, name) {
 			t.Fatalf("a sample begins with %q, which names no file", first)
 		}
 		if n := len(files[name]); strings.HasPrefix(rest, "orgs:") && n > 0 {
@@ -254,5 +254,18 @@ func TestDocumentedRoutes(t *testing.T) {
 		if r, ok := table.Lookup("events.acme.example"); !ok || len(r.Current.Pools) != regions {
 			t.Errorf("it routes %+v", r)
 		}
+	}
+}
+
+// The waves that docs/edge.md shows are a plan, with the defaults that it names.
+func TestDocumentedWaves(t *testing.T) {
+	text := samples(t)["waves.yaml"][0]
+	shown, err := Waves([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := regexp.MustCompile(`(?m)^(window|pause):.*\n`).ReplaceAllString(text, "")
+	if unsaid, err := Waves([]byte(bare)); err != nil || bare == text || !reflect.DeepEqual(unsaid, shown) {
+		t.Errorf("without window and pause it is %+v and not %+v, %v", unsaid, shown, err)
 	}
 }

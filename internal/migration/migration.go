@@ -19,6 +19,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -45,7 +46,12 @@ type Options struct {
 
 // Migration plans, starts, stops and carries out a migration. Safe for concurrent use,
 // also by several processes on one store.
-type Migration struct{ o Options }
+type Migration struct {
+	o Options
+
+	mu   sync.Mutex
+	seen Standing
+}
 
 // New makes a migration.
 func New(o Options) *Migration {
@@ -55,7 +61,7 @@ func New(o Options) *Migration {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Migration{o}
+	return &Migration{o: o}
 }
 
 // Orgs lists the orgs that have a part in the migration, by wave.

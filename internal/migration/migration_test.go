@@ -310,7 +310,7 @@ func TestP9RollbackWhileOneMoves(t *testing.T) {
 func TestP9AStoreThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := onStage(t)
-		s.Migration.o.Now = time.Now
+		s.o.Now = time.Now
 		s.begin(Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Waves: []Wave{{All: true}}})
 		s.fault = errors.New("the store is away")
 		if _, _, err := s.Rollback(t.Context(), Scope{}); !errors.Is(err, s.fault) {
@@ -319,13 +319,13 @@ func TestP9AStoreThatIsAway(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Migration.Run(ctx) }()
-		time.Sleep(2 * time.Minute) // of the bubble's
+		<-time.After(2 * time.Minute)
 		synctest.Wait()
 		if n := strings.Count(s.log.String(), "cannot go on"); n != 1 || len(s.on("green")) != 0 {
 			t.Errorf("said %d times; on green are %v", n, s.on("green"))
 		}
 		s.fault = nil
-		time.Sleep(look + 8*breath)
+		<-time.After(look + 8*breath)
 		synctest.Wait()
 		if got := s.on("green"); len(got) != 8 {
 			t.Errorf("on green are %v", got)

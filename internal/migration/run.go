@@ -46,6 +46,7 @@ func (m *Migration) Step(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	m.saw(orgs)
 	due := Due(orgs, m.o.Now())
 	if len(due) == 0 {
 		return false, nil
