@@ -1,0 +1,10 @@
+import { api } from 'lwc';
+import TurnoutAction from 'c/turnoutAction';
+import updatePage from '@salesforce/apex/TurnoutActions.updatePage';
+
+/** The button Update Page. */
+export default class TurnoutUpdate extends TurnoutAction {
+    @api async invoke() {
+        await this.run(updatePage, 'Turnout was told', 'It shows in a moment what the event says now, if that is published.');
+    }
+}

@@ -1,0 +1,4 @@
+/** Gives links a token, where they are made without one. */
+trigger TurnoutLinkTokens on Turnout_Link__c(before insert) {
+    TurnoutTokens.fill(Trigger.new);
+}
