@@ -2,6 +2,7 @@ package turnout
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -35,7 +36,8 @@ const (
 	MovePlanned MoveState = "planned"
 	// MoveWaiting: it goes when its wave, its night and the stack are ready.
 	MoveWaiting MoveState = "waiting"
-	// MoveHeld: it waited, and a rollback stopped the migration.
+	// MoveHeld: it waited, and a rollback stopped the migration; it goes on when that is
+	// started again.
 	MoveHeld MoveState = "held"
 	// MoveDone: new sessions go to Move.To.
 	MoveDone MoveState = "moved"
@@ -50,7 +52,7 @@ func (o Org) Cutover(now time.Time) (Org, error) {
 		return o, Errorf(CodeConflict, "move org", "org %s does not wait to be moved", o.ID)
 	}
 	if o.Placement.Stack != o.Move.From {
-		return o, Errorf(CodeConflict, "move org", "org %s is not on the stack that it was to leave", o.ID)
+		return o, Errorf(CodeConflict, "move org", "org %s was put on another stack since it was planned; plan again", o.ID)
 	}
 	return o.placed(o.Move.To, MoveDone, now), nil
 }
@@ -83,10 +85,10 @@ func (o Org) in(state MoveState, now time.Time) Org {
 // another state, or was put elsewhere by hand.
 func (o Org) Released(now time.Time) (Org, error) {
 	if o.Move == nil || o.Move.State != MovePlanned && o.Move.State != MoveHeld {
-		return o, Errorf(CodeConflict, "start move", "org %s is not planned to move", o.ID)
+		return o, Errorf(CodeConflict, "start migration", "org %s is not planned to move", o.ID)
 	}
 	if o.Placement.Stack != o.Move.From {
-		return o, Errorf(CodeConflict, "start move", "org %s was put on another stack since it was planned; plan again", o.ID)
+		return o, Errorf(CodeConflict, "start migration", "org %s was put on another stack since it was planned; plan again", o.ID)
 	}
 	return o.in(MoveWaiting, now), nil
 }
@@ -110,36 +112,48 @@ func (o Org) Hindered(obstacle string) (Org, error) {
 	return o, nil
 }
 
+// Differs reports whether anything but the move is different in other.
+func (o Org) Differs(other Org) bool {
+	o.Move, other.Move = nil, nil
+	return !reflect.DeepEqual(o, other)
+}
+
 // Replaces is what an org's settings become where an operator sets o in place of
-// before: what a stack has left behind stays known, and so does a migration. It is
-// CodeConflict where o names another stack than a migration put the org on, or is
-// about to take it from: a file that was written before would undo it in silence.
-// A file that names no stack leaves it to the migration.
+// before: what a stack has left behind stays known, and so does a migration. While
+// there is one, settings that name no stack leave that as it is, and CodeConflict
+// refuses those that would undo the migration in silence: that put an org elsewhere
+// that waits or was moved, and one that was taken back where it came from.
 func (o Org) Replaces(before Org) (Org, error) {
 	o.Move = before.Move
-	if m := before.Move; m != nil && (m.State == MoveWaiting || m.State == MoveDone) {
-		switch o.Placement.Stack {
-		case before.Placement.Stack:
-		case "":
+	if o.Move != nil {
+		if o.Placement.Stack == "" {
 			o.Placement.Stack = before.Placement.Stack
-		default:
-			return o, Errorf(CodeConflict, "write org", "org %s: placement.stack: %s; write %s, or leave it out", o.ID, m.standing(), before.stackName())
+		}
+		if why := o.Move.against(o.Placement.Stack); why != "" && o.Placement.Stack != before.Placement.Stack {
+			return o, Errorf(CodeConflict, "write org", "org %s: placement.stack: %s; %s", o.ID, why, before.advice())
 		}
 	}
 	o.Placement = o.Placement.MovedFrom(before.Placement)
 	return o, nil
 }
 
-func (m *Move) standing() string {
-	if m.State == MoveDone {
+// against is why an org in a migration may not be put on a stack by hand; empty where
+// it may.
+func (m *Move) against(stack string) string {
+	switch {
+	case m.State == MoveWaiting:
+		return fmt.Sprintf("it waits to be moved to %s, and turnout migrate rollback stops that", m.To)
+	case m.State == MoveDone:
 		return fmt.Sprintf("a migration has moved it to %s, and turnout migrate rollback takes it back", m.To)
+	case m.State == MoveBack && stack == m.To:
+		return fmt.Sprintf("a rollback took it back from %s, and turnout migrate plan moves it there again", m.To)
 	}
-	return fmt.Sprintf("it waits to be moved to %s, and turnout migrate rollback stops that", m.To)
+	return ""
 }
 
-func (o Org) stackName() string {
+func (o Org) advice() string {
 	if o.Placement.Stack == "" {
-		return "none"
+		return "leave it out"
 	}
-	return o.Placement.Stack
+	return "write " + o.Placement.Stack + ", or leave it out"
 }

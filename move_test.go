@@ -130,6 +130,10 @@ func TestP9SettingsDoNotUndoAMigration(t *testing.T) {
 		{"planned", moving(turnout.MovePlanned), "red", "red", ""},
 		{"held", moving(turnout.MoveHeld), "red", "red", ""},
 		{"rolled back", back, "red", "red", ""},
+		{"rolled back, the mended file", back, "green", "", "took it back from green, and turnout migrate plan moves it there again; write blue"},
+		{"planned, no stack", moving(turnout.MovePlanned), "", "blue", ""},
+		{"held, no stack", moving(turnout.MoveHeld), "", "blue", ""},
+		{"rolled back, no stack", back, "", "blue", ""},
 	} {
 		o := turnout.Org{ID: "acme", Name: "Acme Ltd", Placement: turnout.Placement{Stack: c.stack}}
 		got, err := o.Replaces(c.before)

@@ -21,8 +21,16 @@ const day = 24 * 60
 // Night is the window where nobody says another one.
 func Night() Window { return Window{Opens: 1 * 60, Closes: 5 * 60} }
 
-// MarshalText writes the window as it is read.
+// valid reports whether the window is one that can be read.
+func (w Window) valid() bool {
+	return w.Opens >= 0 && w.Opens < day && w.Closes >= 0 && w.Closes <= day && w.Opens != w.Closes
+}
+
+// MarshalText writes the window as it is read, or says that nobody could.
 func (w Window) MarshalText() ([]byte, error) {
+	if !w.valid() {
+		return nil, Errorf(CodeInvalid, "write window", "a window opens and closes at two different times of a day")
+	}
 	return fmt.Appendf(nil, "%02d:%02d-%02d:%02d", w.Opens/60, w.Opens%60, w.Closes/60, w.Closes%60), nil
 }
 
@@ -31,10 +39,11 @@ func (w *Window) UnmarshalText(text []byte) error {
 	from, to, ok := strings.Cut(string(text), "-")
 	opens, okFrom := minutes(from)
 	closes, okTo := minutes(to)
-	if !ok || !okFrom || !okTo || opens == day || opens == closes {
-		return Errorf(CodeInvalid, "read window", "use two times of a day such as 01:00-05:00")
+	read := Window{opens, closes}
+	if !ok || !okFrom || !okTo || !read.valid() {
+		return Errorf(CodeInvalid, "read window", "use two different times of a day such as 01:00-05:00, or 00:00-24:00 for always")
 	}
-	*w = Window{opens, closes}
+	*w = read
 	return nil
 }
 

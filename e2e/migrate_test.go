@@ -36,7 +36,7 @@ waves:
 	d.migrate("start")
 	c := d.crowd("edge-waves", 60, 2*time.Second)
 	d.within(time.Minute, "the obstacle", func() bool {
-		return strings.Contains(d.migrate("status"), "as soon as it can; no instance of stack green is up")
+		return strings.Contains(d.migrate("status"), "as soon as it can: no instance of stack green is up")
 	})
 	if stacks := d.stacks(); stacks["mending"] != "demo" || stacks["tidewater"] != "demo" {
 		t.Errorf("P9: with nobody there the orgs are on %v", stacks)

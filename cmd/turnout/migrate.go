@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -23,11 +23,14 @@ func migrateCommand() *cobra.Command {
 		Short: "Move orgs to another stack in waves, each at its own night, and back",
 		Long: `A migration moves orgs from the stacks that they live on to another one of the
 same store: wave after wave, each org in a window of its own night, one flag at a
-time. An edge does it: new sessions of an org go to the new stack, those that began
-on the old one end there. An org is not moved while no instance of the new stack is
-up, and then nobody of a later wave is either.`,
+time. An edge does it, which looks four times a minute: new sessions of an org go to
+the new stack, those that began on the old one end there. An org is not moved while
+no instance of the new stack is up, and then nobody of a later wave is either.
+
+It needs the edges' file of routes (edge.routes, or TURNOUT_EDGE_ROUTES), which says
+which stacks there are.`,
 	}
-	return group(cmd, migratePlanCommand(), migrateStartCommand(), migrateStatusCommand(), migrateRollbackCommand())
+	return group(cmd, migratePlanCommand(), migrateStartCommand(), migrateStatusCommand(), migrateRollbackCommand(), migrateFinishCommand())
 }
 
 func migratePlanCommand() *cobra.Command {
@@ -35,9 +38,10 @@ func migratePlanCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
-		Short: "Keep a plan of waves, and show when each org would move",
+		Short: "Keep a plan of waves, and show it",
 		Long: `Plan keeps the waves of a YAML file in place of those that were planned before, and
-shows them. Nothing moves until turnout migrate start.
+shows them. Nothing moves until turnout migrate start. Who was moved by an earlier
+plan and is not in this one keeps the way back, and the new waves come after those.
 
   to: green              # the stack, as the edge's routes name it
   window: 01:00-05:00    # of the org's own night (its zone); this is the default
@@ -48,6 +52,9 @@ shows them. Nothing moves until turnout migrate start.
   - all: true            # all that are left`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" {
+				return errors.New("say which file has the waves: -f FILE")
+			}
 			text, err := readFile(cmd, file)
 			if err != nil {
 				return err
@@ -56,14 +63,11 @@ shows them. Nothing moves until turnout migrate start.
 			if err != nil {
 				return fmt.Errorf("%s:\n%w", file, err)
 			}
-			if err := s.knowsStack(cmd, plan.To); err != nil {
-				return err
-			}
-			return s.migrating(cmd, func(m *migration.Migration, now time.Time) error {
-				if err := m.Plan(cmd.Context(), plan); err != nil {
+			return s.migrating(cmd, func(w *waves) error {
+				if err := w.Plan(cmd.Context(), plan); err != nil {
 					return err
 				}
-				if err := show(cmd, m, now); err != nil {
+				if err := w.show(cmd); err != nil {
 					return err
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), "\nNothing moves until turnout migrate start.")
@@ -73,7 +77,6 @@ shows them. Nothing moves until turnout migrate start.
 	}
 	s.flags(cmd)
 	cmd.Flags().StringVarP(&file, "file", "f", "", "YAML file, - for standard input")
-	_ = cmd.MarkFlagRequired("file")
 	return cmd
 }
 
@@ -87,13 +90,13 @@ with a store sees to. Those that were rolled back stay where they are: plan agai
 to have them moved.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.migrating(cmd, func(m *migration.Migration, now time.Time) error {
-				n, err := m.Start(cmd.Context())
+			return s.migrating(cmd, func(w *waves) error {
+				n, err := w.Start(cmd.Context())
 				if err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s to be moved\n\n", orgs(n, "waits", "wait"))
-				return show(cmd, m, now)
+				return w.show(cmd)
 			})
 		},
 	}
@@ -106,9 +109,16 @@ func migrateStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show which org is where, and who moves when",
-		Args:  cobra.NoArgs,
+		Long: `Status shows the orgs of the migration by wave, each as one of
+  planned      in a plan that was not started
+  waiting      it is moved in its night, once the waves before are through; or it says
+               what is in the way
+  held         it waited, and a rollback stopped that: until turnout migrate start
+  moved        new sessions are on the new stack
+  rolled back  they are on the old one again: until another plan`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.migrating(cmd, func(m *migration.Migration, now time.Time) error { return show(cmd, m, now) })
+			return s.migrating(cmd, func(w *waves) error { return w.show(cmd) })
 		},
 	}
 	s.flags(cmd)
@@ -118,7 +128,7 @@ func migrateStatusCommand() *cobra.Command {
 func migrateRollbackCommand() *cobra.Command {
 	var s settings
 	var org string
-	var all bool
+	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "rollback [--org ORG | --all]",
 		Short: "Stop, and take the last wave back at once; or one org, or everything",
@@ -128,25 +138,51 @@ once, whatever the time. Sessions that began on the new stack end there. Who wai
 is held until turnout migrate start. Once more takes the wave before it back.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if all && org != "" {
-				return errors.New("use --org ORG or --all, not both")
+			if cmd.Flags().Changed("org") && org == "" {
+				return errors.New("name an org with --org; without it the last wave goes back")
 			}
-			return s.migrating(cmd, func(m *migration.Migration, _ time.Time) error {
-				back, held, err := m.Rollback(cmd.Context(), migration.Scope{Org: turnout.OrgID(org), All: all})
+			return s.migrating(cmd, func(w *waves) error {
+				back, held, err := w.Rollback(cmd.Context(), migration.Scope{Org: turnout.OrgID(org), All: all, Force: force})
 				for _, id := range back {
 					fmt.Fprintf(cmd.OutOrStdout(), "%s is back\n", id)
 				}
+				if len(back)+len(held) > 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s back; %s\n", orgs(len(back), "went", "went"), orgs(len(held), "that waited is held", "that waited are held"))
+				}
+				return err
+			})
+		},
+	}
+	s.flags(cmd)
+	cmd.Flags().StringVar(&org, "org", "", "one org alone goes back")
+	cmd.Flags().BoolVar(&all, "all", false, "every org goes back that was moved")
+	cmd.Flags().BoolVar(&force, "force", false, "also to a stack or region that the routes do not have")
+	cmd.MarkFlagsMutuallyExclusive("org", "all")
+	return cmd
+}
+
+func migrateFinishCommand() *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "finish",
+		Short: "Forget the plan and the way back; orgs stay where they are",
+		Long: `Finish forgets the migration, once nobody is to go back any more: nobody can be rolled
+back then, and turnout org apply decides on stacks again. So write the new stack into
+the files of orgs before, or make it the first one of the routes. A plan that was not
+started is thrown away by it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.migrating(cmd, func(w *waves) error {
+				n, err := w.Finish(cmd.Context())
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s back; %s\n", orgs(len(back), "went", "went"), orgs(held, "that waited is held", "that waited are held"))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s where they are\n", orgs(n, "stays", "stay"))
 				return nil
 			})
 		},
 	}
 	s.flags(cmd)
-	cmd.Flags().StringVar(&org, "org", "", "one org alone")
-	cmd.Flags().BoolVar(&all, "all", false, "every org that was moved")
 	return cmd
 }
 
@@ -158,90 +194,122 @@ func orgs(n int, one, many string) string {
 	return fmt.Sprintf("%d orgs %s", n, many)
 }
 
+// waves is a migration as these commands work with it.
+type waves struct {
+	*migration.Migration
+	engines *app.Engines
+	all     []turnout.Org
+	now     time.Time
+}
+
 // migrating opens the store and does something to its migration.
-func (s *settings) migrating(cmd *cobra.Command, do func(m *migration.Migration, now time.Time) error) error {
+func (s *settings) migrating(cmd *cobra.Command, do func(w *waves) error) error {
 	e, err := s.existing(cmd)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	return do(e.Migration(slog.New(slog.DiscardHandler)), e.Store.Now())
-}
-
-// knowsStack refuses a stack that the routes of this machine do not have.
-func (s *settings) knowsStack(cmd *cobra.Command, stack string) error {
 	cfg, err := s.load()
 	if err != nil {
 		return err
 	}
-	known, err := app.KnowsStack(cfg, stack)
-	if err == nil && !known {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Whether there is a stack %s is not known here: the configuration names no edge.routes.\n", stack)
-	}
-	return err
-}
-
-// show prints who moves when.
-func show(cmd *cobra.Command, m *migration.Migration, now time.Time) error {
-	all, err := m.Orgs(cmd.Context())
+	m, err := e.Migration(cfg)
 	if err != nil {
 		return err
 	}
+	return do(&waves{Migration: m, engines: e})
+}
+
+// show prints who moves when.
+func (w *waves) show(cmd *cobra.Command) (err error) {
+	if w.all, err = w.Orgs(cmd.Context()); err != nil {
+		return err
+	}
+	w.now = w.engines.Store.Now()
 	out := cmd.OutOrStdout()
-	if len(all) == 0 {
+	if len(w.all) == 0 {
 		fmt.Fprintln(out, "No migration is planned; begin with turnout migrate plan.")
 		return nil
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "WAVE\tORG\tFROM\tTO\tSTATE\tWHEN")
-	for _, o := range all {
-		from := o.Move.From
-		if from == "" {
-			from = "-" // as turnout org list has it
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", o.Move.Wave, o.ID, from, o.Move.To, o.Move.State, when(all, o, now))
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "WAVE\tORG\tFROM\tTO\tSTATE\tWHEN")
+	for _, o := range w.all {
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", o.Move.Wave, o.ID, o.Move.From, o.Move.To, o.Move.State, w.when(o))
 	}
-	if err := w.Flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	var parts []string
-	standing := migration.Count(all)
+	standing := migration.Count(w.all)
 	for _, s := range migration.States() {
 		if n := standing.States[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", strings.Join(parts, ", "))
+	looked := ""
+	if standing.States[turnout.MoveWaiting] > 0 {
+		if looked, err = w.looked(cmd); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "\n%s%s\n", strings.Join(parts, ", "), looked)
 	return nil
 }
 
+// looked says whether an edge looks after those who wait, which is when they wait as
+// long as an edge that looks four times a minute.
+func (w *waves) looked(cmd *cobra.Command) (string, error) {
+	at, err := w.engines.MigrationLooked(cmd.Context())
+	if err != nil {
+		return "", err
+	}
+	since := at
+	for _, o := range w.all {
+		if o.Move.State == turnout.MoveWaiting && o.Move.At.After(since) {
+			since = o.Move.At
+		}
+	}
+	switch ago := w.now.Sub(since).Round(time.Second); {
+	case ago > time.Minute:
+		return fmt.Sprintf("; no edge has looked for %v: is one with this store running, and of this version?", ago), nil
+	case at.Before(since):
+		return "; an edge looks within 15 s", nil
+	}
+	return fmt.Sprintf("; an edge looked %v ago", w.now.Sub(at).Round(time.Second)), nil
+}
+
 // when says when an org moves, or since when it is as it is, by its own clock.
-func when(all []turnout.Org, o turnout.Org, now time.Time) string {
+func (w *waves) when(o turnout.Org) string {
 	at := func(t time.Time) string { return t.In(migration.Zone(o)).Format("2006-01-02 15:04 MST") }
-	window, _ := o.Move.Window.MarshalText()
 	switch o.Move.State {
-	case turnout.MovePlanned, turnout.MoveHeld:
-		opens, _ := o.Move.Window.Next(now, migration.Zone(o))
-		return fmt.Sprintf("in the night, %s; the next is that of %s", window, at(opens))
+	case turnout.MovePlanned:
+		window, _ := o.Move.Window.MarshalText()
+		return fmt.Sprintf("%s, %s", window, cmp.Or(o.Zone, "UTC"))
+	case turnout.MoveHeld:
+		return "until turnout migrate start"
 	case turnout.MoveWaiting:
-		expected, ok := migration.Expected(all, o, now)
+		expected, ok := migration.Expected(w.all, o, w.now)
 		switch {
 		case !ok:
-			return fmt.Sprintf("after wave %d, %s", before(all, o), window)
-		case expected.After(now) && o.Move.Obstacle != "":
-			return fmt.Sprintf("from %s; not the night before, since %s", at(expected), o.Move.Obstacle)
-		case expected.After(now):
+			return fmt.Sprintf("after wave %d", w.before(o))
+		case expected.After(w.now) && o.Move.Obstacle != "":
+			return fmt.Sprintf("from %s; not the night before: %s", at(expected), o.Move.Obstacle)
+		case expected.After(w.now):
 			return "from " + at(expected)
 		case o.Move.Obstacle != "":
-			return "as soon as it can; " + o.Move.Obstacle
+			return "as soon as it can: " + o.Move.Obstacle
 		}
 		return "now"
+	}
+	is := cmp.Or(o.Placement.Stack, "the first stack")
+	if should := map[turnout.MoveState]string{turnout.MoveDone: o.Move.To, turnout.MoveBack: o.Move.From}[o.Move.State]; is != should {
+		return fmt.Sprintf("since %s; is on %s now", at(o.Move.At), is)
 	}
 	return "since " + at(o.Move.At)
 }
 
 // before is the wave that an org waits for: the one before its own, of those that there are.
-func before(all []turnout.Org, o turnout.Org) int {
-	i := slices.IndexFunc(all, func(other turnout.Org) bool { return other.Move.Wave == o.Move.Wave })
-	return all[i-1].Move.Wave
+func (w *waves) before(o turnout.Org) int {
+	i := slices.IndexFunc(w.all, func(other turnout.Org) bool { return other.Move.Wave == o.Move.Wave })
+	return w.all[i-1].Move.Wave
 }

@@ -146,6 +146,9 @@ func (d *demo) prepare(ctx context.Context) error {
 
 func (d *demo) data() string { return filepath.Join(d.o.Dir, "data") }
 
+// routes is the file of the edge's routes.
+func (d *demo) routes() string { return filepath.Join(d.o.Dir, "routes.yaml") }
+
 func (d *demo) orgs() []turnout.Org {
 	org := func(id turnout.OrgID, name, mapping string, hosts ...string) turnout.Org {
 		origin := d.url(id)

@@ -51,7 +51,7 @@ func (d *demo) children() error {
 
 // edgeChild describes the edge, which serves operators at admin, and writes the file of its routes.
 func (d *demo) edgeChild(admin string) (err error) {
-	routes := filepath.Join(d.o.Dir, "routes.yaml")
+	routes := d.routes()
 	text := "# Instances that the edge spreads visitors over. It is read again when it changes.\nstacks:\n- name: demo\n  pools:\n  - region: here\n    upstreams:\n"
 	for i, page := range d.pages {
 		text += fmt.Sprintf("    - {name: demo-%d, url: %q}\n", i+1, page)

@@ -130,7 +130,8 @@ Turnout is running.
 Commands work on it while it runs:
 
   TURNOUT_DATA=%s bin/turnout parked list --org %s
+  TURNOUT_DATA=%s TURNOUT_EDGE_ROUTES=%s bin/turnout migrate status
 
 %s Press Ctrl-C to end it.
-`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.o.Admin, d.data(), demoOrg, d.o.kept())
+`, r.Public, d.url(demoSecond), r.Links[0], r.Simulator, r.Console, d.o.Admin, d.data(), demoOrg, d.data(), d.routes(), d.o.kept())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -37,14 +36,21 @@ func (c *courses) migration(cfg config.Config, e *edge.Edge) *migration.Migratio
 	store, owner := c.engines.Store, cfg.Instance+"/"+rand.Text()
 	return migration.New(migration.Options{
 		Orgs: store, Now: store.Now, Logger: c.log,
-		Turn: func(ctx context.Context) (bool, error) {
-			return store.Turn(ctx, "", "migration", owner, store.Now(), migrationTurn)
+		Turn: func(ctx context.Context, what string) (bool, error) {
+			return store.Turn(ctx, "", "migration/"+what, owner, store.Now(), migrationTurn)
 		},
-		Ready: func(o turnout.Org, stack string) error {
-			o.Placement.Stack = stack
-			return e.CanServe(routing.Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Placement: o.Placement})
-		},
+		Looked: func(ctx context.Context) error { return store.PutFile(ctx, lookedFile, nil, store.Now()) },
+		Ready:  func(o turnout.Org, stack string) error { return e.CanServe(routed(o, stack)) },
 	})
+}
+
+// lookedFile is written whenever an edge looks after orgs that wait to be moved.
+const lookedFile = "migration/looked"
+
+// routed is an org as an edge routes it, on a stack.
+func routed(o turnout.Org, stack string) routing.Org {
+	o.Placement.Stack = stack
+	return routing.Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Placement: o.Placement}
 }
 
 // migrationGauges show how a migration stands, on each edge with a store: all of them
@@ -62,27 +68,38 @@ func migrationGauges(m *migration.Migration) []prometheus.Collector {
 	return all
 }
 
-// Migration plans, starts and stops the moving of orgs, which edges do.
-func (e *Engines) Migration(log *slog.Logger) *migration.Migration {
-	return migration.New(migration.Options{Orgs: e.Store, Now: e.Store.Now, Logger: log})
+// Migration plans, starts and stops the moving of orgs, which edges do. Stacks are those
+// of the file of routes, without which nobody plans: it says which there are.
+func (e *Engines) Migration(cfg config.Config) (*migration.Migration, error) {
+	if cfg.Edge.Routes == "" {
+		return nil, turnout.Errorf(turnout.CodeMisconfigured, "look up stacks", "name the edges' file of routes, as edge.routes or TURNOUT_EDGE_ROUTES")
+	}
+	if !cfg.Edge.HasStore() {
+		return nil, turnout.Errorf(turnout.CodeMisconfigured, "look up stacks", "edge.orgs: the edges read their orgs from the file of routes, so that nothing here moves them; change it there")
+	}
+	plan, err := config.Routes(cfg.Edge.Routes, true)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", cfg.Edge.Routes, err)
+	}
+	table, err := routing.New(plan)
+	if err != nil {
+		return nil, fmt.Errorf("%s:\n%w", cfg.Edge.Routes, err)
+	}
+	return migration.New(migration.Options{
+		Orgs: e.Store, Now: e.Store.Now, Logger: e.log, First: plan.Stacks[0].Name,
+		Fits: func(o turnout.Org, stack string) error {
+			_, err := table.Course(routed(o, stack))
+			return err
+		},
+	}), nil
 }
 
-// KnowsStack says whether the routes of this machine have a stack, as far as there are
-// any: false and no error where none are named.
-func KnowsStack(cfg config.Config, stack string) (known bool, err error) {
-	if cfg.Edge.Routes == "" {
-		return false, nil
+// MigrationLooked is when an edge looked last after orgs that wait to be moved; the zero
+// time is never.
+func (e *Engines) MigrationLooked(ctx context.Context) (time.Time, error) {
+	_, at, err := e.Store.File(ctx, lookedFile)
+	if turnout.CodeOf(err) == turnout.CodeNotFound {
+		return time.Time{}, nil
 	}
-	plan, err := config.Routes(cfg.Edge.Routes, cfg.Edge.HasStore())
-	if err != nil {
-		return false, fmt.Errorf("edge.routes: %w", err)
-	}
-	var names []string
-	for _, s := range plan.Stacks {
-		if s.Name == stack {
-			return true, nil
-		}
-		names = append(names, s.Name)
-	}
-	return false, turnout.Errorf(turnout.CodeInvalid, "plan migration", "to: the routes have no stack %s: use one of %q", stack, names)
+	return at, err
 }

@@ -191,7 +191,7 @@ func samples(t *testing.T) map[string][]string {
 		}
 		first, rest, _ := strings.Cut(block, "\n")
 		name := strings.TrimPrefix(first, "# ")
-		if !slices.Contains([]string{"turnout.yaml", "routes.yaml", "blue-1.yaml", "waves.yaml"}, name) {
+		if !slices.Contains([]string{"turnout.yaml", "routes.yaml", "blue-1.yaml", "green-1.yaml", "waves.yaml"}, name) {
 			t.Fatalf("a sample begins with %q, which names no file", first)
 		}
 		if n := len(files[name]); strings.HasPrefix(rest, "orgs:") && n > 0 {
@@ -232,6 +232,25 @@ func TestDocumentedInstance(t *testing.T) {
 	cfg, err := Load("blue-1.yaml", nil)
 	if err != nil || !strings.Contains(files["routes.yaml"][0], `"http://`+cfg.Listen+`"`) {
 		t.Errorf("%v; it listens at %s", err, cfg.Listen)
+	}
+}
+
+// The instance of another stack that docs/edge.md shows is one, beside the first ones.
+func TestDocumentedInstanceOfAnotherStack(t *testing.T) {
+	files := samples(t)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"blue-1.yaml", "green-1.yaml"} {
+		if err := os.WriteFile(name, []byte(files[name][0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blue, err := Load("blue-1.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	green, err := Load("green-1.yaml", nil)
+	if err != nil || green.Stack != "green" || green.Data != blue.Data || green.Listen == blue.Listen || green.AdminListen == blue.AdminListen {
+		t.Errorf("%v; it is %+v", err, green)
 	}
 }
 

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -32,19 +31,17 @@ type WaveEntry struct {
 // defaultPause lets a wave be seen by day before the next one moves at night.
 const defaultPause = 12 * time.Hour
 
-var stackPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
-
 // Waves reads a plan of a migration. All faults are reported at once.
 func Waves(text []byte) (migration.Plan, error) {
 	file := WavesFile{Pause: defaultPause}
 	faults := []error{Parse(text, &file)}
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	p := migration.Plan{To: file.To, Pause: file.Pause, Window: turnout.Night()}
-	if !stackPattern.MatchString(file.To) {
+	if file.To == "" {
 		fault("to: name the stack that orgs move to, as the edge's routes do")
 	}
 	if file.Window != "" && p.Window.UnmarshalText([]byte(file.Window)) != nil {
-		fault("window: use two times of a day such as 01:00-05:00")
+		fault("window: use two different times of a day such as 01:00-05:00, or 00:00-24:00 for always")
 	}
 	if file.Pause < 0 {
 		fault("pause: use a time such as 12h, or 0s")
@@ -55,6 +52,9 @@ func Waves(text []byte) (migration.Plan, error) {
 	for i, w := range file.Waves {
 		if w.Count < 0 || len(w.Orgs) == 0 && w.Count == 0 && !w.All {
 			fault("waves[%d]: use orgs with a list, count with a number of those that no wave names, or all: true", i)
+		}
+		if w.Count > 0 && w.All {
+			fault("waves[%d]: use count or all, not both", i)
 		}
 		wave := migration.Wave{Count: w.Count, All: w.All}
 		for _, id := range w.Orgs {

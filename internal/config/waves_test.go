@@ -27,8 +27,8 @@ func TestWaves(t *testing.T) {
 func TestFaultsOfWaves(t *testing.T) {
 	for text, wants := range map[string][]string{
 		"": {"to: name the stack", "waves: list at least one"},
-		"to: Green!\nwindow: night\npause: -1h\nwaves: [{}, {count: -1}, {count: many}, {orgs: acme}, {size: 3}]\n": {
-			"to: name the stack", "window: use two times of a day", "pause: use a time", "waves[0]: use orgs", "waves[1]: use orgs",
+		"to: green\nwindow: 05:00-05:00\npause: -1h\nwaves: [{}, {count: -1}, {count: many}, {orgs: acme}, {size: 3}, {count: 1, all: true}]\n": {
+			"window: use two different times of a day", "waves[5]: use count or all, not both", "pause: use a time", "waves[0]: use orgs", "waves[1]: use orgs",
 			"waves[2].count: use a whole number", "waves[3].orgs: use a list", `unknown key "waves[4].size"`,
 		},
 	} {

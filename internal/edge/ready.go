@@ -8,7 +8,8 @@ import (
 )
 
 // CanServe says why an org's new sessions could not go where its placement says, nil if
-// they can: the stack or a region is not among the routes, or no instance of these is up.
+// they can: the stack or a region is not among the routes, or no instance of these is up,
+// as one counts that has answered once.
 func (e *Edge) CanServe(org routing.Org) error {
 	v, now := e.view.Load(), e.now()
 	course, err := v.table.Course(org)
@@ -17,7 +18,7 @@ func (e *Edge) CanServe(org routing.Org) error {
 	}
 	for _, p := range course.Pools {
 		for _, u := range v.pool(course.Stack, p.Region).Upstreams {
-			if u.State(now).Condition == pool.Up {
+			if u.HeardFrom() && u.State(now).Condition == pool.Up {
 				return nil
 			}
 		}

@@ -16,6 +16,12 @@ func TestP9WhatAnEdgeCanServe(t *testing.T) {
 		placement.Stack = "green"
 		return s.CanServe(routing.Org{ID: "acme", Placement: placement})
 	}
+	if err := green(turnout.Placement{}); err == nil {
+		t.Error("a stack of which nobody ever answered counts")
+	}
+	for _, u := range s.view.Load().upstreams {
+		u.Probed(true, time.Time{}, s.now())
+	}
 	for _, p := range []turnout.Placement{{}, {Home: "away"}, {Home: "home", Failover: []string{"away"}}} {
 		if err := green(p); err != nil {
 			t.Errorf("%+v: %v", p, err)
@@ -35,6 +41,10 @@ func TestP9WhatAnEdgeCanServe(t *testing.T) {
 	for _, name := range []string{"green-home-1", "green-home-2", "green-away-1", "green-away-2"} {
 		if err := green(turnout.Placement{}); err != nil {
 			t.Errorf("while %s is up: %v", name, err)
+		}
+		if name == "green-home-1" {
+			s.upstream(name).Drain(s.now().Add(time.Hour))
+			continue
 		}
 		s.upstream(name).Probed(false, time.Time{}, s.now())
 	}

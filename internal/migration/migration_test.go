@@ -32,7 +32,7 @@ func (s *shelf) Orgs(context.Context) ([]turnout.Org, error) {
 	return all, s.fault
 }
 
-func (s *shelf) ChangeOrg(_ context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), _ time.Time) error {
+func (s *shelf) UpdateOrg(_ context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), _ time.Time) error {
 	if s.before != nil {
 		s.before(id)
 	}
@@ -51,24 +51,33 @@ type stage struct {
 	*testing.T
 	*Migration
 	*shelf
-	now  time.Time
-	ours bool
-	down map[string]bool
-	log  bytes.Buffer
+	now    time.Time
+	others map[string]bool // what others have the turn for
+	down   map[string]bool
+	looked int
+	log    bytes.Buffer
 }
 
 func onStage(t *testing.T) *stage {
-	s := &stage{T: t, shelf: &shelf{orgs: map[turnout.OrgID]turnout.Org{}}, ours: true, down: map[string]bool{}}
+	s := &stage{T: t, shelf: &shelf{orgs: map[turnout.OrgID]turnout.Org{}}, others: map[string]bool{}, down: map[string]bool{}}
 	s.now = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	for _, id := range []turnout.OrgID{"a", "b", "c", "d", "e", "f", "g", "h"} {
 		s.orgs[id] = turnout.Org{ID: id, Placement: turnout.Placement{Stack: "blue"}}
 	}
 	s.Migration = New(Options{
 		Orgs: s.shelf, Now: func() time.Time { return s.now }, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
-		Turn: func(context.Context) (bool, error) { return s.ours, nil },
-		Ready: func(_ turnout.Org, stack string) error {
-			if s.down[stack] {
+		Turn:   func(_ context.Context, what string) (bool, error) { return !s.others[what], nil },
+		Looked: func(context.Context) error { s.looked++; return nil },
+		Ready: func(o turnout.Org, stack string) error {
+			if s.down[stack] || s.down[string(o.ID)] {
 				return fmt.Errorf("no instance of stack %s is up", stack)
+			}
+			return nil
+		},
+		First: "blue",
+		Fits: func(_ turnout.Org, stack string) error {
+			if stack != "blue" && stack != "green" && stack != "red" {
+				return fmt.Errorf("there is no stack %s", stack)
 			}
 			return nil
 		},
@@ -218,7 +227,7 @@ func TestP9AStackThatIsNotReady(t *testing.T) {
 func TestP9OneMoves(t *testing.T) {
 	s := onStage(t)
 	s.begin(waves())
-	s.ours = false
+	s.others[moving] = true
 	if got := s.pass(24*time.Hour, time.Hour); got != nil {
 		t.Errorf("moved %v", got)
 	}
@@ -234,8 +243,8 @@ func TestP9Rollback(t *testing.T) {
 		t.Fatalf("on green are %v", got)
 	}
 	back, held, err := s.Rollback(t.Context(), Scope{})
-	if err != nil || !slices.Equal(back, []turnout.OrgID{"a", "b"}) || held != 5 {
-		t.Errorf("back %v, held %d, %v", back, held, err)
+	if err != nil || !slices.Equal(back, []turnout.OrgID{"a", "b"}) || len(held) != 5 {
+		t.Errorf("back %v, held %v, %v", back, held, err)
 	}
 	if got := s.on("green"); !slices.Equal(got, []string{"c"}) || s.orgs["a"].Placement.Previous != "green" {
 		t.Errorf("on green are %v; a is %+v", got, s.orgs["a"].Placement)
@@ -251,10 +260,13 @@ func TestP9Rollback(t *testing.T) {
 		t.Errorf("then on blue are %v", got)
 	}
 	s.is("a", turnout.MoveBack)
-	for _, want := range [][]turnout.OrgID{{"d", "e", "f", "g", "h"}, {"c"}, nil} {
+	for _, want := range [][]turnout.OrgID{{"d", "e", "f", "g", "h"}, {"c"}} {
 		if back, _, err := s.Rollback(t.Context(), Scope{}); err != nil || !slices.Equal(back, want) {
 			t.Errorf("step by step: %v, %v, want %v", back, err, want)
 		}
+	}
+	if back, _, err := s.Rollback(t.Context(), Scope{}); turnout.CodeOf(err) != turnout.CodeConflict {
+		t.Errorf("with nothing left: %v, %v", back, err)
 	}
 }
 
@@ -263,17 +275,17 @@ func TestP9RollbackOfOneOrAll(t *testing.T) {
 	s := onStage(t)
 	s.begin(waves())
 	s.pass(48*time.Hour, 20*time.Minute)
-	for _, id := range []turnout.OrgID{"d", "nobody"} {
-		if _, _, err := s.Rollback(t.Context(), Scope{Org: id}); turnout.CodeOf(err) != turnout.CodeNotFound {
+	for id, want := range map[turnout.OrgID]string{"d": "waits, and was not moved yet", "nobody": "is not set up"} {
+		if _, _, err := s.Rollback(t.Context(), Scope{Org: id}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	s.is("d", turnout.MoveWaiting) // a mistyped name stops nothing
-	if back, held, err := s.Rollback(t.Context(), Scope{Org: "c"}); err != nil || !slices.Equal(back, []turnout.OrgID{"c"}) || held != 5 {
-		t.Errorf("one: %v, %d, %v", back, held, err)
+	if back, held, err := s.Rollback(t.Context(), Scope{Org: "c"}); err != nil || !slices.Equal(back, []turnout.OrgID{"c"}) || len(held) != 5 {
+		t.Errorf("one: %v, %v, %v", back, held, err)
 	}
-	if back, held, err := s.Rollback(t.Context(), Scope{All: true}); err != nil || !slices.Equal(back, []turnout.OrgID{"a", "b"}) || held != 0 {
-		t.Errorf("all: %v, %d, %v", back, held, err)
+	if back, held, err := s.Rollback(t.Context(), Scope{All: true}); err != nil || !slices.Equal(back, []turnout.OrgID{"a", "b"}) || len(held) != 0 {
+		t.Errorf("all: %v, %v, %v", back, held, err)
 	}
 	if got := s.on("green"); got != nil {
 		t.Errorf("on green are %v", got)
@@ -296,11 +308,11 @@ func TestP9RollbackWhileOneMoves(t *testing.T) {
 		}
 	}
 	back, held, err := s.Rollback(t.Context(), Scope{})
-	if err != nil || !slices.Equal(back, []turnout.OrgID{"a"}) || held != 7 {
-		t.Errorf("back %v, held %d, %v", back, held, err)
+	if err != nil || !slices.Equal(back, []turnout.OrgID{"a"}) || len(held) != 7 {
+		t.Errorf("back %v, held %v, %v", back, held, err)
 	}
 	for _, o := range due {
-		if ok, err := s.change(t.Context(), o.ID, turnout.Org.Cutover); ok || err != nil {
+		if ok, err := s.change(t.Context(), o.ID, cutover(o)); ok || err != nil {
 			t.Errorf("%s moved after the rollback: %v", o.ID, err)
 		}
 	}
@@ -343,14 +355,22 @@ func TestPlanFaults(t *testing.T) {
 	o.Placement.Stack = "green"
 	s.orgs["h"] = o
 	p := waves()
-	p.Waves = []Wave{{Orgs: []turnout.OrgID{"a", "nobody"}}, {Orgs: []turnout.OrgID{"a", "h"}}, {Count: 20}, {All: true}, {Count: 1}}
+	p.Waves = []Wave{{Orgs: []turnout.OrgID{"a", "nobody", "b", "b"}}, {Orgs: []turnout.OrgID{"a", "h"}}, {Count: 20}, {All: true}, {Count: 1}}
 	err := s.Plan(t.Context(), p)
 	if turnout.CodeOf(err) != turnout.CodeInvalid {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"wave 1: org nobody is not set up", "wave 2: org a is in wave 1, too", "wave 2: org h is on green already", "wave 4: no org is left", "wave 5: no org is left"} {
+	for _, want := range []string{"wave 1: org nobody is not set up", "wave 2: org a is in wave 1, too", "wave 2: org h is on green already", "wave 1: org b is there twice", "wave 4: no org is left", "wave 5: no org is left"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("it does not say %q: %v", want, err)
+		}
+	}
+	for want, p := range map[string]Plan{
+		"org a: there is no stack nowhere": {To: "nowhere", Window: turnout.Night(), Waves: []Wave{{Orgs: []turnout.OrgID{"a"}}}},
+		"window: use two":                  {To: "green", Waves: []Wave{{All: true}}},
+	} {
+		if err := s.Plan(t.Context(), p); turnout.CodeOf(err) != turnout.CodeInvalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", want, err)
 		}
 	}
 	if all, _ := s.Migration.Orgs(t.Context()); len(all) != 0 {
@@ -414,5 +434,203 @@ func TestExpected(t *testing.T) {
 	s.now = time.Date(2026, 11, 30, 2, 30, 0, 0, time.UTC)
 	if at("d") != "30 02:30" {
 		t.Errorf("within the night d at %q", at("d"))
+	}
+}
+
+// P9: a later plan leaves those alone that an earlier one moved, and their way back.
+func TestP9PlansOnTopOfEachOther(t *testing.T) {
+	s := onStage(t)
+	one, rest := waves(), waves()
+	one.Waves, rest.Waves = []Wave{{Orgs: []turnout.OrgID{"c"}}}, []Wave{{Count: 1}, {All: true}}
+	s.begin(one)
+	s.pass(24*time.Hour, time.Hour)
+	s.begin(rest)
+	s.is("c", turnout.MoveDone)
+	if got := s.pass(96*time.Hour, 20*time.Minute); len(got) != 7 || got[0] != "a 29 01:00" {
+		t.Errorf("moved %v", got)
+	}
+	for _, want := range [][]turnout.OrgID{{"b", "d", "e", "f", "g", "h"}, {"a"}, {"c"}} {
+		if back, _, err := s.Rollback(t.Context(), Scope{}); err != nil || !slices.Equal(back, want) {
+			t.Errorf("back went %v, %v, want %v", back, err, want)
+		}
+	}
+}
+
+// P9: the pause before a wave counts from whoever was moved last, by an earlier plan too.
+func TestP9ThePauseAfterAnEarlierPlan(t *testing.T) {
+	s := onStage(t)
+	always := Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Pause: time.Hour, Waves: []Wave{{Orgs: []turnout.OrgID{"c"}}}}
+	s.begin(always)
+	s.pass(time.Minute, time.Minute)
+	always.Waves = []Wave{{Orgs: []turnout.OrgID{"a"}}}
+	s.begin(always)
+	if got := s.pass(2*time.Hour, 10*time.Minute); !slices.Equal(got, []string{"a 27 13:01"}) {
+		t.Errorf("moved %v", got)
+	}
+}
+
+// P9: whoever names no stack goes back to the one that was the first, whichever is the
+// first by then.
+func TestP9BackToTheFirstStack(t *testing.T) {
+	s := onStage(t)
+	o := s.orgs["a"]
+	o.Placement.Stack = ""
+	s.orgs["a"] = o
+	s.begin(Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Waves: []Wave{{Orgs: []turnout.OrgID{"a"}}}})
+	s.pass(time.Minute, time.Minute)
+	s.o.First = "green"
+	if _, _, err := s.Rollback(t.Context(), Scope{}); err != nil || s.orgs["a"].Placement.Stack != "blue" {
+		t.Errorf("a is at %+v, %v", s.orgs["a"].Placement, err)
+	}
+}
+
+// P9: nobody goes back to a stack that is gone, unless told to; the migration stops all the
+// same.
+func TestP9BackToAStackThatIsGone(t *testing.T) {
+	s := onStage(t)
+	s.begin(waves())
+	s.pass(24*time.Hour, time.Hour)
+	s.o.Fits = func(_ turnout.Org, stack string) error { return fmt.Errorf("there is no stack %s", stack) }
+	back, held, err := s.Rollback(t.Context(), Scope{})
+	if turnout.CodeOf(err) != turnout.CodeConflict || !strings.Contains(err.Error(), "org c: there is no stack blue") || !strings.Contains(err.Error(), "--force") || len(back) != 0 || len(held) != 7 {
+		t.Errorf("back %v, held %v, %v", back, held, err)
+	}
+	s.is("c", turnout.MoveDone)
+	if back, _, err := s.Rollback(t.Context(), Scope{Force: true}); err != nil || !slices.Equal(back, []turnout.OrgID{"c"}) {
+		t.Errorf("by force: %v, %v", back, err)
+	}
+}
+
+// P9: who cannot be moved holds up nobody of the same wave, and somebody who was put
+// elsewhere by hand neither.
+func TestP9TheOthersOfAWaveGoOn(t *testing.T) {
+	s := onStage(t)
+	s.begin(Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Pause: time.Hour, Waves: []Wave{{Orgs: []turnout.OrgID{"a", "b", "c"}}, {All: true}}})
+	s.down["a"] = true
+	o := s.orgs["b"]
+	o.Placement.Stack = "red"
+	s.orgs["b"] = o
+	if got := s.pass(3*time.Hour, time.Minute); !slices.Equal(got, []string{"c 27 12:00"}) {
+		t.Errorf("moved %v", got)
+	}
+	if a, b := s.orgs["a"].Move.Obstacle, s.orgs["b"].Move.Obstacle; a == "" || !strings.Contains(b, "another stack") {
+		t.Errorf("a says %q, b %q", a, b)
+	}
+	if n := s.Standing(); n.Hindered != 2 || n.States[turnout.MoveDone] != 1 || n.States[turnout.MoveWaiting] != 7 {
+		t.Errorf("it stands %+v", n)
+	}
+}
+
+// P9: an edge that cannot reach a stack keeps no other one from moving orgs there: it
+// takes the turn only to say so.
+func TestP9WhoCannotMoveTakesNoTurn(t *testing.T) {
+	s := onStage(t)
+	s.begin(Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Waves: []Wave{{Count: 1}}})
+	var turns []string
+	s.o.Turn = func(_ context.Context, what string) (bool, error) {
+		turns = append(turns, what)
+		return true, nil
+	}
+	s.down["green"] = true
+	s.pass(10*time.Minute, time.Minute)
+	if !slices.Equal(turns, []string{noting}) {
+		t.Errorf("it took the turns %v", turns)
+	}
+	delete(s.down, "green")
+	s.others[noting] = true
+	s.pass(time.Minute, time.Minute)
+	if !slices.Equal(turns, []string{noting, moving}) {
+		t.Errorf("then %v", turns)
+	}
+}
+
+// P9: what was decided holds when it is done: the night may be over by then, and the org
+// in another plan.
+func TestP9WhatWasSeenHolds(t *testing.T) {
+	for name, meanwhile := range map[string]func(s *stage){
+		"the night ends": func(s *stage) { s.now = s.now.Add(8 * time.Hour) },
+		"another plan is": func(s *stage) {
+			if _, _, err := s.Rollback(s.Context(), Scope{}); err != nil {
+				s.Error(err)
+			}
+			p := waves()
+			p.To = "red"
+			s.begin(p)
+		},
+	} {
+		s := onStage(t)
+		s.begin(waves())
+		s.now = time.Date(2026, 11, 28, 1, 0, 0, 0, time.UTC)
+		s.o.Turn = func(context.Context, string) (bool, error) {
+			meanwhile(s)
+			return true, nil
+		}
+		if again, err := s.Step(t.Context()); again || err != nil || len(s.on("blue")) != 8 {
+			t.Errorf("%s: %t, %v, on blue are %v", name, again, err, s.on("blue"))
+		}
+	}
+}
+
+// A plan that was begun to be kept while somebody starts the one before says so.
+func TestPlanWhileOneStarts(t *testing.T) {
+	s := onStage(t)
+	if err := s.Plan(t.Context(), waves()); err != nil {
+		t.Fatal(err)
+	}
+	s.before = func(turnout.OrgID) {
+		s.before = nil
+		if _, err := s.Start(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Plan(t.Context(), waves()); turnout.CodeOf(err) != turnout.CodeConflict || !strings.Contains(err.Error(), "rollback") {
+		t.Errorf("it says %v", err)
+	}
+}
+
+// Finishing forgets, and moves nobody; not while somebody waits.
+func TestFinish(t *testing.T) {
+	s := onStage(t)
+	s.begin(waves())
+	s.pass(24*time.Hour, time.Hour)
+	if _, err := s.Finish(t.Context()); turnout.CodeOf(err) != turnout.CodeConflict {
+		t.Errorf("while some wait: %v", err)
+	}
+	if _, _, err := s.Rollback(t.Context(), Scope{Org: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	before := s.on("blue")
+	if n, err := s.Finish(t.Context()); n != 8 || err != nil || !slices.Equal(s.on("blue"), before) {
+		t.Errorf("%d, %v, on blue are %v", n, err, s.on("blue"))
+	}
+	if _, err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "begin with turnout migrate plan") {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// Starting twice says what is so.
+func TestStartSaysWhatIsSo(t *testing.T) {
+	s := onStage(t)
+	s.begin(waves())
+	if _, err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "under way already") {
+		t.Errorf("twice: %v", err)
+	}
+	s.pass(120*time.Hour, 20*time.Minute)
+	if _, err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no org is left") {
+		t.Errorf("when all are moved: %v", err)
+	}
+}
+
+// Whoever waits is told that somebody looks, and nobody is while nobody waits.
+func TestSomebodyLooks(t *testing.T) {
+	s := onStage(t)
+	s.pass(time.Hour, time.Minute)
+	if s.looked != 0 {
+		t.Errorf("with nobody waiting: %d", s.looked)
+	}
+	s.begin(waves())
+	s.pass(time.Hour, time.Minute)
+	if s.looked != 60 {
+		t.Errorf("it looked %d times", s.looked)
 	}
 }

@@ -39,6 +39,13 @@ func (m *Migration) Run(ctx context.Context) error {
 	}
 }
 
+// What a process has the turn for: whoever cannot reach a stack may say so, and keeps
+// nobody from moving orgs to it who can.
+const (
+	moving = "move"
+	noting = "note"
+)
+
 // Step moves one org whose time has come, if the stack can serve it and the turn is
 // ours, and reports whether it did.
 func (m *Migration) Step(ctx context.Context) (bool, error) {
@@ -46,28 +53,57 @@ func (m *Migration) Step(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	m.saw(orgs)
 	due := Due(orgs, m.o.Now())
-	if len(due) == 0 {
+	m.saw(orgs, due)
+	if !slices.ContainsFunc(orgs, waits) {
 		return false, nil
 	}
-	if ours, err := m.o.Turn(ctx); err != nil || !ours {
+	if err := m.o.Looked(ctx); err != nil {
 		return false, err
 	}
-	for _, o := range due {
-		if err := m.o.Ready(o, o.Move.To); err != nil {
-			if err := m.hinder(ctx, o, err.Error()); err != nil {
+	for i, o := range due {
+		obstacle := m.obstacle(o)
+		if obstacle != "" {
+			if err := m.hinder(ctx, due[i], obstacle); err != nil {
 				return false, err
 			}
 			continue
 		}
-		moved, err := m.change(ctx, o.ID, turnout.Org.Cutover)
-		if err == nil && moved {
-			m.o.Logger.Info("migration: org moved", "org", o.ID, "from", stackName(o.Move.From), "to", o.Move.To, "wave", o.Move.Wave)
+		if ours, err := m.o.Turn(ctx, moving); err != nil || !ours {
+			return false, err
 		}
-		return moved, err
+		moved, err := m.change(ctx, o.ID, cutover(o))
+		if err != nil {
+			return false, err
+		}
+		if moved {
+			m.o.Logger.Info("migration: org moved", "org", o.ID, "from", o.Move.From, "to", o.Move.To, "wave", o.Move.Wave)
+			return true, nil
+		}
 	}
 	return false, nil
+}
+
+// cutover moves an org that is still as it was when its time had come: meanwhile the night
+// may be over, or another plan made.
+func cutover(seen turnout.Org) step {
+	return func(o turnout.Org, now time.Time) (turnout.Org, error) {
+		if o.Move == nil || *o.Move != *seen.Move || !o.Move.Window.Open(now, Zone(o)) {
+			return o, turnout.Errorf(turnout.CodeConflict, "move org", "org %s does not wait as it did", o.ID)
+		}
+		return o.Cutover(now)
+	}
+}
+
+// obstacle is why an org cannot be moved now, empty if it can.
+func (m *Migration) obstacle(o turnout.Org) string {
+	if o.Placement.Stack != o.Move.From {
+		return "it was put on another stack since it was planned; plan again"
+	}
+	if err := m.o.Ready(o, o.Move.To); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // hinder notes why an org does not move, for whoever looks at the migration.
@@ -75,8 +111,17 @@ func (m *Migration) hinder(ctx context.Context, o turnout.Org, obstacle string) 
 	if o.Move.Obstacle == obstacle {
 		return nil
 	}
+	if ours, err := m.o.Turn(ctx, noting); err != nil || !ours {
+		return err
+	}
 	m.o.Logger.Warn("migration: an org cannot be moved yet", "org", o.ID, "to", o.Move.To, "obstacle", obstacle)
-	_, err := m.change(ctx, o.ID, func(o turnout.Org, _ time.Time) (turnout.Org, error) { return o.Hindered(obstacle) })
+	seen := *o.Move
+	_, err := m.change(ctx, o.ID, func(o turnout.Org, _ time.Time) (turnout.Org, error) {
+		if o.Move == nil || *o.Move != seen {
+			return o, turnout.Errorf(turnout.CodeConflict, "note obstacle", "org %s does not wait as it did", o.ID)
+		}
+		return o.Hindered(obstacle)
+	})
 	return err
 }
 

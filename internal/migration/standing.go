@@ -1,6 +1,10 @@
 package migration
 
-import "github.com/turnout-events/turnout"
+import (
+	"maps"
+
+	"github.com/turnout-events/turnout"
+)
 
 // Standing counts the orgs of a migration.
 type Standing struct {
@@ -14,11 +18,14 @@ func States() []turnout.MoveState {
 	return []turnout.MoveState{turnout.MovePlanned, turnout.MoveWaiting, turnout.MoveHeld, turnout.MoveDone, turnout.MoveBack}
 }
 
-// Count counts orgs that have a part in a migration.
-func Count(orgs []turnout.Org) Standing {
+// Count counts orgs that have a part in a migration, and of those whose time has come the
+// hindered ones.
+func Count(orgs []turnout.Org, due ...turnout.Org) Standing {
 	s := Standing{States: map[turnout.MoveState]int{}}
 	for _, o := range orgs {
 		s.States[o.Move.State]++
+	}
+	for _, o := range due {
 		if o.Move.Obstacle != "" {
 			s.Hindered++
 		}
@@ -33,9 +40,20 @@ func (m *Migration) Standing() Standing {
 	return m.seen
 }
 
-func (m *Migration) saw(orgs []turnout.Org) {
-	s := Count(orgs)
+// saw keeps how it stands, and logs what changed since somebody looked last.
+func (m *Migration) saw(orgs, due []turnout.Org) {
+	s := Count(orgs, due...)
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	before := m.seen
 	m.seen = s
+	m.mu.Unlock()
+	if !maps.Equal(before.States, s.States) && (len(s.States) > 0 || len(before.States) > 0) {
+		var counts []any
+		for _, state := range States() {
+			if n := s.States[state]; n > 0 {
+				counts = append(counts, string(state), n)
+			}
+		}
+		m.o.Logger.Info("migration: orgs", counts...)
+	}
 }

@@ -185,6 +185,9 @@ func (u *Upstream) Probed(there bool, drain time.Time, now time.Time) (went, cam
 	return went, came
 }
 
+// HeardFrom reports whether it ever answered anything.
+func (u *Upstream) HeardFrom() bool { return u.heard.Load() != 0 }
+
 // measured smooths the time that a probe took. One goroutine probes an upstream.
 func (u *Upstream) measured(took time.Duration) {
 	old := time.Duration(u.away.Load())

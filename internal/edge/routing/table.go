@@ -104,7 +104,11 @@ func (t *Table) Course(org Org) (*Course, error) {
 	b := newBuilder(t.plan)
 	b.addStacks()
 	c := b.course(&org, org.Placement.Stack, false)
-	return c, errors.Join(b.faults...)
+	faults := make([]error, len(b.faults))
+	for i, err := range b.faults {
+		faults[i] = errors.New(strings.TrimPrefix(err.Error(), fmt.Sprintf("org %s: ", org.ID)))
+	}
+	return c, errors.Join(faults...)
 }
 
 // Lookup finds the route of a request's Host: with or without port, in any case.

@@ -74,25 +74,29 @@ func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now t
 	})
 }
 
-// ChangeOrg replaces an org's settings by what change makes of them, in one step that
+// UpdateOrg replaces an org's settings by what change makes of them, in one step that
 // no other change comes between; its secrets stay. CodeNotFound for an unknown org.
 // change may be called again, so it does nothing but return; its error leaves the org
-// as it is.
-func (s *Store) ChangeOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error {
+// as it is. Nobody is told of a change of the org's move alone.
+func (s *Store) UpdateOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error {
 	return s.do(ctx, "change org", func(t *tx) error {
-		o, err := t.settings(id)
+		before, err := t.settings(id)
 		if err != nil {
 			return err
 		}
-		if o, err = change(o); err != nil {
+		after, err := change(before)
+		if err != nil {
 			return err
 		}
-		settings, err := json.Marshal(o)
+		settings, err := json.Marshal(after)
 		if err != nil {
 			return err
 		}
 		if err := t.exec("UPDATE orgs SET settings = ?2, changed = ?3 WHERE org = ?1", string(id), string(settings), millis(now)); err != nil {
 			return err
+		}
+		if !after.Differs(before) {
+			return nil
 		}
 		return t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: id, At: now})
 	})

@@ -59,7 +59,7 @@ func testOrgChanges(e *env) {
 		}
 		all.Go(func() {
 			for range each {
-				if err := store.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
+				if err := store.UpdateOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
 					o.APIShare++
 					return o, nil
 				}, e.now); err != nil {
@@ -82,8 +82,8 @@ func testOrgChanges(e *env) {
 		e.Errorf("the secrets became %q", secrets)
 	}
 	refused := turnout.Errorf(turnout.CodeConflict, "change", "not now")
-	e.code(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { o.Name = "no"; return o, refused }, e.now), turnout.CodeConflict)
-	e.code(e.ChangeOrg(e.ctx, "nobody", func(o turnout.Org) (turnout.Org, error) { return o, nil }, e.now), turnout.CodeNotFound)
+	e.code(e.UpdateOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { o.Name = "no"; return o, refused }, e.now), turnout.CodeConflict)
+	e.code(e.UpdateOrg(e.ctx, "nobody", func(o turnout.Org) (turnout.Org, error) { return o, nil }, e.now), turnout.CodeNotFound)
 	after, err := e.Orgs(e.ctx)
 	if e.ok(err); !reflect.DeepEqual(after, orgs) {
 		e.Errorf("a refused change made %+v", after)
@@ -96,7 +96,7 @@ func testOrgChanges(e *env) {
 
 // testOrgKeepsMove: what an operator sets keeps what a migration knows.
 func testOrgKeepsMove(e *env) {
-	e.ok(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
+	e.ok(e.UpdateOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
 		o.Move = &turnout.Move{To: "green", Wave: 1, Window: turnout.Night(), Pause: time.Hour, State: turnout.MoveWaiting, At: e.now}
 		return o.Cutover(e.now)
 	}, e.now))
@@ -108,13 +108,23 @@ func testOrgKeepsMove(e *env) {
 	if e.ok(err); is[0].Name != "Acme Ltd" || !reflect.DeepEqual(is[0].Move, was[0].Move) || !reflect.DeepEqual(is[0].Placement, was[0].Placement) {
 		e.Errorf("%+v became %+v", was[0], is[0])
 	}
+	seq, err := e.LastChange(e.ctx)
+	e.ok(err)
+	e.ok(e.UpdateOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) {
+		m := *o.Move
+		m.Obstacle, o.Move = "nobody is there", &m
+		return o, nil
+	}, e.now))
+	if now, err := e.LastChange(e.ctx); err != nil || now != seq {
+		e.Errorf("a change of the move alone is told to everybody: %v", err)
+	}
 	set.Placement.Stack = "blue"
 	e.code(e.SetOrg(e.ctx, set, []byte("stolen"), e.tick()), turnout.CodeConflict)
 	secrets, err := e.OrgSecrets(e.ctx, acme)
 	if e.ok(err); string(secrets) != "new secrets" {
 		e.Errorf("what was refused left %q", secrets)
 	}
-	e.ok(e.ChangeOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { return o.Rollback(e.now) }, e.now))
+	e.ok(e.UpdateOrg(e.ctx, acme, func(o turnout.Org) (turnout.Org, error) { return o.Rollback(e.now) }, e.now))
 	e.ok(e.SetOrg(e.ctx, set, []byte("s"), e.tick()))
 	is, err = e.Orgs(e.ctx)
 	if e.ok(err); is[0].Placement.Stack != "blue" || is[0].Placement.Previous != turnout.FirstStack || is[0].Move.State != turnout.MoveBack {

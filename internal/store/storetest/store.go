@@ -86,7 +86,7 @@ type Erasure interface {
 // Orgs are set up once and changed seldom.
 type Orgs interface {
 	SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error
-	ChangeOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error
+	UpdateOrg(ctx context.Context, id turnout.OrgID, change func(turnout.Org) (turnout.Org, error), now time.Time) error
 	Orgs(ctx context.Context) ([]turnout.Org, error)
 	OrgSecrets(ctx context.Context, org turnout.OrgID) ([]byte, error)
 }
