@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,13 +19,22 @@ import (
 
 // shelf keeps orgs as a store does: each change in one step, under the time it is given.
 type shelf struct {
+	mu   sync.Mutex
 	orgs map[turnout.OrgID]turnout.Org
 	// before is called before each change, for what somebody else does meanwhile.
 	before func(id turnout.OrgID)
 	fault  error
 }
 
+func (s *shelf) fails(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = err
+}
+
 func (s *shelf) Orgs(context.Context) ([]turnout.Org, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []turnout.Org
 	for _, id := range slices.Sorted(maps.Keys(s.orgs)) {
 		all = append(all, s.orgs[id])
@@ -36,6 +46,8 @@ func (s *shelf) UpdateOrg(_ context.Context, id turnout.OrgID, change func(turno
 	if s.before != nil {
 		s.before(id)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.fault != nil {
 		return s.fault
 	}
@@ -324,8 +336,9 @@ func TestP9AStoreThatIsAway(t *testing.T) {
 		s := onStage(t)
 		s.o.Now = time.Now
 		s.begin(Plan{To: "green", Window: turnout.Window{Closes: 24 * 60}, Waves: []Wave{{All: true}}})
-		s.fault = errors.New("the store is away")
-		if _, _, err := s.Rollback(t.Context(), Scope{}); !errors.Is(err, s.fault) {
+		away := errors.New("the store is away")
+		s.fails(away)
+		if _, _, err := s.Rollback(t.Context(), Scope{}); !errors.Is(err, away) {
 			t.Errorf("rollback: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -336,7 +349,7 @@ func TestP9AStoreThatIsAway(t *testing.T) {
 		if n := strings.Count(s.log.String(), "cannot go on"); n != 1 || len(s.on("green")) != 0 {
 			t.Errorf("said %d times; on green are %v", n, s.on("green"))
 		}
-		s.fault = nil
+		s.fails(nil)
 		<-time.After(look + 8*breath)
 		synctest.Wait()
 		if got := s.on("green"); len(got) != 8 {
