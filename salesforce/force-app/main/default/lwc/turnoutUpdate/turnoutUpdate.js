@@ -4,7 +4,9 @@ import updatePage from '@salesforce/apex/TurnoutActions.updatePage';
 
 /** The button Update Page. */
 export default class TurnoutUpdate extends TurnoutAction {
+    @api recordId;
+
     @api async invoke() {
-        await this.run(updatePage, 'Turnout was told', 'It shows in a moment what the event says now, if that is published.');
+        await this.run(updatePage, 'Update asked for', 'The page shows in a moment what the event says now, if that is published.');
     }
 }

@@ -34,7 +34,7 @@ describe.each([
     });
 
     it('does it to its record, and says so', async () => {
-        method.mockResolvedValue(undefined);
+        method.mockResolvedValue(true);
         const { element, said } = on(is, 'a01000000000001AAA');
         await element.invoke();
         expect(method.mock.calls).toEqual([[{ recordId: 'a01000000000001AAA' }]]);
@@ -47,13 +47,23 @@ describe.each([
         const { element, said } = on(is, 'a01000000000001AAA');
         await element.invoke();
         expect(said).toMatchObject([{ title: 'Nothing was changed', message: 'Set the hook secret first.', variant: 'error' }]);
+        method.mockResolvedValue(true);
         await element.invoke();
         expect(said[1].variant).toBe('success');
     });
 
+    it('says that it takes a minute where Turnout is not told', async () => {
+        method.mockResolvedValue(false);
+        const { element, said } = on(is, 'a01000000000001AAA');
+        await element.invoke();
+        expect(said).toMatchObject([{ variant: 'warning' }]);
+        expect(said[0].message).toContain('within a minute');
+        expect(notifyRecordUpdateAvailable).toHaveBeenCalledTimes(1);
+    });
+
     it('is pressed once at a time', async () => {
         let done;
-        method.mockReturnValue(new Promise((resolve) => { done = resolve; }));
+        method.mockReturnValue(new Promise((resolve) => { done = () => resolve(true); }));
         const { element } = on(is, 'a01000000000001AAA');
         const first = element.invoke();
         await element.invoke();
