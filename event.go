@@ -37,7 +37,10 @@ type Event struct {
 	JoinURL string `json:"join_url,omitempty"`
 	// Accent is the page's colour, "#rrggbb", or empty.
 	Accent string `json:"accent,omitempty"`
-	Image  string `json:"image,omitempty"`
+	// Image is where its picture is, an address of the organiser's. Pages show Picture,
+	// which was made of it.
+	Image   string  `json:"image,omitempty"`
+	Picture Picture `json:"picture,omitzero"`
 	// Private events are reachable but not listed.
 	Private bool `json:"private,omitempty"`
 

@@ -129,10 +129,18 @@ func (a *API) summary(org *turnout.Org, entry *catalog.Entry) EventSummary {
 	e := entry.Event
 	return EventSummary{
 		ID: e.ID, Slug: e.Slug, Title: e.Title, Summary: e.Summary, Starts: e.Starts.UTC(), Ends: instant(e.Ends), Zone: e.Zone,
-		Language: e.Language, Venue: e.Venue, Address: e.Address, Online: e.Online, Image: e.Image,
+		Language: e.Language, Venue: e.Venue, Address: e.Address, Online: e.Online, Image: a.image(org, e),
 		Phase: phase(e.Phase(a.now())), SeatsLeft: left(entry.Seats.Free(turnout.PoolEvent)), Waitlist: e.Waitlist,
 		URL: "/api/v1/events/" + e.Slug, Page: a.origin(org) + "/events/" + e.Slug,
 	}
+}
+
+// image is where an event's picture is: here, once it was fetched.
+func (a *API) image(org *turnout.Org, e *turnout.Event) string {
+	if path := e.Picture.Path(1600); path != "" {
+		return a.origin(org) + path
+	}
+	return ""
 }
 
 func (a *API) full(org *turnout.Org, entry *catalog.Entry) Event {

@@ -242,7 +242,8 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 // public is what registrants, API clients and Salesforce's hooks reach.
 func (in *instance) public() (http.Handler, error) {
 	pages, err := web.New(web.Options{
-		Catalog: in.catalog, Links: in.links, Intake: in.intake, Sessions: in.sessions, Stack: in.cfg.Stack, Pages: in.pages, Logger: in.log,
+		Catalog: in.catalog, Links: in.links, Intake: in.intake, Sessions: in.sessions,
+		Pictures: catalog.NewPictures(catalog.PicturesOptions{Cache: in.cache, Keyring: in.Keyring}), Stack: in.cfg.Stack, Pages: in.pages, Logger: in.log,
 		Now: in.Store.Now,
 	})
 	if err != nil {

@@ -23,8 +23,10 @@ type Cache interface {
 	mirror.LinkCache
 	mirror.Cursors
 	mirror.FaultCache
+	mirror.PictureCache
 	catalog.Events
 	catalog.LinkCache
+	catalog.PictureCache
 	erasure.Cache
 
 	Fetched(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]time.Time, error)

@@ -38,6 +38,7 @@ func (d *demo) children() error {
 		c, err := d.child("instance", i+1, []string{"serve"}, []string{
 			"TURNOUT_DATA=" + d.data(), "TURNOUT_LISTEN=" + address, "TURNOUT_ADMIN_LISTEN=" + admin,
 			fmt.Sprintf("TURNOUT_INSTANCE=demo-%d", i+1), "TURNOUT_LOG_LEVEL=info",
+			"TURNOUT_MIRROR_PICTURES=any", // whoever presses Publish is on this machine
 		})
 		if err != nil {
 			return err

@@ -16,6 +16,7 @@ func (in *instance) newMirror() error {
 			return in.targets.org(context.Background(), org)
 		},
 		Events: in.cache, Links: in.cache, Cursors: in.cache, Faults: in.cache,
+		Pictures: in.cache, Picture: pictures(in.cfg.Mirror.Pictures),
 		Ledgers: in.Store, Registrations: in.Store, DataKeys: in.Store, Feed: in.Store,
 		Turns: in.Store, Errands: in.Store, Keyring: in.Keyring,
 		Forget: func(ctx context.Context, org turnout.OrgID, email string) error {

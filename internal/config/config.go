@@ -93,7 +93,17 @@ type Delivery struct {
 type Mirror struct {
 	// Every is the time between two reconcile polls of an org.
 	Every time.Duration `yaml:"every" env:"EVERY"`
+	// Pictures is from where events' pictures are fetched: "public" addresses, "any", for
+	// development, or "none".
+	Pictures string `yaml:"pictures" env:"PICTURES"`
 }
+
+// From where pictures are fetched.
+const (
+	PublicPictures = "public"
+	AnyPictures    = "any"
+	NoPictures     = "none"
+)
 
 // Default is what holds where nothing is said.
 func Default() Config {
@@ -101,7 +111,7 @@ func Default() Config {
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:9090", Data: "turnout-data",
 		Log:      Log{Level: "info", Format: "text"},
 		Delivery: Delivery{Few: 5, Longest: 10 * time.Second, Most: 200, LanesPerOrg: 5},
-		Mirror:   Mirror{Every: time.Minute},
+		Mirror:   Mirror{Every: time.Minute, Pictures: PublicPictures},
 		Edge:     defaultEdge(),
 	}
 }
@@ -219,6 +229,7 @@ func (c *Config) faults() []error {
 	check(c.Delivery.LanesPerOrg >= 1 && c.Delivery.LanesPerOrg <= 20, "delivery.lanes_per_org: use 1 to 20")
 	check(c.Drain >= 0 && c.Drain <= 24*time.Hour, "drain: use a time such as 30s")
 	check(c.Mirror.Every >= time.Second, "mirror.every: use 1s or more")
+	check(oneOf(c.Mirror.Pictures, PublicPictures, AnyPictures, NoPictures), "mirror.pictures: use public, any or none")
 	return append(faults, c.Edge.faults()...)
 }
 

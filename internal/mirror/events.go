@@ -88,6 +88,9 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 			return err
 		}
 	}
+	if err := p.forgetPictures(ctx); err != nil {
+		return err
+	}
 	return p.setCursor(ctx, sweepCursor, last, now)
 }
 
@@ -117,9 +120,9 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 	if err != nil {
 		return err
 	}
-	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
+	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, sealed: map[turnout.EventID][]byte{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
 	for _, e := range cached {
-		b.modified[e.ID] = e.Modified
+		b.modified[e.ID], b.sealed[e.ID] = e.Modified, e.Sealed
 		b.slugs[e.Slug] = e.ID
 	}
 	for id := range faulty {
@@ -148,8 +151,9 @@ type batch struct {
 	// now as they came.
 	at      time.Time
 	fetched []turnout.EventID
-	// modified and slugs are what is cached.
+	// modified, sealed and slugs are what is cached.
 	modified map[turnout.EventID]time.Time
+	sealed   map[turnout.EventID][]byte
 	slugs    map[string]turnout.EventID
 	// faulty are those of which a fault is known.
 	faulty map[turnout.EventID]bool
@@ -194,7 +198,12 @@ func slugTaken(by turnout.EventID) error {
 // take registrations.
 func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	p := b.p
-	plain, err := json.Marshal(c.Event)
+	e := *c.Event
+	var err error
+	if e.Picture, err = b.pictured(ctx, c); err != nil {
+		return err
+	}
+	plain, err := json.Marshal(e)
 	if err != nil {
 		return turnout.Wrap(turnout.CodeInternal, "write event "+string(c.ID), err)
 	}
@@ -217,6 +226,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	b.fetched = append(b.fetched, c.ID)
 	b.freeSlug(c.ID)
 	b.slugs[c.Event.Slug], b.modified[c.ID], b.told[c.ID] = c.ID, c.Modified, m
+	delete(b.sealed, c.ID) // it is another one now
 	if !there {
 		p.recount(c.ID)
 	}

@@ -29,6 +29,12 @@ type Options struct {
 	Errands       Errands
 	Keyring       Keyring
 
+	// Pictures is needed with Picture.
+	Pictures PictureCache
+	// Picture fetches one from an organiser's address, and makes its files. Its errors are
+	// in words for the organiser, without the address. Nil means that events have none.
+	Picture func(ctx context.Context, address string) (turnout.Picture, map[string][]byte, error)
+
 	// Forget erases a person. It may be called again for the same one.
 	Forget func(ctx context.Context, org turnout.OrgID, email string) error
 	// Allow says whether the org's API budget has room for another pass; nil

@@ -28,6 +28,9 @@ type orgMirror struct {
 	// the goroutine that fetches people.
 	unnoted map[string]bool
 
+	// wishes are pictures to be fetched.
+	wishes chan wish
+
 	mu        sync.Mutex // guards the rest
 	state     State
 	failures  map[string]failure
@@ -36,6 +39,8 @@ type orgMirror struct {
 	turnUntil time.Time
 	// uncounted are events whose hand counts may have changed.
 	uncounted map[turnout.EventID]bool
+	// wished are the last wishes for pictures.
+	wished map[turnout.EventID]tried
 }
 
 // What is polled, and the names of its cursors. Hints have kinds of their own.
@@ -48,7 +53,8 @@ const (
 func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 	p := &orgMirror{o: o, org: org, applied: map[turnout.EventID]mark{}, seenLinks: newSeen(), seenRegistrations: newSeen(),
 		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
-		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{}}
+		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{},
+		wishes: make(chan wish, wishes), wished: map[turnout.EventID]tried{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)
 	}
@@ -67,6 +73,7 @@ func (p *orgMirror) run(ctx context.Context) {
 	for kind := range hintKinds {
 		all.Go(func() { p.hints(ctx, kind) })
 	}
+	all.Go(func() { p.fetchPictures(ctx) })
 	all.Wait()
 }
 

@@ -71,6 +71,13 @@ type FaultCache interface {
 	Faults(ctx context.Context, org turnout.OrgID) (map[turnout.EventID][]byte, error)
 }
 
+// PictureCache holds events' pictures, sealed, in files whose names are made of their bytes.
+type PictureCache interface {
+	PutPicture(ctx context.Context, org turnout.OrgID, name string, sealed []byte, at time.Time) error
+	Pictures(ctx context.Context, org turnout.OrgID) (map[string]time.Time, error)
+	DeletePicture(ctx context.Context, org turnout.OrgID, name string) error
+}
+
 // LinkCache holds AttendeeLinks.
 type LinkCache interface {
 	// PutLinks leaves out links that are older than what is there.

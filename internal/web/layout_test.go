@@ -21,7 +21,7 @@ const longWord = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsam
 func congress() *turnout.Event {
 	e := gala()
 	e.ID, e.Slug, e.Title, e.Language, e.Summary = "a01000000000005AAA", "kongress", longWord, "de", "Drei Tage über das "+longWord+"."
-	e.Venue, e.Address, e.Image, e.Ends, e.Waitlist = longWord, "", "", e.Starts.AddDate(0, 0, 2).Add(8*time.Hour), false
+	e.Venue, e.Address, e.Picture, e.Ends, e.Waitlist = longWord, "", turnout.Picture{}, e.Starts.AddDate(0, 0, 2).Add(8*time.Hour), false
 	for i := range e.Tickets {
 		e.Tickets[i].Name = fmt.Sprintf("%s %d", longWord, i)
 	}

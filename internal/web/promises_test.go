@@ -199,7 +199,7 @@ func TestHostileTexts(t *testing.T) {
 	s := newSite(t)
 	e := gala()
 	e.Title, e.Summary, e.Organizer, e.Venue, e.Address, e.Language = bad, bad, bad, bad, bad, bad
-	e.Image, e.JoinURL, e.Accent, e.Body = bad, "javascript:alert(1)", bad, "<p>fine</p>"
+	e.Image, e.Picture, e.JoinURL, e.Accent, e.Body = bad, turnout.Picture{}, "javascript:alert(1)", bad, "<p>fine</p>"
 	for i := range e.Tickets {
 		e.Tickets[i].Name, e.Tickets[i].About = bad, bad
 	}

@@ -130,7 +130,7 @@ func TestStructuredData(t *testing.T) {
 		data.Location.Name != "Riverside Hall" || data.Offers.Availability != "https://schema.org/InStock" {
 		t.Errorf("%+v", data)
 	}
-	for _, want := range []string{`<meta property="og:title" content="Spring Forum 2027`, `<meta property="og:image" content="https://events.example.org/media/forum.jpg">`, `<link rel="canonical" href="https://events.example.org/events/spring-forum">`} {
+	for _, want := range []string{`<meta property="og:title" content="Spring Forum 2027`, `<meta property="og:image" content="https://events.example.org/media/f0123456789abcdef0123456789abcde-1600.jpg">`, `<link rel="canonical" href="https://events.example.org/events/spring-forum">`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("page lacks %q", want)
 		}

@@ -42,6 +42,7 @@ func (web *Web) routes() http.Handler {
 	mux.HandleFunc("GET /embed.js", web.showEmbed)
 	mux.HandleFunc("GET /favicon.ico", web.showIcon)
 	on("GET /robots.txt", web.showRobots)
+	on("GET /media/{name}", web.showPicture)
 
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(web.forOrg(web.refuseCrossOrigin))

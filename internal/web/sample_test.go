@@ -42,7 +42,7 @@ func gala() *turnout.Event {
 <p>You hear from teams who rebuilt a school street in six weeks, moved a tram line after a winter of kitchen-table talks, and stopped a tower because four hundred people said why.</p>
 <ul><li>Talks in the morning, workshops after lunch</li><li>Lunch and coffee are included</li><li>All rooms are reachable without steps; there is a hearing loop in the main hall</li></ul>`,
 		Organizer: "Example Foundation", Starts: day, Ends: at(18, 30), Zone: "Europe/Vienna", Language: "en",
-		Venue: "Riverside Hall", Address: "Quay 7, 1020 Vienna", Accent: "#0b6e4f", Image: "/media/forum.jpg",
+		Venue: "Riverside Hall", Address: "Quay 7, 1020 Vienna", Accent: "#0b6e4f", Picture: forumPicture(),
 		Closes: at(9, 0).Add(-48 * time.Hour), Seats: 240, Waitlist: true, MaxGuests: 3, OncePerPerson: true,
 		Tickets: []turnout.Ticket{
 			{ID: "standard", Name: "Standard", About: "Talks, workshops and lunch", Seats: turnout.Unlimited},
@@ -158,7 +158,7 @@ func newSiteWith(t testing.TB, o web.Options) *site {
 		fullToken:   link(5, "a01000000000003AAA"),
 	}
 	w, err := web.New(web.Options{
-		Sessions: o.Sessions, Stack: o.Stack, Catalog: s.catalog, Links: s.links, Intake: s.intake, Pages: pages, Now: clock,
+		Sessions: o.Sessions, Stack: o.Stack, Catalog: s.catalog, Links: s.links, Intake: s.intake, Pictures: fakePictures{}, Pages: pages, Now: clock,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

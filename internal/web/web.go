@@ -35,6 +35,12 @@ type Links interface {
 	Open(ctx context.Context, org turnout.OrgID, token string) (catalog.Link, error)
 }
 
+// Pictures opens files of events' pictures from memory or the cache.
+type Pictures interface {
+	// Picture answers CodeNotFound for a file that is not there.
+	Picture(ctx context.Context, org turnout.OrgID, name string) ([]byte, error)
+}
+
 // Reader shows registrations; it changes nothing.
 type Reader interface {
 	View(ctx context.Context, org turnout.OrgID, token string) (intake.View, error)
@@ -72,6 +78,8 @@ type Options struct {
 	Catalog Catalog
 	Links   Links
 	Intake  Intake
+	// Pictures may be nil, for none.
+	Pictures Pictures
 	// Sessions may be nil, for none. Stack is the one that this instance belongs to,
 	// and that its sessions are worthless without (P6).
 	Sessions Sessions
@@ -95,6 +103,7 @@ const DefaultMaxBody = 64 << 10
 type Web struct {
 	catalog  Catalog
 	links    Links
+	pictures Pictures
 	reader   Reader
 	writer   Writer
 	sessions Sessions
@@ -118,7 +127,7 @@ func New(o Options) (*Web, error) {
 		return nil, errors.New("make web: catalog, links and intake are required")
 	}
 	w := &Web{
-		catalog: o.Catalog, links: o.Links, reader: o.Intake, writer: o.Intake,
+		catalog: o.Catalog, links: o.Links, pictures: o.Pictures, reader: o.Intake, writer: o.Intake,
 		sessions: o.Sessions, stack: o.Stack,
 		pages: o.Pages, log: o.Logger, now: o.Now, maxBody: o.MaxBody,
 	}

@@ -41,6 +41,7 @@ type Cache interface {
 	Links
 	Cursors
 	Faults
+	Pictures
 	Console
 	Close() error
 }
@@ -79,6 +80,14 @@ type Faults interface {
 	Faults(ctx context.Context, org turnout.OrgID) (map[turnout.EventID][]byte, error)
 }
 
+// Pictures are events', in files whose names are made of their bytes.
+type Pictures interface {
+	PutPicture(ctx context.Context, org turnout.OrgID, name string, sealed []byte, at time.Time) error
+	Picture(ctx context.Context, org turnout.OrgID, name string) ([]byte, error)
+	Pictures(ctx context.Context, org turnout.OrgID) (map[string]time.Time, error)
+	DeletePicture(ctx context.Context, org turnout.OrgID, name string) error
+}
+
 // Console is what operators ask.
 type Console interface {
 	// NoteFetched notes when events were fetched, changed or not.
@@ -115,6 +124,7 @@ func Run(t conformance.T, open Open, chunk int) {
 		{"Cursors", testCursors},
 		{"Places", testPlaces},
 		{"Faults", testFaults},
+		{"Pictures", testPictures},
 		{"Fetched", testFetched},
 		{"Invited", testInvited},
 		{"Cancelled", testCancelled},

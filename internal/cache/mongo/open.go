@@ -65,7 +65,7 @@ type Cache struct {
 	now  func() time.Time
 	once sync.Once
 
-	links, events, cursors, places, faults, fetched, pending *driver.Collection
+	links, events, cursors, places, faults, fetched, pending, pictures *driver.Collection
 }
 
 // Open connects to the cache and makes what it lacks. A URL without TLS, a server
@@ -128,7 +128,7 @@ func newCache(client *driver.Client, database string, o Options) *Cache {
 	return &Cache{
 		log: o.Logger, deployment: o.Deployment, patience: o.Patience, longest: max(longest, o.Patience), client: client, db: db, now: time.Now,
 		links: db.Collection("links"), events: db.Collection("events"), cursors: db.Collection("cursors"), places: db.Collection("places"),
-		faults: db.Collection("faults"), fetched: db.Collection("fetched"), pending: db.Collection("pending"),
+		faults: db.Collection("faults"), fetched: db.Collection("fetched"), pending: db.Collection("pending"), pictures: db.Collection("pictures"),
 	}
 }
 

@@ -93,7 +93,7 @@ func (have metaDoc) fits(deployment string) error {
 // nothing that is missing is taken for read.
 func (c *Cache) Clear(ctx context.Context) error {
 	return do(ctx, "begin the cache anew", c.longest, func(ctx context.Context) error {
-		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.events, c.faults, c.fetched} {
+		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.events, c.faults, c.fetched, c.pictures} {
 			if err := in.Drop(ctx); err != nil {
 				return err
 			}
@@ -108,7 +108,7 @@ func (c *Cache) unclaimed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours := []string{metaCollection, "links", "events", "cursors", "places", "faults", "fetched", "pending"}
+	ours := []string{metaCollection, "links", "events", "cursors", "places", "faults", "fetched", "pending", "pictures"}
 	for _, name := range names {
 		if !slices.Contains(ours, name) {
 			return errForeign
@@ -122,12 +122,13 @@ func (c *Cache) unclaimed(ctx context.Context) error {
 func (c *Cache) index(ctx context.Context) error {
 	versions := ascending("k", "_id")
 	for in, indexes := range map[*driver.Collection][]driver.IndexModel{
-		c.links:   {versions, ascending("p"), ascending("o", "e")},
-		c.events:  {versions, ascending("o")},
-		c.cursors: {versions},
-		c.faults:  {ascending("o")},
-		c.fetched: {ascending("o")},
-		c.pending: {ascending("o"), ascending("at")},
+		c.links:    {versions, ascending("p"), ascending("o", "e")},
+		c.events:   {versions, ascending("o")},
+		c.cursors:  {versions},
+		c.faults:   {ascending("o")},
+		c.fetched:  {ascending("o")},
+		c.pending:  {ascending("o"), ascending("at")},
+		c.pictures: {ascending("o")},
 	} {
 		for _, i := range indexes { // FerretDB fails on several of which some are there
 			if _, err := in.Indexes().CreateOne(ctx, i); err != nil {

@@ -66,19 +66,19 @@ func (c *Cache) CountLinks(ctx context.Context, org turnout.OrgID) (int, error) 
 }
 
 // each yields the rows of a query of one org: an event and a value.
-func each[T any](ctx context.Context, query *sql.Stmt, org any, yield func(turnout.EventID, T)) error {
+func each[K ~string, T any](ctx context.Context, query *sql.Stmt, org any, yield func(K, T)) error {
 	rows, err := query.QueryContext(ctx, org)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var event turnout.EventID
+		var key K
 		var value T
-		if err := rows.Scan(&event, &value); err != nil {
+		if err := rows.Scan(&key, &value); err != nil {
 			return err
 		}
-		yield(event, value)
+		yield(key, value)
 	}
 	return rows.Err()
 }

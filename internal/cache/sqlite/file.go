@@ -23,6 +23,9 @@ var schema string
 //go:embed expand.sql
 var expand string
 
+//go:embed picture.sql
+var picture string
+
 //go:embed place.sql
 var place string
 
@@ -54,7 +57,7 @@ type file struct {
 	// pass is for who goes through the links in order, and needs no page twice.
 	pass *sql.DB
 
-	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readPlace, readOrg *sql.Stmt
+	readEvent, readEvents, readFetched, readInvited, readFaults, readCursor, readPlace, readOrg, readPicture, readPictures *sql.Stmt
 
 	// orgs holds the numbers of orgs, as far as they were asked for.
 	orgs sync.Map
@@ -129,24 +132,31 @@ func (f *file) prepareSchema(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	var application, version, tables, invited, places int
+	var application, version, tables, invited, places, pictures int
 	err = tx.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
 		(SELECT count(*) FROM sqlite_schema), (SELECT count(*) FROM sqlite_schema WHERE name = 'invited'),
-		(SELECT count(*) FROM sqlite_schema WHERE name = 'place')`).Scan(&application, &version, &tables, &invited, &places)
-	add := schema + expand + place + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
-	switch {
+		(SELECT count(*) FROM sqlite_schema WHERE name = 'place'), (SELECT count(*) FROM sqlite_schema WHERE name = 'picture')`).Scan(
+		&application, &version, &tables, &invited, &places, &pictures)
+	add := ""
+	for _, step := range []struct {
+		there int
+		sql   string
+	}{{invited, expand}, {places, place}, {pictures, picture}} {
+		if step.there == 0 {
+			add += step.sql
+		}
+	}
+	switch ours := application == applicationID; {
 	case err != nil:
 		return err
-	case application == applicationID && version == schemaVersion && invited > 0 && places > 0:
-		return tx.Commit()
-	case application == applicationID && version == schemaVersion && invited > 0:
-		add = place
-	case application == applicationID && version == schemaVersion:
-		add = expand + place
-	case application == applicationID:
+	case ours && version != schemaVersion:
 		return errVersion
-	case tables > 0:
+	case ours && add == "":
+		return tx.Commit()
+	case !ours && tables > 0:
 		return errForeign
+	case !ours:
+		add = schema + add + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, schemaVersion)
 	}
 	if _, err = tx.ExecContext(ctx, add); err != nil {
 		return fmt.Errorf("make schema: %w", err)
@@ -166,6 +176,8 @@ func (f *file) prepare(ctx context.Context) error {
 		{&f.readFaults, "SELECT event, sealed FROM fault WHERE org = ?"},
 		{&f.readCursor, "SELECT at FROM cursor WHERE org = ? AND name = ?"},
 		{&f.readPlace, "SELECT place FROM place WHERE org = ? AND name = ?"},
+		{&f.readPicture, "SELECT sealed FROM picture WHERE org = ? AND name = ?"},
+		{&f.readPictures, "SELECT name, at FROM picture WHERE org = ?"},
 		{&f.readOrg, "SELECT num FROM org WHERE id = ?"},
 	} {
 		var err error

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
-	"strings"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -20,7 +19,7 @@ type eventView struct {
 	Host     string
 	Hint     string // about the place
 	Unlisted string // that the event is on no list, or empty
-	Image    string
+	Picture  *picture
 	Date     date
 	Tickets  []ticketLine
 	Days     []agendaDay
@@ -60,7 +59,7 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 	}
 	v := eventView{
 		frame: p.frame(org, nil, e.Title+" · "+org.Name), Event: p.head(e), Summary: e.Summary, Body: template.HTML(e.Body), Host: e.Organizer,
-		Image: ownImage(e.Image), Tickets: ticketLines(e, left), Days: p.agendaDays(e, left),
+		Picture: pictureOf(e), Tickets: ticketLines(e, left), Days: p.agendaDays(e, left),
 		Register: EventPath(e) + "/register",
 	}
 	if !Full(e, left) { // what is full says so in words
@@ -175,15 +174,6 @@ func (p *Pages) hours(a turnout.AgendaItem, loc *time.Location) string {
 		return p.say("time.hours.days", start.Format(clock), end.Format(p.say("format.day")), end.Format(clock))
 	}
 	return p.say("time.hours", start.Format(clock), end.Format(clock))
-}
-
-// ownImage passes on a picture that is served from here; others would be a
-// third party in the visitor's browser.
-func ownImage(path string) string {
-	if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.HasPrefix(path, `/\`) {
-		return path
-	}
-	return ""
 }
 
 // finish makes the page of its bytes.

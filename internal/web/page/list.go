@@ -17,10 +17,11 @@ type listView struct {
 }
 
 type card struct {
-	Event          head
-	Summary, Image string
-	Status         template.HTML
-	Date           date
+	Event   head
+	Summary string
+	Picture *picture
+	Status  template.HTML
+	Date    date
 }
 
 // List draws an org's list of public events. It implements catalog.Renderer.
@@ -49,7 +50,7 @@ func (p *Pages) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
 }
 
 func (p *Pages) card(e *turnout.Event, seats turnout.Seatings) card {
-	c := card{Event: p.head(e), Summary: e.Summary, Image: ownImage(e.Image)}
+	c := card{Event: p.head(e), Summary: e.Summary, Picture: pictureOf(e)}
 	c.Date = dateBlock(c.Event.When)
 	button, status := p.action(e, seats, e.Phase(p.now()))
 	switch {

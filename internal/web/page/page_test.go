@@ -164,16 +164,32 @@ func TestSessionsNameTheirDay(t *testing.T) {
 	}
 }
 
-func TestForeignPicturesAreLeftOut(t *testing.T) {
-	for image, want := range map[string]bool{"/media/a.jpg": true, "https://cdn.example.com/a.jpg": false, "//cdn.example.com/a.jpg": false, `/\cdn.example.com`: false, "javascript:1": false} {
+// Pages show what was made of a picture, in its widths, and nothing of where it came from.
+func TestPictures(t *testing.T) {
+	for name, c := range map[string]struct {
+		image   string
+		picture turnout.Picture
+		want    string
+	}{
+		"ours": {"https://cdn.example.com/a.jpg", turnout.Picture{Name: "0123456789abcdef0123456789abcdef", Width: 1200, Height: 900, Widths: []int{480, 960, 1200}},
+			`<img class="picture" src="/media/0123456789abcdef0123456789abcdef-960.jpg" srcset="/media/0123456789abcdef0123456789abcdef-480.jpg 480w, /media/0123456789abcdef0123456789abcdef-960.jpg 960w, /media/0123456789abcdef0123456789abcdef-1200.jpg 1200w"`},
+		"small": {"https://cdn.example.com/a.jpg", turnout.Picture{Name: "0123456789abcdef0123456789abcdef", Width: 100, Height: 50, Widths: []int{100}},
+			`src="/media/0123456789abcdef0123456789abcdef-100.jpg" srcset="/media/0123456789abcdef0123456789abcdef-100.jpg 100w"`},
+		"not fetched yet": {"https://cdn.example.com/a.jpg", turnout.Picture{}, ""},
+		"none":            {"", turnout.Picture{}, ""},
+	} {
 		e := event()
-		e.Image = image
+		e.Image, e.Picture = c.image, c.picture
 		drawn, err := newPages(t).Event(org, e, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(string(drawn.HTML), "<img"); got != want {
-			t.Errorf("picture %q shown: %v", image, got)
+		html := string(drawn.HTML)
+		if strings.Contains(html, "<img") != (c.want != "") || !strings.Contains(html, c.want) || strings.Contains(html, "cdn.example.com") {
+			t.Errorf("%s: the page lacks %q, or has a picture of somebody else's", name, c.want)
+		}
+		if preview := `property="og:image" content="` + newPages(t).Origin(org) + c.picture.Path(1600); c.want != "" && !strings.Contains(html, preview) {
+			t.Errorf("%s: the page lacks %s", name, preview)
 		}
 	}
 }

@@ -53,8 +53,8 @@ func (p *Pages) social(org *turnout.Org, e *turnout.Event, seats turnout.Seating
 	if !e.Ends.IsZero() {
 		data.End = e.Ends.In(p.zones.of(e)).Format(time.RFC3339)
 	}
-	if image := ownImage(e.Image); image != "" {
-		s.Image = origin + image
+	if path := e.Picture.Path(1600); path != "" {
+		s.Image = origin + path
 		data.Image = []string{s.Image}
 	}
 	if e.Online && place(e) == "" {

@@ -1,0 +1,50 @@
+package turnout
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// Picture is an event's, as pages show it: fetched, made in a few widths, and served from
+// here, so that no visitor's browser asks anybody else for it.
+type Picture struct {
+	// Name is made of the picture's bytes: 32 hexadecimal digits. Empty means no picture.
+	Name string `json:"name,omitempty"`
+	// Width and Height are its own, in pixels.
+	Width  int `json:"width,omitempty"`
+	Height int `json:"height,omitempty"`
+	// Widths are those that there are, growing.
+	Widths []int `json:"widths,omitempty"`
+}
+
+// IsZero reports whether there is none.
+func (p Picture) IsZero() bool { return p.Name == "" }
+
+// Same reports whether two look the same.
+func (p Picture) Same(other Picture) bool {
+	return p.Name == other.Name && p.Width == other.Width && p.Height == other.Height && slices.Equal(p.Widths, other.Widths)
+}
+
+// File names the picture in a width.
+func (p Picture) File(width int) string { return fmt.Sprintf("%s-%d.jpg", p.Name, width) }
+
+// Path is where the picture is in a width: of those that there are the smallest that is
+// at least as wide, else the widest.
+func (p Picture) Path(width int) string {
+	if p.IsZero() || len(p.Widths) == 0 {
+		return ""
+	}
+	best := p.Widths[len(p.Widths)-1]
+	for _, w := range slices.Backward(p.Widths) {
+		if w >= width {
+			best = w
+		}
+	}
+	return "/media/" + p.File(best)
+}
+
+var pictureFile = regexp.MustCompile(`^[0-9a-f]{32}-[1-9][0-9]{0,4}\.jpg$`)
+
+// ValidPictureFile reports whether a name is one that File gives.
+func ValidPictureFile(name string) bool { return pictureFile.MatchString(name) }
