@@ -97,11 +97,19 @@ func (t tried) timesOf(w wish) int {
 	return 0
 }
 
-// failed lets a wish be made again after a while: a minute, growing to an hour.
-func (p *orgMirror) failed(w wish) {
+// settleWish lets a wish be made again: after a while where it failed, a minute, growing to
+// an hour; at once where it was granted, since it is made only where the picture is not
+// shown any more, as when a program of an older version wrote the event.
+func (p *orgMirror) settleWish(w wish, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.wished[w.event]
+	if err == nil {
+		if t.address == w.address && t.modified.Equal(w.modified) {
+			delete(p.wished, w.event)
+		}
+		return
+	}
 	t.times = t.timesOf(w) + 1
 	t.wish, t.again = w, p.o.Now().Add(min(time.Hour, time.Minute<<min(t.times-1, 6)))
 	p.wished[w.event] = t
@@ -114,10 +122,11 @@ func (p *orgMirror) fetchPictures(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case w := <-p.wishes:
-			if err := p.grant(ctx, w); err != nil && ctx.Err() == nil {
-				p.failed(w)
+			err := p.grant(ctx, w)
+			if err != nil && ctx.Err() == nil {
 				p.o.Logger.Warn("picture of an event cannot be shown", "org", p.org, "event", w.event, "why", err)
 			}
+			p.settleWish(w, err)
 		}
 	}
 }

@@ -214,6 +214,29 @@ func TestPicturesThatCannotBeHad(t *testing.T) {
 	})
 }
 
+// A program of an older version that writes the event without its picture takes it away for
+// a poll's time.
+func TestPicturesComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, _, m := hang(t)
+		defer running(t, m)()
+		h.pass(5 * time.Second)
+		older := h.mirror("older", one(s))
+		stop := running(t, older)
+		must(t, older.Hint(t.Context(), "acme", "event.updated", []string{string(eventID(1))}))
+		h.pass(time.Second)
+		stop()
+		if !h.shown().Picture.IsZero() {
+			t.Fatal("the older one kept it")
+		}
+		s.pictured("Autumn", "https://example.org/a")
+		h.pass(70 * time.Second)
+		if e := h.shown(); e.Title != "Autumn" || e.Picture.IsZero() {
+			t.Errorf("a poll later it is %q with %+v", e.Title, e.Picture)
+		}
+	})
+}
+
 // Pictures that no event shows are removed after a day, and no others.
 func TestOldPicturesAreRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
