@@ -9,19 +9,21 @@ import (
 // Picture is an event's, as pages show it: fetched, made in a few widths, and served from
 // here, so that no visitor's browser asks anybody else for it.
 type Picture struct {
-	// Name is made of the picture's bytes: 32 hexadecimal digits. Empty means no picture.
+	// Name is made of the bytes of its files: 32 hexadecimal digits. Empty means no picture.
 	Name string `json:"name,omitempty"`
 	// Width and Height are its own, in pixels.
 	Width  int `json:"width,omitempty"`
 	Height int `json:"height,omitempty"`
 	// Widths are those that there are, growing.
 	Widths []int `json:"widths,omitempty"`
+	// Of names what it was made of: an address, as a version of the event has it.
+	Of string `json:"of,omitempty"`
 }
 
 // IsZero reports whether there is none.
 func (p Picture) IsZero() bool { return p.Name == "" }
 
-// Same reports whether two look the same.
+// Same reports whether two look the same, whatever they were made of.
 func (p Picture) Same(other Picture) bool {
 	return p.Name == other.Name && p.Width == other.Width && p.Height == other.Height && slices.Equal(p.Widths, other.Widths)
 }

@@ -169,7 +169,8 @@ func TestEvents(t *testing.T) {
 		t.Fatalf("%d %d", list.Code, one.Code)
 	}
 	first := read(t, list)["events"].([]any)[0].(map[string]any)
-	if first["seats_left"] != 10.0 || first["phase"] != "open" || first["page"] != "https://events.example.com/events/summit" {
+	if first["seats_left"] != 10.0 || first["phase"] != "open" || first["page"] != "https://events.example.com/events/summit" ||
+		first["image"] != "https://events.example.com/media/0123456789abcdef0123456789abcdef-1200.jpg" {
 		t.Errorf("%v", first)
 	}
 	got := read(t, one)
@@ -177,7 +178,7 @@ func TestEvents(t *testing.T) {
 	if tickets[0].(map[string]any)["seats_left"] != 0.0 || tickets[1].(map[string]any)["seats_left"] != 10.0 || got["form"].(map[string]any)["version"] != "f1" {
 		t.Errorf("%v", got)
 	}
-	for _, hidden := range []string{"meet.example.com", "Diet__c"} {
+	for _, hidden := range []string{"meet.example.com", "Diet__c", "cdn.example.com"} {
 		if strings.Contains(one.Body.String(), hidden) {
 			t.Errorf("%s is public", hidden)
 		}

@@ -26,8 +26,9 @@ const (
 
 var summit = &turnout.Event{
 	ID: "a01000000000001AAA", Slug: "summit", Version: "7", Title: "Example Summit", Body: "<p>Hello</p>",
-	Starts: noon.Add(240 * time.Hour), Ends: noon.Add(248 * time.Hour), Zone: "Europe/Vienna", JoinURL: "https://meet.example.com/1",
-	Seats: 100, Waitlist: true, MaxGuests: 2, Tickets: []turnout.Ticket{{ID: "std", Name: "Standard", Seats: 60}, {ID: "vip", Name: "VIP", Seats: turnout.Unlimited}},
+	Starts: noon.Add(240 * time.Hour), Ends: noon.Add(248 * time.Hour), Zone: "Europe/Vienna", JoinURL: "https://meet.example.com/1", Image: "https://cdn.example.com/a.jpg?token=t",
+	Picture: turnout.Picture{Name: "0123456789abcdef0123456789abcdef", Width: 1200, Height: 600, Widths: []int{480, 960, 1200}},
+	Seats:   100, Waitlist: true, MaxGuests: 2, Tickets: []turnout.Ticket{{ID: "std", Name: "Standard", Seats: 60}, {ID: "vip", Name: "VIP", Seats: turnout.Unlimited}},
 	Agenda: []turnout.AgendaItem{{ID: "lunch", Name: "Lunch", Starts: noon.Add(243 * time.Hour), Seats: turnout.Unlimited}},
 	Form: turnout.Form{Version: "f1", Questions: []turnout.Question{
 		{ID: "diet", Label: "Diet", Kind: turnout.KindChoices, Choices: []string{"vegan", "halal"}, Target: "Diet__c"},

@@ -88,7 +88,7 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 			return err
 		}
 	}
-	if err := p.forgetPictures(ctx); err != nil {
+	if err := p.tidyPictures(ctx); err != nil {
 		return err
 	}
 	return p.setCursor(ctx, sweepCursor, last, now)
@@ -247,6 +247,7 @@ func (b *batch) withdraw(ctx context.Context, c turnout.EventCopy) error {
 	if err := p.o.Events.DeleteEvent(ctx, p.org, c.ID); err != nil {
 		return err
 	}
+	p.unwish(c.ID)
 	b.freeSlug(c.ID)
 	delete(b.modified, c.ID)
 	b.told[c.ID] = m

@@ -28,8 +28,11 @@ type orgMirror struct {
 	// the goroutine that fetches people.
 	unnoted map[string]bool
 
-	// wishes are pictures to be fetched.
-	wishes chan wish
+	// wishing wakes those who fetch pictures.
+	wishing chan struct{}
+	// unshown are files of pictures that no event shows, and since when this process has
+	// seen that. Guarded by applying.
+	unshown map[string]time.Time
 
 	mu        sync.Mutex // guards the rest
 	state     State
@@ -39,8 +42,8 @@ type orgMirror struct {
 	turnUntil time.Time
 	// uncounted are events whose hand counts may have changed.
 	uncounted map[turnout.EventID]bool
-	// wished are the last wishes for pictures.
-	wished map[turnout.EventID]tried
+	// wishes are the pictures to be fetched.
+	wishes map[turnout.EventID]wished
 }
 
 // What is polled, and the names of its cursors. Hints have kinds of their own.
@@ -54,7 +57,7 @@ func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 	p := &orgMirror{o: o, org: org, applied: map[turnout.EventID]mark{}, seenLinks: newSeen(), seenRegistrations: newSeen(),
 		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
 		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{},
-		wishes: make(chan wish, wishes), wished: map[turnout.EventID]tried{}}
+		wishing: make(chan struct{}, 1), wishes: map[turnout.EventID]wished{}, unshown: map[string]time.Time{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)
 	}
@@ -73,7 +76,9 @@ func (p *orgMirror) run(ctx context.Context) {
 	for kind := range hintKinds {
 		all.Go(func() { p.hints(ctx, kind) })
 	}
-	all.Go(func() { p.fetchPictures(ctx) })
+	for range fetchers {
+		all.Go(func() { p.fetchPictures(ctx) })
+	}
 	all.Wait()
 }
 

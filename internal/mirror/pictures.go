@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"time"
@@ -12,16 +13,19 @@ import (
 
 // A picture's address is the organiser's, so that reading it takes as long as somebody
 // else likes. An event is therefore shown before its picture is: with the one before if
-// its address is the same, or without. It is fetched when the event's record changed, and
-// rests in the cache under a name that is made of its bytes.
+// its address is the same, or without. What a picture was made of rests with it
+// (turnout.Picture.Of), so that whatever went wrong, was outrun or forgotten with a process
+// is found by the next pass that looks at the event, the hourly sweep at the latest.
 
 const (
-	// wishes is how many pictures of an org may wait to be fetched; what is beyond waits
-	// for the sweep.
-	wishes = 64
+	// fetchers is how many of an org's pictures are fetched at once: one server that does
+	// not answer leaves the others to somebody.
+	fetchers = 2
 	// picturesKept is how long a picture rests that no event shows any more: whoever has
 	// an older page still asks for it.
 	picturesKept = 24 * time.Hour
+	// wishesEvery is how often somebody looks whether a wish may be made again.
+	wishesEvery = 10 * time.Second
 )
 
 // wish is an event's picture that is to be fetched.
@@ -31,18 +35,26 @@ type wish struct {
 	modified time.Time
 }
 
-// tried is how often a wish failed, and when it may be made again.
-type tried struct {
+// of names what a picture is made of: an address, as an event's version has it.
+func (w wish) of() string {
+	sum := sha256.Sum256([]byte(w.modified.UTC().Format(time.RFC3339Nano) + " " + w.address))
+	return hex.EncodeToString(sum[:8])
+}
+
+// wished is a wish that was not granted yet.
+type wished struct {
 	wish
-	times int
-	again time.Time
+	failures int
+	due      time.Time
+	busy     bool
 }
 
 // pictured is the picture that an event is shown with now. What is cached of it came with
 // the event's version before, if any. The caller holds applying.
 func (b *batch) pictured(ctx context.Context, c turnout.EventCopy) (turnout.Picture, error) {
 	p := b.p
-	if p.o.Picture == nil || c.Event.Image == "" {
+	if c.Event.Image == "" {
+		p.unwish(c.ID)
 		return turnout.Picture{}, nil
 	}
 	before, err := p.cachedEvent(ctx, b.sealed[c.ID], c.ID)
@@ -52,8 +64,8 @@ func (b *batch) pictured(ctx context.Context, c turnout.EventCopy) (turnout.Pict
 	if before.Image != c.Event.Image {
 		before.Picture = turnout.Picture{}
 	}
-	if before.Picture.IsZero() || !b.modified[c.ID].Equal(c.Modified) {
-		p.wish(wish{c.ID, c.Event.Image, c.Modified})
+	if w := (wish{c.ID, c.Event.Image, c.Modified}); before.Picture.Of != w.of() {
+		p.wish(w)
 	}
 	return before.Picture, nil
 }
@@ -74,61 +86,109 @@ func (p *orgMirror) cachedEvent(ctx context.Context, sealed []byte, id turnout.E
 	return e, nil
 }
 
-// wish has a picture fetched, unless it is being fetched or has just failed.
+// wish has a picture fetched, in place of what was wished for the event before. The same
+// wish again changes nothing.
 func (p *orgMirror) wish(w wish) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.o.Now()
-	if last, ok := p.wished[w.event]; ok && last.address == w.address && last.modified.Equal(w.modified) && now.Before(last.again) {
+	if p.o.Picture == nil {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last, ok := p.wishes[w.event]; ok && last.of() == w.of() {
+		return
+	}
+	p.wishes[w.event] = wished{wish: w, due: p.o.Now()}
+	p.wakeFetchers()
+}
+
+// wakeFetchers wakes one of them. The caller holds mu.
+func (p *orgMirror) wakeFetchers() {
 	select {
-	case p.wishes <- w:
-		p.wished[w.event] = tried{wish: w, times: p.wished[w.event].timesOf(w), again: now.Add(time.Hour)}
-	default: // the sweep wishes it again
+	case p.wishing <- struct{}{}:
+	default:
 	}
 }
 
-// timesOf is how often the same wish failed before.
-func (t tried) timesOf(w wish) int {
-	if t.address == w.address && t.modified.Equal(w.modified) {
-		return t.times
-	}
-	return 0
+// unwish forgets what was wished for an event.
+func (p *orgMirror) unwish(id turnout.EventID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.wishes, id)
 }
 
-// settleWish lets a wish be made again: after a while where it failed, a minute, growing to
-// an hour; at once where it was granted, since it is made only where the picture is not
-// shown any more, as when a program of an older version wrote the event.
+// nextWish is the one whose turn it is, which nobody else gets meanwhile: those that have
+// not failed come first.
+func (p *orgMirror) nextWish() (wish, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var next *wished
+	for _, w := range p.wishes {
+		if w.busy || w.due.After(p.o.Now()) {
+			continue
+		}
+		if next == nil || w.failures < next.failures || w.failures == next.failures && w.due.Before(next.due) {
+			next = &w
+		}
+	}
+	if next == nil {
+		return wish{}, false
+	}
+	next.busy = true
+	p.wishes[next.event] = *next
+	p.wakeFetchers() // there may be more
+	return next.wish, true
+}
+
+// settleWish forgets a wish that was granted, and lets one that failed be made again after a
+// while: a minute, growing to an hour. Another one of the same event is left alone.
 func (p *orgMirror) settleWish(w wish, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := p.wished[w.event]
-	if err == nil {
-		if t.address == w.address && t.modified.Equal(w.modified) {
-			delete(p.wished, w.event)
-		}
-		return
+	last, ok := p.wishes[w.event]
+	switch {
+	case !ok || last.of() != w.of():
+	case err == nil:
+		delete(p.wishes, w.event)
+	default:
+		last.busy, last.due = false, p.o.Now().Add(min(time.Hour, time.Minute<<min(last.failures, 6)))
+		last.failures++
+		p.wishes[w.event] = last
 	}
-	t.times = t.timesOf(w) + 1
-	t.wish, t.again = w, p.o.Now().Add(min(time.Hour, time.Minute<<min(t.times-1, 6)))
-	p.wished[w.event] = t
 }
 
-// fetchPictures fetches what is wished, one after the other, until ctx ends.
+// fetchPictures fetches what is wished until ctx ends.
 func (p *orgMirror) fetchPictures(ctx context.Context) {
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case w := <-p.wishes:
-			err := p.grant(ctx, w)
-			if err != nil && ctx.Err() == nil {
-				p.o.Logger.Warn("picture of an event cannot be shown", "org", p.org, "event", w.event, "why", err)
+		w, ok := p.nextWish()
+		if !ok {
+			if !p.awaitWish(ctx) {
+				return
 			}
-			p.settleWish(w, err)
+			continue
+		}
+		err := p.grant(ctx, w)
+		p.settleWish(w, err)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.o.Logger.Warn("picture of an event cannot be shown", "org", p.org, "event", w.event, "why", err)
 		}
 	}
+}
+
+// awaitWish waits for a wish, or until one that failed may be made again; false when ctx
+// has ended.
+func (p *orgMirror) awaitWish(ctx context.Context) bool {
+	timer := time.NewTimer(wishesEvery)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.wishing:
+	case <-timer.C:
+	}
+	return true
 }
 
 // grant fetches a picture, stores it, and shows the event with it.
@@ -146,6 +206,7 @@ func (p *orgMirror) grant(ctx context.Context, w wish) error {
 			return err
 		}
 	}
+	picture.Of = w.of()
 	return p.illustrate(ctx, w, picture)
 }
 
@@ -159,12 +220,13 @@ func (p *orgMirror) illustrate(ctx context.Context, w wish, picture turnout.Pict
 	}
 	i := slices.IndexFunc(all, func(e SealedEvent) bool { return e.ID == w.event })
 	if i < 0 || !all[i].Modified.Equal(w.modified) {
-		return nil // withdrawn, or a newer one is there
+		return nil // withdrawn, or a newer one is there, with a wish of its own
 	}
 	e, err := p.cachedEvent(ctx, all[i].Sealed, w.event)
-	if err != nil || e.Image != w.address || e.Picture.Same(picture) {
+	if err != nil || e.Image != w.address || e.Picture.Of == picture.Of {
 		return err
 	}
+	looks := !e.Picture.Same(picture)
 	e.Picture = picture
 	plain, err := json.Marshal(e)
 	if err != nil {
@@ -177,23 +239,28 @@ func (p *orgMirror) illustrate(ctx context.Context, w wish, picture turnout.Pict
 	if err := p.o.Events.PutEvent(ctx, p.org, w.event, e.Slug, ring.Seal(plain, "event", string(w.event)), w.modified); err != nil {
 		return err
 	}
-	if err := p.o.Feed.AppendChanges(ctx, []turnout.Change{{Kind: turnout.ChangeEvent, Org: p.org, ID: string(w.event), At: p.o.Now()}}); err != nil {
-		return err
+	if looks {
+		change := turnout.Change{Kind: turnout.ChangeEvent, Org: p.org, ID: string(w.event), At: p.o.Now()}
+		if err := p.o.Feed.AppendChanges(ctx, []turnout.Change{change}); err != nil {
+			return err
+		}
 	}
 	p.applied[w.event] = mark{w.modified, sha256.Sum256(plain)}
 	return nil
 }
 
-// forgetPictures removes those that no event has shown for a day.
-func (p *orgMirror) forgetPictures(ctx context.Context) error {
-	if p.o.Picture == nil {
+// tidyPictures removes files that no event has shown for a day, as far as this process saw,
+// and wishes those again that an event shows and the cache has lost. The caller holds
+// applying.
+func (p *orgMirror) tidyPictures(ctx context.Context) error {
+	if p.o.Pictures == nil {
 		return nil
 	}
-	files, err := p.o.Pictures.Pictures(ctx, p.org)
-	if err != nil || len(files) == 0 {
+	cached, err := p.o.Events.Events(ctx, p.org)
+	if err != nil {
 		return err
 	}
-	cached, err := p.o.Events.Events(ctx, p.org)
+	files, err := p.o.Pictures.Pictures(ctx, p.org)
 	if err != nil {
 		return err
 	}
@@ -203,16 +270,27 @@ func (p *orgMirror) forgetPictures(ctx context.Context) error {
 			return err
 		}
 		for _, width := range e.Picture.Widths {
-			delete(files, e.Picture.File(width))
+			name := e.Picture.File(width)
+			if _, there := files[name]; !there {
+				p.wish(wish{c.ID, e.Image, c.Modified})
+			}
+			delete(files, name)
+			delete(p.unshown, name)
 		}
 	}
 	for name, at := range files {
-		if p.o.Now().Sub(at) < picturesKept {
+		since, known := p.unshown[name]
+		if !known || since.Before(at) { // stored again since: somebody is about to show it
+			p.unshown[name] = p.o.Now()
+			continue
+		}
+		if p.o.Now().Sub(since) < picturesKept {
 			continue
 		}
 		if err := p.o.Pictures.DeletePicture(ctx, p.org, name); err != nil {
 			return err
 		}
+		delete(p.unshown, name)
 	}
 	return nil
 }

@@ -214,27 +214,152 @@ func TestPicturesThatCannotBeHad(t *testing.T) {
 	})
 }
 
-// A program of an older version that writes the event without its picture takes it away for
-// a poll's time.
+// rewrite writes event 1 into the cache as somebody else does, changed.
+func (h *house) rewrite(change func(*turnout.Event)) {
+	h.t.Helper()
+	e := h.shown()
+	change(&e)
+	ring, err := h.keyring().Ring(context.Background(), "acme")
+	must(h.t, err)
+	plain, err := json.Marshal(e)
+	must(h.t, err)
+	cached, _ := h.cached(eventID(1))
+	must(h.t, h.PutEvent(context.Background(), "acme", eventID(1), e.Slug, ring.Seal(plain, "event", string(eventID(1))), cached.Modified))
+}
+
+// A program of an older version that writes the event without its picture takes it away until
+// the next pass that looks at the event: a poll after a change, the sweep otherwise.
 func TestPicturesComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, s, _, m := hang(t)
+		h, _, _, m := hang(t)
 		defer running(t, m)()
 		h.pass(5 * time.Second)
-		older := h.mirror("older", one(s))
-		stop := running(t, older)
-		must(t, older.Hint(t.Context(), "acme", "event.updated", []string{string(eventID(1))}))
-		h.pass(time.Second)
-		stop()
-		if !h.shown().Picture.IsZero() {
-			t.Fatal("the older one kept it")
-		}
-		s.pictured("Autumn", "https://example.org/a")
-		h.pass(70 * time.Second)
-		if e := h.shown(); e.Title != "Autumn" || e.Picture.IsZero() {
-			t.Errorf("a poll later it is %q with %+v", e.Title, e.Picture)
+		for _, within := range []time.Duration{70 * time.Second, 2 * time.Hour} {
+			h.rewrite(func(e *turnout.Event) { e.Picture = turnout.Picture{} })
+			h.pass(within)
+			if h.shown().Picture.IsZero() {
+				t.Errorf("it is not back after %v", within)
+			}
+			h.pass(10 * time.Minute)
 		}
 	})
+}
+
+// A picture that was to be replaced and could not be is replaced as soon as it can, also by
+// a process that was started since.
+func TestPicturesAreReplacedInTheEnd(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h, s, g, m := hang(t)
+			stop := running(t, m)
+			h.pass(5 * time.Second)
+			g.change(func() {
+				g.at["https://example.org/a"], g.faults["https://example.org/a"] = "b", errors.New("its server answers 502")
+			})
+			s.pictured("Summer", "https://example.org/a")
+			must(t, m.Hint(t.Context(), "acme", "event.updated", []string{string(eventID(1))}))
+			h.pass(5 * time.Second)
+			if e := h.shown(); e.Title != "Summer" || e.Picture.Name != strings.Repeat("a", 32) {
+				t.Errorf("meanwhile it is %q with %+v", e.Title, e.Picture)
+			}
+			g.change(func() { delete(g.faults, "https://example.org/a") })
+			if restarted {
+				stop()
+				m = h.mirror("b", one(s))
+				m.o.Picture, m.o.Pictures = g.fetch, g
+				stop = running(t, m)
+			}
+			defer stop()
+			h.pass(70 * time.Minute)
+			if e := h.shown(); e.Picture.Name != strings.Repeat("b", 32) {
+				t.Errorf("restarted %t: in the end it is %+v", restarted, e.Picture)
+			}
+		})
+	}
+}
+
+// Many pictures come one after the other, none is lost, and one server that does not answer
+// holds up no other.
+func TestManyPictures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, g, m := hang(t)
+		g.at["https://slow.example.org/"] = "f"
+		m.o.Picture = func(ctx context.Context, address string) (turnout.Picture, map[string][]byte, error) {
+			if strings.HasPrefix(address, "https://slow") {
+				<-time.After(20 * time.Second)
+				return turnout.Picture{}, nil, errors.New("its server does not answer in time")
+			}
+			return g.fetch(ctx, "https://example.org/a")
+		}
+		const many = 300
+		for n := 2; n < many; n++ {
+			e := event(n, "Many")
+			e.Image = "https://example.org/a"
+			if n%50 == 0 {
+				e.Image = "https://slow.example.org/"
+			}
+			s.set(turnout.EventCopy{ID: eventID(n), Event: &e, Modified: stamp()})
+		}
+		defer running(t, m)()
+		h.pass(3 * time.Minute)
+		without := 0
+		for n := 1; n < many; n++ {
+			cached, _ := h.cached(eventID(n))
+			e, err := m.org("acme").cachedEvent(t.Context(), cached.Sealed, cached.ID)
+			must(t, err)
+			if e.Picture.IsZero() {
+				without++
+			}
+		}
+		if without != 5 { // of the slow server
+			t.Errorf("%d of %d have none", without, many)
+		}
+	})
+}
+
+// A picture that the cache has lost is fetched again by the sweep, and the event is not told
+// of anew.
+func TestLostPicturesAreFetchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, g, m := hang(t)
+		defer running(t, m)()
+		h.pass(5 * time.Minute)
+		told := h.changes(turnout.ChangeEvent)
+		g.change(func() { clear(g.files) })
+		h.pass(70 * time.Minute)
+		if files, _ := g.Pictures(t.Context(), "acme"); len(files) != 2 || h.changes(turnout.ChangeEvent) != told {
+			t.Errorf("the cache has %v; it was told %d times, then %d", files, told, h.changes(turnout.ChangeEvent))
+		}
+	})
+}
+
+// The newest of two versions with one address, and of two addresses with one time, is shown.
+func TestTheNewestPictureIsShown(t *testing.T) {
+	for _, same := range []string{"address", "time"} {
+		synctest.Test(t, func(t *testing.T) {
+			h, s, g, m := hang(t)
+			g.slow, g.at["https://example.org/b"] = 20*time.Second, "b"
+			defer running(t, m)()
+			h.pass(5 * time.Second)
+			e := event(1, "Spring")
+			e.Image = "https://example.org/a"
+			c := turnout.EventCopy{ID: eventID(1), Event: &e, Modified: stamp()}
+			if same == "time" {
+				cached, _ := h.cached(eventID(1))
+				e.Image, c.Modified = "https://example.org/b", cached.Modified
+			}
+			s.set(c)
+			must(t, m.Hint(t.Context(), "acme", "event.updated", []string{string(eventID(1))}))
+			h.pass(18 * time.Second) // what was wished first has come
+			if got := h.shown().Picture; !got.IsZero() {
+				t.Errorf("with the same %s: what was outrun is shown, %+v", same, got)
+			}
+			h.pass(30 * time.Second)
+			if got := h.shown().Picture; got.IsZero() || got.Of != (wish{eventID(1), e.Image, c.Modified}).of() {
+				t.Errorf("with the same %s: in the end %+v", same, got)
+			}
+		})
+	}
 }
 
 // Pictures that no event shows are removed after a day, and no others.
@@ -243,7 +368,7 @@ func TestOldPicturesAreRemoved(t *testing.T) {
 		h, s, g, m := hang(t)
 		g.at["https://example.org/b"] = "b"
 		defer running(t, m)()
-		h.pass(5 * time.Second)
+		h.pass(72 * time.Hour)
 		s.pictured("Spring", "https://example.org/b")
 		h.pass(20 * time.Hour)
 		if files, _ := g.Pictures(t.Context(), "acme"); len(files) != 4 {

@@ -12,13 +12,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 )
 
 // Limits of what is fetched.
 const (
-	maxBytes = 20 << 20
+	maxBytes = 8 << 20
 	patience = 20 * time.Second
 	hops     = 5
 )
@@ -44,7 +45,7 @@ func NewFetcher(o Options) *Fetcher {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: f.allow}
 	f.client = &http.Client{
 		Timeout:       patience,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, MaxIdleConns: 4, IdleConnTimeout: 30 * time.Second},
+		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true},
 		CheckRedirect: f.follow,
 	}
 	return f
@@ -64,42 +65,46 @@ func (f *Fetcher) allow(_, address string, _ syscall.RawConn) error {
 
 var errNotPublic = errors.New("its address is not a public one")
 
-// shared is carriers' own address space (RFC 6598), benchmarks (RFC 2544), and what maps
-// IPv4 into IPv6 (RFC 6052, RFC 3056), behind which any address may be.
-var shared = []netip.Prefix{
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("0.0.0.0/8"),
-	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2002::/16"),
+// special are addresses that are nobody's on the Internet, from the registries of IANA, and
+// one at which Azure's machines find what is theirs. Of IPv6 only 2000::/3 is anybody's.
+func special() []netip.Prefix {
+	var all []netip.Prefix
+	for _, p := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"240.0.0.0/4", "168.63.129.16/32", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
+	} {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
 }
 
 // public reports whether an address is one that anybody on the Internet may have.
 func public(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsLoopback() {
+	a = a.WithZone("").Unmap()
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !netip.MustParsePrefix("2000::/3").Contains(a) {
 		return false
 	}
-	for _, p := range shared {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(special(), func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 func (f *Fetcher) follow(r *http.Request, via []*http.Request) error {
 	if len(via) >= hops {
-		return errors.New("it is redirected too often")
+		return errTooOften
 	}
+	r.Header.Del("Referer") // the address before may hold a secret
 	return f.named(r.URL)
 }
 
 // named refuses an address that says more than where a picture is.
 func (f *Fetcher) named(u *url.URL) error {
 	if u.Scheme != "https" && (u.Scheme != "http" || !f.o.Private) || u.Host == "" {
-		return errors.New("use an address that begins with https://")
+		return errScheme
+	}
+	if port := u.Port(); port != "" && port != "443" && !f.o.Private {
+		return errPort
 	}
 	if u.User != nil {
-		return errors.New("use an address without a name and a password")
+		return errUser
 	}
 	return nil
 }
@@ -138,22 +143,33 @@ func (f *Fetcher) Fetch(ctx context.Context, address string) ([]byte, error) {
 	return body, nil
 }
 
-// said is an error without the address that net/http puts into it.
+// said is what went wrong, without the address that net/http puts into its errors.
 func said(err error) error {
-	if u := (*url.Error)(nil); errors.As(err, &u) {
-		if u.Timeout() {
-			return errors.New("its server does not answer in time")
-		}
-		err = u.Err
-	}
-	if errors.Is(err, errNotPublic) {
+	var timeout interface{ Timeout() bool }
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, errNotPublic):
 		return errNotPublic
-	}
-	if o := (*net.OpError)(nil); errors.As(err, &o) {
-		return errors.New("its server cannot be reached")
-	}
-	if d := (*net.DNSError)(nil); errors.As(err, &d) {
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return errors.New("its server cannot be found")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return errors.New("its server does not answer in time")
 	}
-	return err
+	for _, ours := range []error{errTooOften, errScheme, errPort, errUser} {
+		if errors.Is(err, ours) {
+			return ours
+		}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it breaks off")
+	}
+	return errors.New("its server cannot be reached")
 }
+
+// What is wrong with an address, or one that it leads to.
+var (
+	errTooOften = errors.New("it is redirected too often")
+	errScheme   = errors.New("use an address that begins with https://")
+	errPort     = errors.New("use an address without a port")
+	errUser     = errors.New("use an address without a name and a password")
+)

@@ -3,7 +3,9 @@ package picture
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/binary"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/gif"
@@ -12,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +70,7 @@ func TestMadeInWidths(t *testing.T) {
 	for width, want := range map[int][]int{
 		4000: {480, 960, 1600}, 1600: {480, 960, 1600}, 1200: {480, 960, 1200}, 960: {480, 960}, 481: {480, 481}, 480: {480}, 100: {100}, 1: {1},
 	} {
-		m, err := Make(asJPEG(t, corner(width, 50)))
+		m, err := Make(t.Context(), asJPEG(t, corner(width, 50)))
 		var got []int
 		for _, s := range m.Sizes {
 			got = append(got, s.Width)
@@ -76,7 +79,7 @@ func TestMadeInWidths(t *testing.T) {
 				t.Errorf("%d: a size of %d is %+v, %v", width, s.Width, config, err)
 			}
 		}
-		if err != nil || !slices.Equal(got, want) || m.Width != width || m.Height != 50 {
+		if err != nil || !slices.Equal(got, want) || m.Width != width || m.Height != min(50, width) {
 			t.Errorf("%d: %v, %dx%d, %v", width, got, m.Width, m.Height, err)
 		}
 	}
@@ -101,7 +104,7 @@ func TestKinds(t *testing.T) {
 		"gif":         {encoded(t, func(b *bytes.Buffer) error { return gif.Encode(b, paletted, nil) }), color.RGBA{R: 255}, color.RGBA{B: 255}},
 		"transparent": {encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, clear) }), color.RGBA{R: 255, G: 255, B: 255}, color.RGBA{R: 255, G: 255, B: 255}},
 	} {
-		m, err := Make(c.file)
+		m, err := Make(t.Context(), c.file)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -129,17 +132,20 @@ func TestUpright(t *testing.T) {
 		1: {X: 0, Y: 0}, 2: {X: 1, Y: 0}, 3: {X: 1, Y: 1}, 4: {X: 0, Y: 1}, 5: {X: 0, Y: 0}, 6: {X: 1, Y: 0}, 7: {X: 1, Y: 1}, 8: {X: 0, Y: 1},
 	} {
 		for _, order := range []binary.AppendByteOrder{binary.BigEndian, binary.LittleEndian} {
-			m, err := Make(held(t, asJPEG(t, corner(200, 120)), order, how))
+			m, err := Make(t.Context(), held(t, asJPEG(t, corner(200, 120)), order, how))
 			if err != nil {
 				t.Fatal(err)
 			}
 			w, h := 200, 120
-			if how >= 5 {
-				w, h = h, w
+			if how >= 5 { // it stands then, and is cut to a square
+				w, h = 120, 120
 			}
 			out, err := jpeg.Decode(bytes.NewReader(m.Sizes[0].JPEG))
 			if err != nil || m.Width != w || m.Height != h || out.Bounds().Dx() != w || out.Bounds().Dy() != h {
 				t.Fatalf("%d: %dx%d, %v, %v", how, m.Width, m.Height, out.Bounds(), err)
+			}
+			if how >= 5 {
+				continue // the corner is cut off; TestStanding looks at these
 			}
 			if got := out.At(3+at.X*(w-7), 3+at.Y*(h-7)); !near(got, color.RGBA{R: 255}) {
 				t.Errorf("%d: %v is %v", how, at, got)
@@ -151,24 +157,106 @@ func TestUpright(t *testing.T) {
 	}
 }
 
+// A picture that was taken standing is turned and shown as the square in its middle.
+func TestStanding(t *testing.T) {
+	lying := image.NewRGBA(image.Rect(0, 0, 240, 120)) // its left half is red
+	for y := range 120 {
+		for x := range 240 {
+			c := color.RGBA{B: 255, A: 255}
+			if x < 120 {
+				c = color.RGBA{R: 255, A: 255}
+			}
+			lying.SetRGBA(x, y, c)
+		}
+	}
+	for how, top := range map[uint16]color.RGBA{5: {R: 255}, 6: {R: 255}, 7: {B: 255}, 8: {B: 255}} {
+		m, err := Make(t.Context(), held(t, asJPEG(t, lying), binary.BigEndian, how))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := jpeg.Decode(bytes.NewReader(m.Sizes[0].JPEG))
+		if err != nil || m.Width != 120 || m.Height != 120 {
+			t.Fatalf("%d: %dx%d, %v", how, m.Width, m.Height, err)
+		}
+		bottom := color.RGBA{R: top.B, B: top.R}
+		if !near(out.At(60, 4), top) || !near(out.At(60, 115), bottom) {
+			t.Errorf("%d: at the top %v, at the bottom %v", how, out.At(60, 4), out.At(60, 115))
+		}
+	}
+}
+
+// chunk is one of a PNG file.
+func chunk(kind string, data []byte) []byte {
+	out := append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), kind...)
+	out = append(out, data...)
+	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(out[4:]))
+}
+
+// sayingItIs is a PNG file of a size, with nothing in it.
+func sayingItIs(width, height uint32) []byte {
+	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, width), height)
+	return append([]byte("\x89PNG\r\n\x1a\n"), chunk("IHDR", append(head, 8, 0, 0, 0, 0))...)
+}
+
+// What would cost more than a picture may is refused before it does.
 func TestWhatIsNoPicture(t *testing.T) {
 	whole := asJPEG(t, corner(300, 200))
-	huge := encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, image.NewGray(image.Rect(0, 0, 1, 1))) })
-	binary.BigEndian.PutUint32(huge[16:], 100_000)
-	binary.BigEndian.PutUint32(huge[20:], 100_000) // which spoils the checksum, too
+	passes := append(bytes.Clone(whole), bytes.Repeat([]byte{0xff, 0xda, 0, 2}, 41)...)
+	progressive := bytes.Clone(whole)
+	at := bytes.Index(progressive, []byte{0xff, 0xc0})
+	progressive[at+1] = 0xc2
+	binary.BigEndian.PutUint16(progressive[at+5:], 4000)
+	binary.BigEndian.PutUint16(progressive[at+7:], 4000)
 	for name, c := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"nothing":  {nil, "it is no JPEG, PNG, GIF or WebP"},
-		"text":     {[]byte("<html>not here</html>"), "it is no JPEG, PNG, GIF or WebP"},
-		"svg":      {[]byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), "it is no JPEG, PNG, GIF or WebP"},
-		"cut off":  {whole[:len(whole)/2], "damaged jpeg"},
-		"too many": {huge, "it is no JPEG"},
+		"nothing":              {nil, "it is no JPEG, PNG, GIF or WebP"},
+		"text":                 {[]byte("<html>not here</html>"), "it is no JPEG, PNG, GIF or WebP"},
+		"svg":                  {[]byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), "it is no JPEG, PNG, GIF or WebP"},
+		"cut off":              {whole[:len(whole)/2], "damaged jpeg"},
+		"too large":            {sayingItIs(6000, 5000), "more pixels than such a png may have, 25 million"},
+		"far too large":        {sayingItIs(100_000, 100_000), "more pixels"},
+		"large, progressive":   {progressive, "more pixels than such a jpeg may have, 6 million"},
+		"a great many passes":  {passes, "too many passes"},
+		"a frame of no width":  {[]byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x2c\x00\x00\x00\x00\x00\x00\x01\x00\x00\x02\x01\x2c\x00\x3b"), "damaged gif"},
+		"a frame of no height": {[]byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff\x2c\x00\x00\x00\x00\x01\x00\x00\x00\x00\x02\x01\x2c\x00\x3b"), "damaged gif"},
 	} {
-		if _, err := Make(c.file); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := Make(t.Context(), c.file); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Make(ended, whole); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("for nobody: %v", err)
+	}
+}
+
+// A picture of any shape costs no more than its pixels: a tall one is scaled from the square
+// that is shown of it.
+func TestTallPicturesCostNoMore(t *testing.T) {
+	file := encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, image.NewGray(image.Rect(0, 0, 1600, 15_000))) })
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m, err := Make(t.Context(), file)
+	runtime.ReadMemStats(&after)
+	if err != nil || m.Width != 1600 || m.Height != 1600 {
+		t.Errorf("%dx%d, %v", m.Width, m.Height, err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 2*maxMemory {
+		t.Errorf("it took %d MB", used>>20)
+	}
+}
+
+// WebP is read as well: a picture of one pixel, lossless.
+func TestWebP(t *testing.T) {
+	file, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := Make(t.Context(), file); err != nil || m.Width != 1 || m.Height != 1 {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 
@@ -177,6 +265,7 @@ func FuzzMake(f *testing.F) {
 	f.Add(small)
 	f.Add(held(f, small, binary.LittleEndian, 6))
 	f.Add(encoded(f, func(b *bytes.Buffer) error { return png.Encode(b, corner(8, 8)) }))
+	f.Add(encoded(f, func(b *bytes.Buffer) error { return gif.Encode(b, corner(8, 8), nil) }))
 	f.Add([]byte("RIFF\x00\x00\x00\x00WEBPVP8 "))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		config, _, err := image.DecodeConfig(bytes.NewReader(file))
@@ -186,7 +275,7 @@ func FuzzMake(f *testing.F) {
 		if how := orientation(file); how < 1 || how > 8 {
 			t.Errorf("it is held as %d", how)
 		}
-		m, err := Make(file)
+		m, err := Make(t.Context(), file)
 		if err == nil && (len(m.Sizes) == 0 || m.Width < 1 || m.Height < 1) {
 			t.Errorf("it makes %+v", m)
 		}
@@ -199,6 +288,8 @@ func TestPublic(t *testing.T) {
 		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "fe80::1": false,
 		"fd00::1": false, "100.64.0.1": false, "0.0.0.0": false, "::": false, "224.0.0.1": false, "255.255.255.255": false, "::ffff:127.0.0.1": false,
 		"::ffff:10.0.0.1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::1": false, "198.18.0.1": false,
+		"240.0.0.1": false, "0.1.2.3": false, "192.0.2.1": false, "192.88.99.1": false, "168.63.129.16": false, "::7f00:1": false, "::ffff:0:7f00:1": false,
+		"2001::1": false, "fec0::1": false, "64:ff9b::7f00:1%lo": false, "2002:7f00:1::%lo": false, "2606:2800:220:1::1%eth0": true,
 	} {
 		if got := public(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s is public: %t", address, got)
@@ -210,16 +301,22 @@ func TestFetch(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/picture":
+			if r.Referer() != "" {
+				t.Errorf("where it is moved to hears of %s", r.Referer())
+			}
 			_, _ = w.Write([]byte("bytes"))
 		case "/moved":
 			http.Redirect(w, r, "/picture", http.StatusFound)
 		case "/round":
 			http.Redirect(w, r, "/round", http.StatusFound)
+		case "/odd":
+			w.Header().Set("Location", "https://example.org/%zz?token=hunter2")
+			w.WriteHeader(http.StatusFound)
 		case "/inside":
 			http.Redirect(w, r, "ftp://127.0.0.1/picture", http.StatusFound)
 		case "/large":
 			part := make([]byte, 1<<20)
-			for range 21 {
+			for range 9 {
 				_, _ = w.Write(part)
 			}
 		case "/cut":
@@ -240,8 +337,9 @@ func TestFetch(t *testing.T) {
 		server.URL + "/none?token=hunter2":   "its server answers 404",
 		server.URL + "/round":                "redirected too often",
 		server.URL + "/inside":               "begins with https://",
-		server.URL + "/large":                "larger than 20 MB",
-		server.URL + "/cut":                  "unexpected EOF",
+		server.URL + "/large":                "larger than 8 MB",
+		server.URL + "/cut":                  "it breaks off",
+		server.URL + "/odd":                  "cannot be reached",
 		"http://127.0.0.1:1/x?token=hunter2": "cannot be reached",
 		"http://hunter2:x@127.0.0.1/x":       "without a name and a password",
 		"file:///etc/passwd":                 "begins with https://",
@@ -268,12 +366,16 @@ func TestNothingInsideIsReached(t *testing.T) {
 	defer inside.Close()
 	f := NewFetcher(Options{})
 	for address, want := range map[string]string{
-		inside.URL: "not a public one", strings.Replace(inside.URL, "127.0.0.1", "localhost", 1): "not a public one",
-		"http://93.184.216.34/": "begins with https://", "https://[::ffff:127.0.0.1]:1/": "not a public one",
+		"https://127.0.0.1/": "not a public one", "https://localhost/": "not a public one",
+		"http://93.184.216.34/": "begins with https://", "https://93.184.216.34:22/": "without a port", "https://[::ffff:127.0.0.1]/": "not a public one",
 	} {
 		if _, err := f.Fetch(t.Context(), address); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
+	}
+	if resp, err := f.client.Get(inside.URL); err == nil { // past the look at the address
+		resp.Body.Close()
+		t.Error("it connects")
 	}
 	if reached {
 		t.Error("it was reached")

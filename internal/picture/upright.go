@@ -60,18 +60,10 @@ func inTIFF(b []byte) int {
 	return 1
 }
 
-// turned shows a picture as its camera was held.
+// turned shows a picture as its camera was held, from zero on.
 type turned struct {
 	image.Image
 	how int
-}
-
-// upright is a picture as it is to be seen.
-func upright(src image.Image, how int) image.Image {
-	if how <= 1 || how > 8 {
-		return src
-	}
-	return turned{src, how}
 }
 
 // Bounds has the sides changed where it lies on one.
@@ -104,4 +96,24 @@ func (t turned) At(x, y int) color.Color {
 		x, y = w-y, x
 	}
 	return t.Image.At(b.Min.X+x, b.Min.Y+y)
+}
+
+// cut is a part of a picture.
+type cut struct {
+	image.Image
+	part image.Rectangle
+}
+
+// Bounds are those of the part.
+func (c cut) Bounds() image.Rectangle { return c.part }
+
+// shown is the part of a picture that pages show: all of it, and of one that is higher than
+// wide the square in its middle.
+func shown(src image.Image) image.Image {
+	b := src.Bounds()
+	if b.Dy() <= b.Dx() {
+		return src
+	}
+	top := b.Min.Y + (b.Dy()-b.Dx())/2
+	return cut{src, image.Rect(b.Min.X, top, b.Max.X, top+b.Dx())}
 }

@@ -28,5 +28,6 @@ func (web *Web) showPicture(w http.ResponseWriter, r *http.Request, org *turnout
 	h.Set("Content-Type", "image/jpeg")
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("ETag", `"`+r.PathValue("name")+`"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file))
 }

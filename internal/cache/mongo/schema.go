@@ -93,7 +93,7 @@ func (have metaDoc) fits(deployment string) error {
 // nothing that is missing is taken for read.
 func (c *Cache) Clear(ctx context.Context) error {
 	return do(ctx, "begin the cache anew", c.longest, func(ctx context.Context) error {
-		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.events, c.faults, c.fetched, c.pictures} {
+		for _, in := range []*driver.Collection{c.cursors, c.places, c.pending, c.links, c.pictures, c.events, c.faults, c.fetched} {
 			if err := in.Drop(ctx); err != nil {
 				return err
 			}
