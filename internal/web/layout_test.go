@@ -78,7 +78,7 @@ const misfits = `(() => {
 func TestPagesFitTheirScreen(t *testing.T) {
 	chromium := browser(t)
 	s := newSite(t)
-	server := httptest.NewServer(withPicture(t, s))
+	server := httptest.NewServer(s.handler)
 	defer server.Close()
 	origin := strings.Replace(server.URL, "127.0.0.1", "acme.localhost", 1)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,

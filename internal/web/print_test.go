@@ -15,7 +15,7 @@ func TestPaperIsWhite(t *testing.T) {
 	chromium := browser(t)
 	s := newSite(t)
 	path := s.register(t, filledForm())
-	server := httptest.NewServer(withPicture(t, s))
+	server := httptest.NewServer(s.handler)
 	defer server.Close()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true))

@@ -1,13 +1,8 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
-	"image"
-	"image/color"
-	"image/jpeg"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -58,7 +53,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	chromium := browser(t)
 	s := newSite(t)
-	server := httptest.NewServer(withPicture(t, s))
+	server := httptest.NewServer(s.handler)
 	defer server.Close()
 	origin := strings.Replace(server.URL, "127.0.0.1", "acme.localhost", 1)
 
@@ -155,27 +150,4 @@ func capture(t *testing.T, tab context.Context, file string, params page.Capture
 	if err := os.WriteFile(file, picture.Data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// withPicture serves the sample's image beside the pages.
-func withPicture(t *testing.T, s *site) http.Handler {
-	const w, h = 1200, 600
-	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			m.Set(x, y, color.RGBA{uint8(20 + x/12), uint8(90 + y/8), uint8(80 + (x+y)/18), 255})
-		}
-	}
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, m, nil); err != nil {
-		t.Fatal(err)
-	}
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/media/") {
-			rw.Header().Set("Content-Type", "image/jpeg")
-			_, _ = rw.Write(b.Bytes())
-			return
-		}
-		s.handler.ServeHTTP(rw, r)
-	})
 }
