@@ -61,10 +61,10 @@ func (m *Migration) Step(ctx context.Context) (bool, error) {
 	if err := m.o.Looked(ctx); err != nil {
 		return false, err
 	}
-	for i, o := range due {
+	for _, o := range due {
 		obstacle := m.obstacle(o)
 		if obstacle != "" {
-			if err := m.hinder(ctx, due[i], obstacle); err != nil {
+			if err := m.hinder(ctx, o, obstacle); err != nil {
 				return false, err
 			}
 			continue
