@@ -11,6 +11,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
 	"github.com/turnout-events/turnout/internal/store/postgres/wire"
+	"github.com/turnout-events/turnout/internal/store/settings"
 )
 
 // org is an org's short number; CodeNotFound for one that was never applied.
@@ -32,20 +33,13 @@ func (s *Store) org(ctx context.Context, id turnout.OrgID) (int64, error) {
 // SetOrg adds or replaces an org (Org.Replaces). Its secrets come sealed.
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
 	return s.aside(ctx, "write org", func(t *tx) error {
-		after := o
 		before, err := t.settings(o.ID)
-		if err == nil {
-			after, err = o.Replaces(before)
-		}
-		if err != nil && turnout.CodeOf(err) != turnout.CodeNotFound {
-			return err
-		}
-		settings, err := json.Marshal(after)
+		rest, err := settings.Replaced(o, before, err)
 		if err != nil {
 			return err
 		}
 		if err := t.Exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
+			ON CONFLICT (org) DO UPDATE SET settings = $2, secrets = $3, changed = $4`, string(o.ID), rest, secrets, millis(now)); err != nil {
 			return err
 		}
 		t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: o.ID, At: now})
@@ -63,18 +57,14 @@ func (s *Store) UpdateOrg(ctx context.Context, id turnout.OrgID, change func(tur
 		if err != nil {
 			return err
 		}
-		after, err := change(before)
+		rest, told, err := settings.Updated(before, change)
 		if err != nil {
 			return err
 		}
-		settings, err := json.Marshal(after)
-		if err != nil {
+		if err := t.Exec("UPDATE orgs SET settings = $2, changed = $3 WHERE org = $1", string(id), rest, millis(now)); err != nil {
 			return err
 		}
-		if err := t.Exec("UPDATE orgs SET settings = $2, changed = $3 WHERE org = $1", string(id), string(settings), millis(now)); err != nil {
-			return err
-		}
-		if after.Differs(before) {
+		if told {
 			t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: id, At: now})
 		}
 		return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/seal"
+	"github.com/turnout-events/turnout/internal/store/settings"
 )
 
 // orgNumbers remembers the short number of each org. Numbers never change.
@@ -53,21 +54,14 @@ func (s *Store) orgNumber(ctx context.Context, id turnout.OrgID) (int64, error) 
 // SetOrg adds or replaces an org (Org.Replaces). Its secrets come sealed.
 func (s *Store) SetOrg(ctx context.Context, o turnout.Org, secrets []byte, now time.Time) error {
 	return s.do(ctx, "write org", func(t *tx) error {
-		after := o
 		before, err := t.settings(o.ID)
-		if err == nil {
-			after, err = o.Replaces(before)
-		}
-		if err != nil && turnout.CodeOf(err) != turnout.CodeNotFound {
-			return err
-		}
-		settings, err := json.Marshal(after)
+		rest, err := settings.Replaced(o, before, err)
 		if err != nil {
 			return err
 		}
 		t.addedOrg = true
 		if err := t.exec(`INSERT INTO orgs (org, settings, secrets, changed) VALUES (?1, ?2, ?3, ?4)
-			ON CONFLICT (org) DO UPDATE SET settings = ?2, secrets = ?3, changed = ?4`, string(o.ID), string(settings), secrets, millis(now)); err != nil {
+			ON CONFLICT (org) DO UPDATE SET settings = ?2, secrets = ?3, changed = ?4`, string(o.ID), rest, secrets, millis(now)); err != nil {
 			return err
 		}
 		return t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: o.ID, At: now})
@@ -84,18 +78,14 @@ func (s *Store) UpdateOrg(ctx context.Context, id turnout.OrgID, change func(tur
 		if err != nil {
 			return err
 		}
-		after, err := change(before)
+		rest, told, err := settings.Updated(before, change)
 		if err != nil {
 			return err
 		}
-		settings, err := json.Marshal(after)
-		if err != nil {
+		if err := t.exec("UPDATE orgs SET settings = ?2, changed = ?3 WHERE org = ?1", string(id), rest, millis(now)); err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE orgs SET settings = ?2, changed = ?3 WHERE org = ?1", string(id), string(settings), millis(now)); err != nil {
-			return err
-		}
-		if !after.Differs(before) {
+		if !told {
 			return nil
 		}
 		return t.appendChange(turnout.Change{Kind: turnout.ChangeOrg, Org: id, At: now})
