@@ -69,7 +69,7 @@ func Make(ctx context.Context, file []byte) (Made, error) {
 	if err != nil {
 		return Made{}, fmt.Errorf("it cannot be read to its end: it is a damaged %s", kind)
 	}
-	if b := src.Bounds(); b.Empty() || tooLarge(b.Dx(), b.Dy(), each) { // a frame may have another size than its file says
+	if b := src.Bounds(); tooLarge(b.Dx(), b.Dy(), each) { // a frame may have another size than its file says
 		return Made{}, fmt.Errorf("it is a damaged %s", kind)
 	}
 	return sized(src, orientation(file))
