@@ -321,7 +321,7 @@ func TestManyPictures(t *testing.T) {
 // of anew.
 func TestLostPicturesAreFetchedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _, g, m := hang(t)
+		h, s, g, m := hang(t)
 		defer running(t, m)()
 		h.pass(5 * time.Minute)
 		told := h.changes(turnout.ChangeEvent)
@@ -329,6 +329,12 @@ func TestLostPicturesAreFetchedAgain(t *testing.T) {
 		h.pass(70 * time.Minute)
 		if files, _ := g.Pictures(t.Context(), "acme"); len(files) != 2 || h.changes(turnout.ChangeEvent) != told {
 			t.Errorf("the cache has %v; it was told %d times, then %d", files, told, h.changes(turnout.ChangeEvent))
+		}
+		s.pictured("Summer", "https://example.org/a") // and the same picture
+		must(t, m.Hint(t.Context(), "acme", "event.updated", []string{string(eventID(1))}))
+		h.pass(10 * time.Second)
+		if e := h.shown(); e.Title != "Summer" || e.Picture.IsZero() || h.changes(turnout.ChangeEvent) != told+1 {
+			t.Errorf("what looks the same is told of: %d times, then %d", told, h.changes(turnout.ChangeEvent))
 		}
 	})
 }
