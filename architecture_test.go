@@ -19,7 +19,7 @@ var floors = []struct {
 	packages []string
 }{
 	{0, []string{""}},
-	{1, []string{"internal/run", "internal/seal", "internal/groupcommit", "internal/cut", "internal/ics", "internal/point", "internal/drain", "internal/exchange", "internal/limit", "internal/redis", "internal/conformance", "internal/wiretest", "internal/compact", "internal/pace", "internal/picture"}},
+	{1, []string{"internal/run", "internal/seal", "internal/groupcommit", "internal/cut", "internal/ics", "internal/point", "internal/drain", "internal/exchange", "internal/limit", "internal/redis", "internal/conformance", "internal/wiretest", "internal/compact", "internal/pace", "internal/picture", "internal/words"}},
 	{2, []string{"internal/store", "internal/cache", "internal/session", "internal/modulation", "internal/salesforce", "internal/kms"}},
 	{3, []string{"internal/intake", "internal/delivery", "internal/mirror", "internal/catalog", "internal/erasure", "internal/migration", "internal/oversight"}},
 	{4, []string{"internal/web", "internal/api", "internal/console", "internal/edge", "internal/simulator", "internal/load"}},

@@ -12,8 +12,8 @@ import (
 
 // Check holds a party's details against the event's form. It returns them as
 // they are to be kept (trimmed, answers to hidden questions dropped) or an
-// Error of CodeInvalid with every broken rule in form order. The words are
-// shown to registrants as they are, so they say what to do.
+// Error of CodeInvalid with every broken rule in form order. Pages say the
+// rules in their own language (FieldError.Rule).
 func (e *Event) Check(d Details) (Details, error) {
 	c := checker{event: e, d: d.Clone()}
 	c.person()
@@ -33,24 +33,24 @@ type checker struct {
 	faults []FieldError
 }
 
-func (c *checker) fault(field, format string, args ...any) {
-	c.faults = append(c.faults, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+func (c *checker) fault(field string, rule Rule, args ...any) {
+	c.faults = append(c.faults, FieldError{Field: field, Message: fmt.Sprintf(Rules()[rule], args...), Rule: rule, Args: args})
 }
 
 // text trims a line and checks what any line must hold.
-func (c *checker) text(field, label, value string, limit int, required bool) string {
+func (c *checker) text(field string, part Part, value string, limit int, required bool) string {
 	if value = strings.TrimSpace(value); blank(value) {
 		value = ""
 	}
 	switch {
 	case !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl):
-		c.fault(field, "Enter %s without special control characters", label)
+		c.fault(field, RuleControl, part)
 	case strings.ContainsFunc(value, turnsText):
-		c.fault(field, "Enter %s without hidden text-direction characters: type it instead of pasting it", label)
+		c.fault(field, RuleDirection, part)
 	case value == "" && required:
-		c.fault(field, "Enter %s", label)
+		c.fault(field, RuleMissing, part)
 	case utf8.RuneCountInString(value) > limit:
-		c.fault(field, "Shorten %s to %d characters or fewer", label, limit)
+		c.fault(field, RuleLong, part, limit)
 	}
 	return value
 }
@@ -58,24 +58,24 @@ func (c *checker) text(field, label, value string, limit int, required bool) str
 func (c *checker) person() {
 	p, form := &c.d.Person, &c.event.Form
 	most := form.Lengths.orDefault()
-	p.FirstName = c.text("first_name", "your first name", p.FirstName, most.FirstName, true)
-	p.LastName = c.text("last_name", "your last name", p.LastName, most.LastName, true)
+	p.FirstName = c.text("first_name", Part{Name: "first_name"}, p.FirstName, most.FirstName, true)
+	p.LastName = c.text("last_name", Part{Name: "last_name"}, p.LastName, most.LastName, true)
 	p.Email = strings.TrimSpace(p.Email)
 	switch {
 	case p.Email == "":
-		c.fault("email", "Enter your e-mail address")
+		c.fault("email", RuleMissing, Part{Name: "email"})
 	case len(p.Email) > most.Email || !ValidEmail(p.Email) || strings.ContainsFunc(p.Email, turnsText):
-		c.fault("email", "Enter an e-mail address in the form name@example.com, of at most %d characters", most.Email)
+		c.fault("email", RuleEmail, most.Email)
 	}
-	p.Title = c.asked("title", "your job title", p.Title, most.Title, form.Title)
-	p.Company = c.asked("company", "your company or organisation", p.Company, most.Company, form.Company)
+	p.Title = c.asked("title", p.Title, most.Title, form.Title)
+	p.Company = c.asked("company", p.Company, most.Company, form.Company)
 }
 
-func (c *checker) asked(field, label, value string, limit int, ask Ask) string {
+func (c *checker) asked(field, value string, limit int, ask Ask) string {
 	if ask == AskHidden {
 		return ""
 	}
-	return c.text(field, label, value, limit, ask == AskRequired)
+	return c.text(field, Part{Name: field}, value, limit, ask == AskRequired)
 }
 
 func (c *checker) ticket() {
@@ -83,7 +83,7 @@ func (c *checker) ticket() {
 		c.d.Ticket = c.event.Tickets[0].ID
 	}
 	if _, ok := c.event.Ticket(c.d.Ticket); !ok {
-		c.fault("ticket", "Choose a ticket")
+		c.fault("ticket", RuleTicket)
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *checker) agenda() {
 	c.d.Agenda = slices.Compact(c.d.Agenda)
 	for _, id := range c.d.Agenda {
 		if _, ok := c.event.AgendaItem(id); !ok {
-			c.fault("agenda", "Choose sessions from the list")
+			c.fault("agenda", RuleAgenda)
 			return
 		}
 	}
@@ -100,18 +100,20 @@ func (c *checker) agenda() {
 
 func (c *checker) guests() {
 	if len(c.d.Guests) > c.event.MaxGuests {
-		if c.event.MaxGuests == 0 {
-			c.fault("guests", "This event takes no guests: leave them out")
-		} else {
-			c.fault("guests", "Bring at most %d guests", c.event.MaxGuests)
+		switch c.event.MaxGuests {
+		case 0:
+			c.fault("guests", RuleNoGuests)
+		case 1:
+			c.fault("guests", RuleOneGuest)
+		default:
+			c.fault("guests", RuleGuests, c.event.MaxGuests)
 		}
 		return
 	}
 	for i := range c.d.Guests {
 		g, field := &c.d.Guests[i], "guests."+strconv.Itoa(i)
-		who := "guest " + strconv.Itoa(i+1)
-		g.FirstName = c.text(field+".first_name", "the first name of "+who, g.FirstName, MaxFirstName, true)
-		g.LastName = c.text(field+".last_name", "the last name of "+who, g.LastName, MaxLastName, true)
+		g.FirstName = c.text(field+".first_name", Part{"first_name", i + 1}, g.FirstName, MaxFirstName, true)
+		g.LastName = c.text(field+".last_name", Part{"last_name", i + 1}, g.LastName, MaxLastName, true)
 	}
 }
 
@@ -119,7 +121,7 @@ func (c *checker) answers() {
 	form := &c.event.Form
 	for _, id := range sortedKeys(c.d.Answers) {
 		if _, ok := form.Question(id); !ok {
-			c.fault("answers."+id, "This question is not part of the form: leave it out")
+			c.fault("answers."+id, RuleQuestion)
 			delete(c.d.Answers, id)
 		}
 	}
@@ -170,67 +172,65 @@ func (c *checker) answer(q Question, values []string) []string {
 	}
 	switch {
 	case len(values) == 0 && q.Required:
-		c.fault(field, "%s", missing(q))
+		c.fault(field, missing(q), q.Label)
 		return nil
 	case len(values) == 0:
 		return nil
 	case len(values) > 1 && q.Kind != KindChoices:
-		c.fault(field, "Give one answer to “%s”", q.Label)
+		c.fault(field, RuleAnswerOne, q.Label)
 		return values
 	}
 	for _, v := range values {
-		if message := q.refuse(v); message != "" {
-			c.fault(field, "%s", message)
+		if rule, args := q.refuse(v); rule != "" {
+			c.fault(field, rule, append([]any{q.Label}, args...)...)
 			break
 		}
 	}
 	return values
 }
 
-func missing(q Question) string {
+func missing(q Question) Rule {
 	switch q.Kind {
 	case KindChoice, KindChoices, KindYesNo:
-		return "Choose an answer to “" + q.Label + "”"
+		return RuleAnswerChoose
 	}
-	return "Answer “" + q.Label + "”"
+	return RuleAnswer
 }
 
-// refuse says what to do about a value that the question does not take, or "".
-func (q Question) refuse(v string) string {
+// refuse says which rule a value breaks, and what is said of it besides the label; ""
+// for one that the question takes.
+func (q Question) refuse(v string) (Rule, []any) {
 	if !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
-		return "Answer “" + q.Label + "” without special control characters"
+		return RuleAnswerControl, nil
 	}
 	if q.Kind != KindLongText && strings.ContainsFunc(v, turnsText) {
-		return "Answer “" + q.Label + "” without hidden text-direction characters: type it instead of pasting it"
+		return RuleAnswerDirection, nil
 	}
 	if n := q.Limit(); utf8.RuneCountInString(v) > n {
-		return fmt.Sprintf("Shorten your answer to “%s” to %d characters or fewer", q.Label, n)
+		return RuleAnswerLong, []any{n}
 	}
 	switch q.Kind {
-	case KindEmail:
-		if !ValidEmail(v) {
-			return "Enter an e-mail address in the form name@example.com for “" + q.Label + "”"
-		}
-	case KindPhone:
-		if !validPhone(v) {
-			return "Enter a phone number with digits, like +43 1 234567, for “" + q.Label + "”"
-		}
 	case KindNumber:
 		return q.refuseNumber(v)
 	case KindDate:
-		return q.refuseDate(v)
-	case KindChoice, KindChoices:
-		if !slices.Contains(q.Choices, v) {
-			return "Choose an answer from the list for “" + q.Label + "”"
-		}
-	case KindYesNo:
-		if v != "yes" && v != "no" {
-			return "Answer yes or no to “" + q.Label + "”"
-		}
-	case KindText:
-		if strings.ContainsAny(v, "\n\t") {
-			return "Answer “" + q.Label + "” in one line"
-		}
+		return refuseDate(v)
+	}
+	return q.refuseText(v), nil
+}
+
+// refuseText is refuse for what has no rule with values of its own.
+func (q Question) refuseText(v string) Rule {
+	switch {
+	case q.Kind == KindEmail && !ValidEmail(v):
+		return RuleAnswerEmail
+	case q.Kind == KindPhone && !validPhone(v):
+		return RuleAnswerPhone
+	case (q.Kind == KindChoice || q.Kind == KindChoices) && !slices.Contains(q.Choices, v):
+		return RuleAnswerListed
+	case q.Kind == KindYesNo && v != "yes" && v != "no":
+		return RuleAnswerYesNo
+	case q.Kind == KindText && strings.ContainsAny(v, "\n\t"):
+		return RuleAnswerLine
 	}
 	return ""
 }
@@ -246,19 +246,19 @@ func decimal(v string) string {
 	return whole + "." + part
 }
 
-func (q Question) refuseNumber(v string) string {
+func (q Question) refuseNumber(v string) (Rule, []any) {
 	n, err := strconv.ParseFloat(v, 64)
 	switch {
 	case strings.Contains(v, ","):
-		return "Enter a number without thousands separators, like 1250 or 40.5, for “" + q.Label + "”"
+		return RuleAnswerSeparators, nil
 	case err != nil || strings.ContainsAny(v, "xXpPnNiI_"):
-		return "Enter a number for “" + q.Label + "”"
+		return RuleAnswerNumber, nil
 	case q.Min != nil && n < *q.Min:
-		return fmt.Sprintf("Enter %v or more for “%s”", *q.Min, q.Label)
+		return RuleAnswerMin, []any{*q.Min}
 	case q.Max != nil && n > *q.Max:
-		return fmt.Sprintf("Enter %v or less for “%s”", *q.Max, q.Label)
+		return RuleAnswerMax, []any{*q.Max}
 	}
-	return ""
+	return "", nil
 }
 
 // The years that dates in Salesforce have: 1700-01-01 to 4000-12-31 (field
@@ -268,15 +268,15 @@ const (
 	lastYear  = 4000
 )
 
-func (q Question) refuseDate(v string) string {
+func refuseDate(v string) (Rule, []any) {
 	day, err := time.Parse(time.DateOnly, v)
 	switch {
 	case err != nil:
-		return "Enter a date that exists, as year-month-day, for “" + q.Label + "”"
+		return RuleAnswerDate, nil
 	case day.Year() < firstYear || day.Year() > lastYear:
-		return fmt.Sprintf("Enter a date from the year %d to %d for “%s”", firstYear, lastYear, q.Label)
+		return RuleAnswerYears, []any{firstYear, lastYear}
 	}
-	return ""
+	return "", nil
 }
 
 // validPhone takes what Salesforce's phone field takes and a person can dial:

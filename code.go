@@ -88,8 +88,12 @@ type FieldError struct {
 	// Field is the field's name as in the HTML form: "email",
 	// "guests.0.last_name", "answers.ID".
 	Field string `json:"field"`
-	// Message says in plain words what to do about it.
+	// Message says in plain words what to do about it, in English where it is of a rule.
 	Message string `json:"message"`
+	// Rule says which rule it is, and Args what is said of it, for whoever says it in
+	// another language; empty for what is none of the closed set.
+	Rule Rule  `json:"rule,omitempty"`
+	Args []any `json:"-"`
 }
 
 // Errorf makes an Error whose Detail is formatted as fmt.Sprintf does.

@@ -1,7 +1,5 @@
 package turnout
 
-import "strconv"
-
 // Pool names one counter of seats of an event.
 type Pool string
 
@@ -78,17 +76,4 @@ func (s Seatings) Free(pool Pool) int {
 		}
 	}
 	return free
-}
-
-// SeatsText says how many seats are left, for people.
-func SeatsText(free int) string {
-	switch free {
-	case Unlimited:
-		return "Places available"
-	case 0:
-		return "No places left"
-	case 1:
-		return "1 place left"
-	}
-	return strconv.Itoa(free) + " places left"
 }

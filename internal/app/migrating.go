@@ -50,7 +50,7 @@ const lookedFile = "migration/looked"
 // routed is an org as an edge routes it, on a stack.
 func routed(o turnout.Org, stack string) routing.Org {
 	o.Placement.Stack = stack
-	return routing.Org{ID: o.ID, Name: o.Name, Hosts: o.Hosts, Placement: o.Placement}
+	return routing.Org{ID: o.ID, Name: o.Name, Language: o.Language, Hosts: o.Hosts, Placement: o.Placement}
 }
 
 // migrationGauges show how a migration stands, on each edge with a store: all of them

@@ -195,7 +195,7 @@ func (r *renderer) Form(*turnout.Org, *turnout.Event, turnout.Seatings) (*cut.Te
 	return cut.New(nil, nil), nil
 }
 
-func (r *renderer) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
+func (r *renderer) Card(_ *turnout.Org, e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
 	return fmt.Appendf(nil, "[%s free=%d phase=%d]", e.Title, seats.Free(turnout.PoolEvent), e.Phase(r.now())), nil
 }
 

@@ -39,7 +39,7 @@ type Entry struct {
 type Renderer interface {
 	Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (Page, error)
 	Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (*cut.Template, error)
-	Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error)
+	Card(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) ([]byte, error)
 	// List gets the org's public entries, by start, and joins their cards.
 	List(org *turnout.Org, entries []*Entry) (Page, error)
 }

@@ -220,7 +220,7 @@ func (c *Catalog) draw(org *turnout.Org, e *turnout.Event, seats turnout.Seating
 	if entry.Form, err = c.o.Renderer.Form(org, e, seats); err != nil {
 		return nil, fmt.Errorf("draw form: %w", err)
 	}
-	if entry.Card, err = c.o.Renderer.Card(e, seats); err != nil {
+	if entry.Card, err = c.o.Renderer.Card(org, e, seats); err != nil {
 		return nil, fmt.Errorf("draw card: %w", err)
 	}
 	return entry, nil

@@ -26,7 +26,9 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/edge/room"
 	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/edge/speech"
 	"github.com/turnout-events/turnout/internal/limit"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // Options of an Edge.
@@ -83,6 +85,7 @@ type Edge struct {
 	lines     *lines
 	// refusals are what the edge says by itself.
 	refusals refusal.Set
+	speech   *words.Languages
 
 	view atomic.Pointer[view]
 	// changing is held while the view is replaced.
@@ -126,9 +129,10 @@ func New(o Options, table *routing.Table) *Edge {
 	e := &Edge{
 		o: o, now: o.Now, log: o.Logger, access: accesslog.New(o.AccessLog),
 		prober: pool.NewProber(pool.ProberOptions{Logger: o.Logger}), budget: limit.NewBudget(retryShare, retryReserve),
-		clients: limit.NewTable(mostClients), live: newLive(o), refusals: refusal.New(),
+		clients: limit.NewTable(mostClients), live: newLive(o), speech: speech.New(),
 		lines: newLines(o),
 	}
+	e.refusals = refusal.New(e.speech)
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))
 	return e

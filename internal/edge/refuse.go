@@ -4,12 +4,13 @@ import (
 	"net/http"
 
 	"github.com/turnout-events/turnout/internal/drain"
+	"github.com/turnout-events/turnout/internal/edge/refusal"
 )
 
 // refuse answers a visit by the edge itself.
 func (e *Edge) refuse(v *visit, status int) {
-	named := e.refusing(v, status)
-	e.refusals.Answer(v.w, v.r, status, named)
+	whose := e.refusing(v, status)
+	e.refusals.Answer(v.w, v.r, status, whose)
 }
 
 // settled is after how many seconds an instance has done what was lost, or never will:
@@ -18,13 +19,13 @@ const settled = "25"
 
 // refuseUnknown answers a visit of which nobody can say whether it was done.
 func (e *Edge) refuseUnknown(v *visit) {
-	named := e.refusing(v, http.StatusServiceUnavailable)
+	whose := e.refusing(v, http.StatusServiceUnavailable)
 	v.w.Header().Set("Retry-After", settled)
-	e.refusals.AnswerUnknown(v.w, v.r, named)
+	e.refusals.AnswerUnknown(v.w, v.r, whose)
 }
 
 // refusing sets what goes with a refusal of any wording, and tells whose page it is.
-func (e *Edge) refusing(v *visit, status int) (named string) {
+func (e *Edge) refusing(v *visit, status int) (whose refusal.Whose) {
 	v.status = status
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -42,7 +43,7 @@ func (e *Edge) refusing(v *visit, status int) (named string) {
 		v.setCookie(v.w.Header(), v.passName, v.pass)
 	}
 	if v.site != nil {
-		named = v.site.named
+		whose = v.site.whose
 	}
-	return named
+	return whose
 }

@@ -29,8 +29,9 @@ type site struct {
 	// allowance is the org's, domain the host's.
 	allowance turnout.Allowance
 	domain    limit.Rate
-	// name is the org's, named the paragraph that says so.
-	name, named string
+	// name and language are the org's, whose what refusals say of it.
+	name, language string
+	whose          refusal.Whose
 	// lobbies are the ways in to forms: of events that have a limit of their own,
 	// and the org's under "".
 	lobbies map[string]*lobby
@@ -81,7 +82,7 @@ func newSite(r *routing.Route, l *live, pools map[*routing.Pool]*pool.Pool, othe
 	s := &site{
 		host: r.Host, tenant: l.tenant(r.Org.ID), meter: l.meter(r.Host), allowance: allowance,
 		domain: limit.Rate{PerSecond: domain.PerSecond, Burst: domain.Burst},
-		name:   r.Org.Name, named: refusal.Named(r.Org.Name), lobbies: map[string]*lobby{},
+		name:   r.Org.Name, language: r.Org.Language, whose: refusal.Of(r.Org.Name, r.Org.Language), lobbies: map[string]*lobby{},
 	}
 	s.lobbies[""] = s.tenant.lobby("", allowance.Sessions)
 	for _, event := range r.Org.Placement.Events {

@@ -14,7 +14,9 @@ import (
 	"github.com/turnout-events/turnout/internal/edge/pool"
 	"github.com/turnout-events/turnout/internal/edge/refusal"
 	"github.com/turnout-events/turnout/internal/edge/room"
+	"github.com/turnout-events/turnout/internal/edge/speech"
 	"github.com/turnout-events/turnout/internal/limit"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // Names of the cookies of those who wait and of those who were let in.
@@ -190,21 +192,24 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 	h.Set("Retry-After", strconv.Itoa(seconds))
 	h.Set("X-Robots-Tag", "noindex")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	keep := "Keep this page open. If you close it, come back with the same browser and you have your place again."
+	in := speech.To(e.speech, v.r, v.site.language)
+	keep := in.Say("line.keep")
 	if byLink {
-		keep = "Your link keeps your place: you may close this tab and open the link again later, on another device too."
+		keep = in.Say("line.keep.link")
 	}
-	position, wait := "", "We are looking for your place."
+	position, wait := "", in.Say("line.looking")
 	if place.Position > 0 {
-		position, wait = strconv.Itoa(place.Position), about(place.Wait)
+		position, wait = strconv.Itoa(place.Position), about(in, place.Wait)
 	}
-	title := "You are in line"
+	title := in.Say("line.title")
 	if v.site.name != "" {
 		title += " · " + v.site.name
 	}
+	esc := html.EscapeString
 	body := strings.NewReplacer(
-		"{{title}}", html.EscapeString(title), "{{org}}", html.EscapeString(v.site.name), "{{position}}", position, "{{wait}}", wait,
-		"{{keep}}", keep, "{{seconds}}", strconv.Itoa(seconds), "{{hidden}}", map[bool]string{true: " hidden"}[position == ""],
+		"{{lang}}", in.Tag, "{{title}}", esc(title), "{{org}}", esc(v.site.name), "{{heading}}", esc(in.Say("line.title")), "{{text}}", esc(in.Say("line.text")),
+		"{{place}}", esc(in.Say("line.place")), "{{position}}", position, "{{wait}}", esc(wait), "{{keep}}", esc(keep), "{{refresh}}", esc(in.Say("line.refresh")),
+		"{{seconds}}", strconv.Itoa(seconds), "{{hidden}}", map[bool]string{true: " hidden"}[position == ""],
 	).Replace(waitingHTML)
 	v.status = http.StatusOK
 	e.keepToHTTPS(v, h)
@@ -216,17 +221,17 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 }
 
 // about is a wait in words that promise no more than is known.
-func about(d time.Duration) string {
+func about(in *words.Language, d time.Duration) string {
 	switch minutes := int(math.Ceil(d.Minutes())); {
 	case d <= 0:
-		return "It is too early to say how long it takes."
+		return in.Say("line.wait.unknown")
 	case d < 45*time.Second:
-		return "Less than a minute to go."
+		return in.Say("line.wait.less")
 	case minutes <= 1:
-		return "About a minute to go."
+		return in.Say("line.wait.minute")
 	case minutes < 90:
-		return fmt.Sprintf("About %d minutes to go.", minutes)
+		return in.Say("line.wait.minutes", minutes)
 	default:
-		return fmt.Sprintf("About %d hours to go.", int(math.Round(d.Hours())))
+		return in.Say("line.wait.hours", int(math.Round(d.Hours())))
 	}
 }

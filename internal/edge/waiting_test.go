@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/edgetest"
 	"github.com/turnout-events/turnout/internal/edge/routing"
+	"github.com/turnout-events/turnout/internal/edge/speech"
 )
 
 const form = "/events/gala/register"
@@ -247,8 +248,21 @@ func TestWaitsInWords(t *testing.T) {
 		0: "too early", 20 * time.Second: "Less than a minute", 50 * time.Second: "About a minute", 61 * time.Second: "About 2 minutes",
 		89 * time.Minute: "About 89 minutes", 3 * time.Hour: "About 3 hours",
 	} {
-		if got := about(d); !strings.Contains(got, want) {
+		if got := about(speech.New().Of("en"), d); !strings.Contains(got, want) {
 			t.Errorf("%v: %s", d, got)
+		}
+	}
+}
+
+// Whoever waits is spoken to in the language that their browser likes best, or in the
+// org's, or in English.
+func TestTheLineSpeaksTheVisitorsLanguage(t *testing.T) {
+	s := crowded(t, func(o *routing.Org) { o.Language = "de-AT" })
+	s.fill()
+	for accepted, want := range map[string]string{"": "de", "en-GB,en;q=0.9": "en", "de": "de", "tlh": "de"} {
+		w := s.browser("acme.example").ask("GET", form, "", "Accept-Language", accepted)
+		if title := speech.New().Of(want).Say("line.title"); !strings.Contains(w.Body.String(), "<title>"+title) || !strings.Contains(w.Body.String(), `<html lang="`+want+`">`) {
+			t.Errorf("%q is told %s", accepted, w.Body)
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 func TestSample(t *testing.T) {
 	o := open(t, Options{Sample: true})
 	stats := o.want("GET", "/_sim/stats", "", 200, `"Turnout_Link__c":1000`)
-	for _, part := range []string{`"Turnout_Event__c":6`, `"Campaign":4`, `"CampaignMember":100`, `"Turnout_Question__c":1`} {
+	for _, part := range []string{`"Turnout_Event__c":6`, `"Campaign":5`, `"CampaignMember":100`, `"Turnout_Question__c":1`} {
 		if !strings.Contains(stats, part) {
 			t.Errorf("%s is not in %s", part, stats)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -30,7 +31,7 @@ func writeHTML(w http.ResponseWriter, status int, html []byte) {
 
 // notice writes a page that says one thing. Org is nil where none is known.
 func (web *Web) notice(w http.ResponseWriter, r *http.Request, org *turnout.Org, status int, n page.Notice) {
-	html, err := web.pages.NoticePage(org, n)
+	html, err := n.Page(org)
 	if err != nil {
 		web.log.ErrorContext(r.Context(), "draw notice", slog.Any("error", err))
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
@@ -39,56 +40,68 @@ func (web *Web) notice(w http.ResponseWriter, r *http.Request, org *turnout.Org,
 	web.writePrivate(w, status, html)
 }
 
-// say makes a notice of the words "notice.KEY.title" and "notice.KEY.text".
-func (web *Web) say(key string, args ...any) page.Notice {
-	return page.Notice{Title: web.pages.Say("notice." + key + ".title"), Lines: []string{web.pages.Say("notice."+key+".text", args...)}}
+// about is the pages about an event, in its language.
+func (web *Web) about(entry *catalog.Entry) *page.Edition {
+	return web.pages.Of(entry.Org, entry.Event)
 }
 
-func (web *Web) toEvents() page.Link {
-	return page.Link{Path: "/", Text: web.pages.Say("notice.events")}
+// visitors is the pages about no event, in the language of whoever asks.
+func (web *Web) visitors(r *http.Request, org *turnout.Org) *page.Edition {
+	return web.pages.For(org, r.Header.Get("Accept-Language"))
 }
 
-func (web *Web) toEvent(e *turnout.Event) page.Link {
-	return page.Link{Path: page.EventPath(e), Text: web.pages.Say("notice.event")}
+func toEvents(in *page.Edition) page.Link {
+	return page.Link{Path: "/", Text: in.Say("notice.events")}
+}
+
+func toEvent(in *page.Edition, e *turnout.Event) page.Link {
+	return page.Link{Path: page.EventPath(e), Text: in.Say("notice.event")}
+}
+
+func toRegistration(in *page.Edition, token string) page.Link {
+	return page.Link{Path: page.RegistrationPath(token), Text: in.Say("notice.registration")}
 }
 
 func (web *Web) showUnknownHost(w http.ResponseWriter, r *http.Request) {
-	web.notice(w, r, nil, http.StatusMisdirectedRequest, web.say("host"))
+	web.notice(w, r, nil, http.StatusMisdirectedRequest, web.visitors(r, nil).Notice("host"))
 }
 
 func (web *Web) showMissing(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
-	n := web.say("missing")
-	n.Links = []page.Link{web.toEvents()}
+	in := web.visitors(r, org)
+	n := in.Notice("missing")
+	n.Links = []page.Link{toEvents(in)}
 	web.notice(w, r, org, http.StatusNotFound, n)
 }
 
 func (web *Web) showUnrouted(w http.ResponseWriter, r *http.Request, org *turnout.Org, status int) {
 	if status == http.StatusMethodNotAllowed {
-		web.notice(w, r, org, status, web.say("method"))
+		web.notice(w, r, org, status, web.visitors(r, org).Notice("method"))
 		return
 	}
 	web.showMissing(w, r, org)
 }
 
 func (web *Web) refuseCrossOrigin(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
-	n := web.say("cross")
-	n.Links = []page.Link{{Path: r.URL.Path, Text: web.pages.Say("notice.retry")}}
+	in := web.visitors(r, org)
+	n := in.Notice("cross")
+	n.Links = []page.Link{{Path: r.URL.Path, Text: in.Say("notice.retry")}}
 	web.notice(w, r, org, http.StatusForbidden, n)
 }
 
 // refuseBody answers a body that readForm could not read.
 func (web *Web) refuseBody(w http.ResponseWriter, r *http.Request, org *turnout.Org, err error) {
+	in := web.visitors(r, org)
 	switch {
 	case errors.Is(err, errMediaType):
-		web.notice(w, r, org, http.StatusUnsupportedMediaType, web.say("media"))
+		web.notice(w, r, org, http.StatusUnsupportedMediaType, in.Notice("media"))
 	case errors.Is(err, errSlow):
 		w.Header().Set("Connection", "close")
-		web.notice(w, r, org, http.StatusRequestTimeout, web.say("slow"))
+		web.notice(w, r, org, http.StatusRequestTimeout, in.Notice("slow"))
 	case turnout.CodeOf(err) == turnout.CodeTooLarge:
 		w.Header().Set("Connection", "close")
-		web.notice(w, r, org, http.StatusRequestEntityTooLarge, web.say("large", web.maxBody>>10))
+		web.notice(w, r, org, http.StatusRequestEntityTooLarge, in.Notice("large", web.maxBody>>10))
 	default:
-		web.notice(w, r, org, http.StatusBadRequest, web.say("malformed"))
+		web.notice(w, r, org, http.StatusBadRequest, in.Notice("malformed"))
 	}
 }
 
@@ -134,20 +147,20 @@ func setRetryAfter(h http.Header, err error) {
 
 // fail answers an error that no page of its own is made for.
 func (web *Web) fail(w http.ResponseWriter, r *http.Request, org *turnout.Org, err error) {
-	code := turnout.CodeOf(err)
+	code, in := turnout.CodeOf(err), web.visitors(r, org)
 	switch {
 	case code == turnout.CodeNotFound:
 		web.showMissing(w, r, org)
 	case code == turnout.CodeForgotten:
-		web.notice(w, r, org, http.StatusGone, web.say("forgotten"))
+		web.notice(w, r, org, http.StatusGone, in.Notice("forgotten"))
 	case code == turnout.CodeMalformed:
-		web.notice(w, r, org, http.StatusBadRequest, web.say("malformed"))
+		web.notice(w, r, org, http.StatusBadRequest, in.Notice("malformed"))
 	case mayPass(code):
 		setRetryAfter(w.Header(), err)
-		web.notice(w, r, org, status(code), web.say("later"))
+		web.notice(w, r, org, status(code), in.Notice("later"))
 	default:
 		web.note(r, org, err)
-		web.notice(w, r, org, http.StatusInternalServerError, web.say("fault"))
+		web.notice(w, r, org, http.StatusInternalServerError, in.Notice("fault"))
 	}
 }
 

@@ -15,9 +15,9 @@ func (web *Web) showCancel(w http.ResponseWriter, r *http.Request, org *turnout.
 	case !view.Registration.Status.Holds():
 		seeOther(w, page.RegistrationPath(view.Token))
 	case !entry.Event.CanCancel(web.now()):
-		web.showFixed(w, r, org, entry.Event, view)
+		web.showFixed(w, r, entry, view)
 	default:
-		html, err := web.pages.CancelPage(org, entry.Event, page.TicketState{View: view})
+		html, err := web.about(entry).CancelPage(org, entry.Event, page.TicketState{View: view})
 		if err != nil {
 			web.fail(w, r, org, err)
 			return
@@ -37,10 +37,11 @@ func (web *Web) cancel(w http.ResponseWriter, r *http.Request, org *turnout.Org)
 	case "":
 		seeOther(w, page.RegistrationPath(view.Token)+left(view.Registration.Status))
 	case turnout.CodeClosed:
-		web.showFixed(w, r, org, entry.Event, view)
+		web.showFixed(w, r, entry, view)
 	case turnout.CodeConflict:
-		n := web.say("later")
-		n.Event, n.Links = entry.Event, []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}
+		in := web.about(entry)
+		n := in.Notice("later")
+		n.Event, n.Links = entry.Event, []page.Link{toRegistration(in, view.Token)}
 		web.notice(w, r, org, http.StatusConflict, n)
 	default:
 		web.fail(w, r, org, err)

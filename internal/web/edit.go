@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/catalog"
 	"github.com/turnout-events/turnout/internal/intake"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
@@ -18,7 +19,7 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 	// Answers that were shredded cannot be edited: saving would write an empty form.
 	shredded := view.Details.Person == (turnout.Person{})
 	if !view.Registration.Status.Holds() || shredded || !entry.Event.CanEdit(web.now()) {
-		web.showFixed(w, r, org, entry.Event, view)
+		web.showFixed(w, r, entry, view)
 		return view, desk{}, false
 	}
 	return view, desk{org: org, entry: entry}, true
@@ -26,17 +27,17 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 
 // showFixed says that a registration can no longer be changed, and why: what
 // holds no place was given up, however much time is left.
-func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, org *turnout.Org, e *turnout.Event, view intake.View) {
-	n := web.say("changes")
+func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, entry *catalog.Entry, view intake.View) {
+	in := web.about(entry)
+	n := in.Notice("changes")
 	switch view.Registration.Status {
 	case turnout.StatusCancelled:
-		n = web.say("cancelled")
+		n = in.Notice("cancelled")
 	case turnout.StatusDeclined:
-		n = web.say("declined")
+		n = in.Notice("declined")
 	}
-	n.Event = e
-	n.Links = []page.Link{{Path: page.RegistrationPath(view.Token), Text: web.pages.Say("notice.registration")}}
-	web.notice(w, r, org, http.StatusConflict, n)
+	n.Event, n.Links = entry.Event, []page.Link{toRegistration(in, view.Token)}
+	web.notice(w, r, entry.Org, http.StatusConflict, n)
 }
 
 // showEdit shows the form with what the registration says.
@@ -67,7 +68,7 @@ func (web *Web) edit(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 		return
 	}
 	if f.Revision == 0 {
-		web.notice(w, r, org, http.StatusBadRequest, web.say("malformed"))
+		web.notice(w, r, org, http.StatusBadRequest, web.about(d.entry).Notice("malformed"))
 		return
 	}
 	if f.FormVersion != d.entry.Event.Form.Version {
@@ -86,7 +87,7 @@ func (web *Web) edit(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 
 // refuseEdit answers a change that was not taken, with everything typed.
 func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view intake.View, f filled, err error) {
-	code := turnout.CodeOf(err)
+	code, in := turnout.CodeOf(err), web.about(d.entry)
 	s := editState(view, f.Details)
 	s.Revision = f.Revision
 	switch {
@@ -95,16 +96,16 @@ func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view 
 	case code == turnout.CodeConflict:
 		// Saving again is a decision made in sight of the conflict, so it starts
 		// from the revision that is there now.
-		s.Alert, s.Revision = web.alert("conflict"), view.Registration.Revision
+		s.Alert, s.Revision = alert(in, "conflict"), view.Registration.Revision
 	case code == turnout.CodeFull:
-		s.Alert, s.Faults = web.alert("full"), web.shortages(d.entry, f.Details, view.Registration.Claims)
+		s.Alert, s.Faults = alert(in, "full"), shortages(in, d.entry, f.Details, view.Registration.Claims)
 	case code == turnout.CodeStale:
-		s.Alert = web.alert("stale")
+		s.Alert = alert(in, "stale")
 	case mayPass(code):
 		setRetryAfter(w.Header(), err)
-		s.Alert = web.laterAlert(code)
+		s.Alert = laterAlert(in, code)
 	case code == turnout.CodeClosed:
-		web.showFixed(w, r, d.org, d.entry.Event, view)
+		web.showFixed(w, r, d.entry, view)
 		return
 	default:
 		web.fail(w, r, d.org, err)

@@ -32,7 +32,7 @@ func (c *fakeCatalog) publish(t testing.TB, e *turnout.Event, seats turnout.Seat
 	if entry.Form, err = c.pages.Form(c.org, e, seats); err != nil {
 		t.Fatal(err)
 	}
-	if entry.Card, err = c.pages.Card(e, seats); err != nil {
+	if entry.Card, err = c.pages.Card(c.org, e, seats); err != nil {
 		t.Fatal(err)
 	}
 	for i, old := range c.entries {

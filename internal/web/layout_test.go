@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ const longWord = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsam
 // that fit on no phone.
 func congress() *turnout.Event {
 	e := gala()
-	e.ID, e.Slug, e.Title, e.Language, e.Summary = "a01000000000005AAA", "kongress", longWord, "de", "Drei Tage über das "+longWord+"."
+	e.ID, e.Slug, e.Title, e.Language, e.Summary = "a01000000000005AAA", "kongress", longWord, "cs", "Drei Tage über das "+longWord+"."
 	e.Venue, e.Address, e.Picture, e.Ends, e.Waitlist = longWord, "", turnout.Picture{}, e.Starts.AddDate(0, 0, 2).Add(8*time.Hour), false
 	for i := range e.Tickets {
 		e.Tickets[i].Name = fmt.Sprintf("%s %d", longWord, i)
@@ -49,6 +50,28 @@ func congressPaths(t *testing.T, s *site) map[string]string {
 		"long-event": "/events/kongress", "long-form": "/events/kongress/register",
 		"long-ticket": w.Header().Get("Location"), "long-cancel": w.Header().Get("Location") + "/cancel",
 	}
+}
+
+// spokenPaths publishes an event in each language besides English, and gives its pages
+// by name: the same words are longer elsewhere.
+func spokenPaths(t *testing.T, s *site) map[string]string {
+	paths := map[string]string{}
+	for i, tag := range []string{"de", "es", "fr", "it", "nl"} {
+		e := gala()
+		e.ID, e.Slug, e.Language, e.MaxGuests = turnout.EventID(fmt.Sprintf("a0100000000001%dAAA", i)), "forum-"+tag, tag, 1
+		s.catalog.publish(t, e, galaSeats())
+		form := filledForm()
+		form.Set("key", tag+"-000000000000000000000001")
+		w := s.post("/events/"+e.Slug+"/register", form)
+		if w.Code != http.StatusSeeOther {
+			t.Fatalf("register: %d\n%s", w.Code, w.Body)
+		}
+		own := w.Header().Get("Location")
+		for name, path := range map[string]string{"event": "/events/" + e.Slug, "form": "/events/" + e.Slug + "/register", "ticket": own, "edit": own + "/edit", "cancel": own + "/cancel"} {
+			paths[tag+"-"+name] = path
+		}
+	}
+	return paths
 }
 
 // misfits is a script that lists what stands outside the screen or outside its

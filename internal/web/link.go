@@ -36,8 +36,9 @@ func (web *Web) openLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 }
 
 func (web *Web) showUnknownLink(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
-	n := web.say("unknown")
-	n.Links = []page.Link{web.toEvents()}
+	in := web.visitors(r, org)
+	n := in.Notice("unknown")
+	n.Links = []page.Link{toEvents(in)}
 	web.notice(w, r, org, http.StatusNotFound, n)
 }
 
@@ -49,10 +50,11 @@ func (web *Web) showLinkOffline(w http.ResponseWriter, r *http.Request, org *tur
 	case err != nil:
 		web.fail(w, r, org, err)
 	case answered:
-		web.notice(w, r, org, http.StatusOK, web.offline(view))
+		web.notice(w, r, org, http.StatusOK, offline(web.visitors(r, org), view))
 	default:
-		n := web.say("away")
-		n.Links = []page.Link{web.toEvents()}
+		in := web.visitors(r, org)
+		n := in.Notice("away")
+		n.Links = []page.Link{toEvents(in)}
 		web.notice(w, r, org, http.StatusNotFound, n)
 	}
 }
@@ -110,7 +112,7 @@ func (web *Web) answerLink(w http.ResponseWriter, r *http.Request, org *turnout.
 // decline notes that the person is not coming; they may still change their mind.
 func (web *Web) decline(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 	if !f.Key.Valid() {
-		web.notice(w, r, d.org, http.StatusBadRequest, web.say("malformed"))
+		web.notice(w, r, d.org, http.StatusBadRequest, web.about(d.entry).Notice("malformed"))
 		return
 	}
 	_, err := web.writer.Decline(r.Context(), d.org.ID, d.entry.Event, d.link.AttendeeLink, d.link.Invite, f.Key)
@@ -126,7 +128,7 @@ func (web *Web) decline(w http.ResponseWriter, r *http.Request, d desk, f filled
 
 // showTicket shows a registration to its owner.
 func (web *Web) showTicket(w http.ResponseWriter, r *http.Request, org *turnout.Org, entry *catalog.Entry, s page.TicketState) {
-	html, err := web.pages.TicketPage(org, entry.Event, entry.Seats, s)
+	html, err := web.about(entry).TicketPage(org, entry.Event, entry.Seats, s)
 	if err != nil {
 		web.fail(w, r, org, err)
 		return

@@ -44,7 +44,7 @@ func (web *Web) writeForm(w http.ResponseWriter, r *http.Request, d desk) {
 		web.showAgain(w, r, d, s, http.StatusOK)
 		return
 	}
-	values := web.pages.FormValues(d.entry.Event, d.entry.Seats, s)
+	values := web.about(d.entry).FormValues(d.entry.Event, d.entry.Seats, s)
 	buffer := web.buffers.Get().(*[]byte)
 	defer web.buffers.Put(buffer)
 	*buffer = d.entry.Form.AppendTo((*buffer)[:0], values[:]...)
@@ -70,21 +70,22 @@ func (web *Web) fresh(d desk) page.FormState {
 // catalog: when in doubt the form is shown and the store decides.
 func (web *Web) shut(entry *catalog.Entry) (page.Notice, bool) {
 	e := entry.Event
+	in := web.about(entry)
 	var n page.Notice
 	switch phase := e.Phase(web.now()); {
 	case phase == turnout.PhaseUpcoming:
-		n = web.say("upcoming")
+		n = in.Notice("upcoming")
 		n.At = e.Opens
 	case phase == turnout.PhaseClosed:
 		return web.closed(entry), true
 	case phase == turnout.PhaseOver:
-		n = web.say("over")
+		n = in.Notice("over")
 	case page.Full(e, entry.Seats) && !e.Waitlist:
-		n = web.say("full")
+		n = in.Notice("full")
 	default:
 		return page.Notice{}, false
 	}
-	n.Event, n.Links = e, []page.Link{web.toEvent(e), web.toEvents()}
+	n.Event, n.Links = e, []page.Link{toEvent(in, e), toEvents(in)}
 	return n, true
 }
 
@@ -92,16 +93,17 @@ func (web *Web) shut(entry *catalog.Entry) (page.Notice, bool) {
 // store may have closed it a moment before the catalog knows.
 func (web *Web) closed(entry *catalog.Entry) page.Notice {
 	e := entry.Event
-	n := web.say("closed")
+	in := web.about(entry)
+	n := in.Notice("closed")
 	n.At = e.Closes
 	if n.At.IsZero() {
 		n.At = e.Starts
 	}
 	if web.now().Before(n.At) {
-		n.Lines, n.At = []string{web.pages.Say("notice.closed.now")}, time.Time{}
+		n.Lines, n.At = []string{in.Say("notice.closed.now")}, time.Time{}
 	}
-	n.Lines = append(n.Lines, web.pages.Say("notice.closed.ask", host(entry)))
-	n.Event, n.Links = e, []page.Link{web.toEvent(e), web.toEvents()}
+	n.Lines = append(n.Lines, in.Say("notice.closed.ask", host(entry)))
+	n.Event, n.Links = e, []page.Link{toEvent(in, e), toEvents(in)}
 	return n
 }
 
@@ -127,7 +129,7 @@ func (web *Web) register(w http.ResponseWriter, r *http.Request, org *turnout.Or
 // without one is not taken (P1).
 func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 	if !f.Key.Valid() {
-		web.notice(w, r, d.org, http.StatusBadRequest, web.say("malformed"))
+		web.notice(w, r, d.org, http.StatusBadRequest, web.about(d.entry).Notice("malformed"))
 		return
 	}
 	if d.link != nil {
@@ -142,7 +144,7 @@ func (web *Web) take(w http.ResponseWriter, r *http.Request, d desk, f filled) {
 		return
 	}
 	if f.Framed && d.link == nil {
-		web.notice(w, r, d.org, http.StatusOK, web.pages.Made(d.entry.Event, view))
+		web.notice(w, r, d.org, http.StatusOK, web.about(d.entry).Made(d.entry.Event, view))
 		return
 	}
 	seeOther(w, page.RegistrationPath(view.Token))

@@ -24,7 +24,7 @@ func (web *Web) openRegistration(w http.ResponseWriter, r *http.Request, org *tu
 	}
 	entry, ok := web.catalog.EventByID(org.ID, view.Registration.Event)
 	if !ok {
-		web.notice(w, r, org, http.StatusOK, web.offline(view))
+		web.notice(w, r, org, http.StatusOK, offline(web.visitors(r, org), view))
 		return intake.View{}, nil, false
 	}
 	view.Token = token
@@ -32,14 +32,14 @@ func (web *Web) openRegistration(w http.ResponseWriter, r *http.Request, org *tu
 }
 
 // offline says how a registration stands although its event's page is down.
-func (web *Web) offline(view intake.View) page.Notice {
-	n := web.say("away")
+func offline(in *page.Edition, view intake.View) page.Notice {
+	n := in.Notice("away")
 	if view.Registration.Status.Holds() {
-		n = web.say("offline")
+		n = in.Notice("offline")
 	}
-	n.Lines = append(n.Lines, web.pages.Say("ticket.title."+string(view.Registration.Status))+". "+
-		web.pages.Say("ticket.reference")+" "+page.Reference(view.Registration.Key)+".")
-	n.Links = []page.Link{web.toEvents()}
+	n.Lines = append(n.Lines, in.Say("ticket.title."+string(view.Registration.Status))+". "+
+		in.Say("ticket.reference")+" "+page.Reference(view.Registration.Key)+".")
+	n.Links = []page.Link{toEvents(in)}
 	return n
 }
 
@@ -69,6 +69,6 @@ func (web *Web) writeOwnCalendar(w http.ResponseWriter, r *http.Request, view in
 	c := web.calendarEntry(entry)
 	c.Cancelled = !view.Registration.Status.Holds()
 	c.Tentative = view.Registration.Status == turnout.StatusWaitlisted
-	c.About = web.pages.CalendarText(entry.Event, &view.Registration, c.About)
+	c.About = web.about(entry).CalendarText(entry.Event, &view.Registration, c.About)
 	web.writeCalendar(w, r, c, "")
 }

@@ -29,6 +29,7 @@ func shots(t *testing.T, s *site) map[string]string {
 	gone := s.register(t, cancelled)
 	s.post(gone+"/cancel", nil)
 	paths := congressPaths(t, s)
+	maps.Copy(paths, spokenPaths(t, s))
 	online := turnout.Registration{Key: "online-00000000000000000001", Event: talk().ID, Status: turnout.StatusRegistered, Revision: 1}
 	maps.Copy(paths, map[string]string{
 		"list": "/", "event": "/events/spring-forum", "event-online": "/events/member-briefing", "event-full": "/events/dinner",

@@ -136,24 +136,25 @@ func (web *Web) own(w http.ResponseWriter, r *http.Request, in invitation) {
 // memory with a line more, and asks no store: it goes on without one.
 func (web *Web) showInvited(w http.ResponseWriter, r *http.Request, in invitation) {
 	web.own(w, r, in)
-	web.writePrivate(w, http.StatusOK, web.pages.Invited(in.entry.Page, in.path))
+	web.writePrivate(w, http.StatusOK, web.about(in.entry).Invited(in.entry.Page, in.path))
 }
 
 // offer leads to the visitor's own link instead of a form for anybody.
 func (web *Web) offer(w http.ResponseWriter, r *http.Request, in invitation) {
 	web.own(w, r, in)
-	n, way := web.say("offer"), "notice.offer.link"
+	words := web.about(in.entry)
+	n, way := words.Notice("offer"), "notice.offer.link"
 	view, answered, err := web.reader.ByLink(r.Context(), in.org.ID, in.link.AttendeeLink)
 	switch {
 	case err != nil: // the way is the same, and the link's own page says what is wrong
 		web.log.WarnContext(r.Context(), "look for an invitation's answer", slog.String("org", string(in.org.ID)), slog.Any("error", err))
 	case answered && view.Registration.Status.Holds():
-		n, way = web.say("held"), "notice.held.link"
+		n, way = words.Notice("held"), "notice.held.link"
 	}
 	n.Event, n.Leave = in.entry.Event, page.EventPath(in.entry.Event)+"/leave"
-	n.Links = []page.Link{{Path: in.path, Text: web.pages.Say(way)}}
+	n.Links = []page.Link{{Path: in.path, Text: words.Say(way)}}
 	if _, shut := web.shut(in.entry); !shut {
-		n.Links = append(n.Links, page.Link{Path: page.EventPath(in.entry.Event) + "/register?" + somebodyElse, Text: web.pages.Say("notice.offer.else")})
+		n.Links = append(n.Links, page.Link{Path: page.EventPath(in.entry.Event) + "/register?" + somebodyElse, Text: words.Say("notice.offer.else")})
 	}
 	web.notice(w, r, in.org, http.StatusOK, n)
 }

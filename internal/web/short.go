@@ -5,6 +5,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/catalog"
+	"github.com/turnout-events/turnout/internal/web/page"
 )
 
 // shortage is one pool that has too few seats for what was asked.
@@ -19,7 +20,7 @@ type shortage struct {
 // shortages say what is short of seats for a party and what helps, each at the
 // field where it helps. Held are the seats that the party has already. It goes
 // by the catalog's seats, which may be a second behind the store, which decided.
-func (web *Web) shortages(entry *catalog.Entry, d turnout.Details, held []turnout.Claim) []turnout.FieldError {
+func shortages(in *page.Edition, entry *catalog.Entry, d turnout.Details, held []turnout.Claim) []turnout.FieldError {
 	var faults []turnout.FieldError
 	for _, claim := range entry.Event.Claims(d) {
 		s := shortage{asked: claim.Seats, change: held != nil, choices: len(entry.Event.Tickets) > 1}
@@ -31,21 +32,21 @@ func (web *Web) shortages(entry *catalog.Entry, d turnout.Details, held []turnou
 		seating, counted := entry.Seats[claim.Pool]
 		s.free = seating.Free()
 		if counted && s.free != turnout.Unlimited && s.free < s.asked {
-			faults = append(faults, web.shortFault(entry.Event, claim.Pool, s))
+			faults = append(faults, shortFault(in, entry.Event, claim.Pool, s))
 		}
 	}
 	if len(faults) == 0 {
-		faults = []turnout.FieldError{{Message: web.pages.Say("alert.full.generic")}}
+		faults = []turnout.FieldError{{Message: in.Say("alert.full.generic")}}
 	}
 	return faults
 }
 
 // shortFault says that one pool is short.
-func (web *Web) shortFault(e *turnout.Event, pool turnout.Pool, s shortage) turnout.FieldError {
-	what, field, way, fewer := web.pages.Say("alert.full.whole"), "", "", "alert.full.guests"
+func shortFault(in *page.Edition, e *turnout.Event, pool turnout.Pool, s shortage) turnout.FieldError {
+	what, field, way, fewer := in.Say("alert.full.whole"), "", "", "alert.full.guests"
 	for _, t := range e.Tickets {
 		if pool == turnout.PoolTicket(t.ID) {
-			what = web.pages.Say("alert.full.part", t.Name)
+			what = in.Say("alert.full.part", t.Name)
 			if s.choices {
 				field, way, fewer = "ticket", "alert.full.ticket", "alert.full.ticket.guests"
 			}
@@ -53,29 +54,29 @@ func (web *Web) shortFault(e *turnout.Event, pool turnout.Pool, s shortage) turn
 	}
 	for _, item := range e.Agenda {
 		if pool == turnout.PoolAgenda(item.ID) {
-			what = web.pages.Say("alert.full.part", item.Name)
+			what = in.Say("alert.full.part", item.Name)
 			field, way, fewer = "agenda", "alert.full.agenda", "alert.full.agenda.guests"
 		}
 	}
 	if s.free > 0 && s.asked > 1 { // fewer guests would fit
 		field, way = cmp.Or(field, "guests"), fewer
 	}
-	text := web.shortText(what, s)
+	text := shortText(in, what, s)
 	if way != "" {
-		text += " " + web.pages.Say(way)
+		text += " " + in.Say(way)
 	}
 	return turnout.FieldError{Field: field, Message: text}
 }
 
 // shortText says how many places are left and how many were asked for.
-func (web *Web) shortText(what string, s shortage) string {
+func shortText(in *page.Edition, what string, s shortage) string {
 	switch {
 	case s.free > 0 && s.change:
-		return web.pages.Say("alert.full.some.more", what, turnout.SeatsText(s.free), s.asked)
+		return in.Say("alert.full.some.more", what, in.Seats(s.free), s.asked)
 	case s.free > 0:
-		return web.pages.Say("alert.full.some", what, turnout.SeatsText(s.free), s.asked)
+		return in.Say("alert.full.some", what, in.Seats(s.free), s.asked)
 	case s.asked == 1 || s.change:
-		return web.pages.Say("alert.full.none.one", what)
+		return in.Say("alert.full.none.one", what)
 	}
-	return web.pages.Say("alert.full.none", what, s.asked)
+	return in.Say("alert.full.none", what, s.asked)
 }

@@ -214,11 +214,11 @@ func TestOrganisersWordsNameTheirLanguage(t *testing.T) {
 	s := newSite(t)
 	paths := congressPaths(t, s)
 	event, form, ticket, list := s.get(paths["long-event"]).Body.String(), s.get(paths["long-form"]).Body.String(), s.get(paths["long-ticket"]).Body.String(), s.get("/").Body.String()
-	says(t, "event", event, []string{`<h1 lang="de">`, `<p class="lede" lang="de">`, `<span lang="de">` + longWord + `</span>`, `<div class="prose" lang="de">`, `<h4 lang="de">`, `<p lang="de">Bring a place`, `<span lang="de">Saal`, `<li><div lang="de"><h3>`})
-	says(t, "form", form, []string{`<p class="band-title" lang="de">`, `<span lang="de">` + longWord + `</span>`, `<span lang="de">` + longWord + ` 0</span><span class="hint"><span lang="de">Talks`,
-		`<legend><span lang="de">` + longWord + `?</span>`, `lang="de">Vegan</label>`, `>Yes</label>`, `<span lang="de">We arrange a cheaper fare.</span>`, `answer to “<span lang="de">` + longWord + `?</span>” is “<span lang="de">Something else</span>”`}, `lang="de">Yes`)
-	says(t, "ticket", ticket, []string{`<h2 lang="de">`, `<dd lang="de">` + longWord + ` 0</dd>`, `<dt lang="de">` + longWord + `?</dt><dd lang="de">Vegan</dd>`, `<dd>Yes</dd>`, `<h4 lang="de">`})
-	says(t, "list", list, []string{`<h2 lang="de">`, `<p class="summary" lang="de">`, `<span lang="de">` + longWord})
+	says(t, "event", event, []string{`<h1 lang="cs">`, `<p class="lede" lang="cs">`, `<span lang="cs">` + longWord + `</span>`, `<div class="prose" lang="cs">`, `<h4 lang="cs">`, `<p lang="cs">Bring a place`, `<span lang="cs">Saal`, `<li><div lang="cs"><h3>`})
+	says(t, "form", form, []string{`<p class="band-title" lang="cs">`, `<span lang="cs">` + longWord + `</span>`, `<span lang="cs">` + longWord + ` 0</span><span class="hint"><span lang="cs">Talks`,
+		`<legend><span lang="cs">` + longWord + `?</span>`, `lang="cs">Vegan</label>`, `>Yes</label>`, `<span lang="cs">We arrange a cheaper fare.</span>`, `answer to “<span lang="cs">` + longWord + `?</span>” is “<span lang="cs">Something else</span>”`}, `lang="cs">Yes`)
+	says(t, "ticket", ticket, []string{`<h2 lang="cs">`, `<dd lang="cs">` + longWord + ` 0</dd>`, `<dt lang="cs">` + longWord + `?</dt><dd lang="cs">Vegan</dd>`, `<dd>Yes</dd>`, `<h4 lang="cs">`})
+	says(t, "list", list, []string{`<h2 lang="cs">`, `<p class="summary" lang="cs">`, `<span lang="cs">` + longWord})
 	if body := s.get("/events/spring-forum").Body.String(); strings.Count(body, ` lang=`) != 1 {
 		t.Error("words in the page's own language are marked as foreign")
 	}

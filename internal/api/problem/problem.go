@@ -38,7 +38,9 @@ type Problem struct {
 type Fault struct {
 	Field   string `json:"field" example:"guests.0.last_name" doc:"The field's name; empty when it is about the whole."`
 	Pointer string `json:"pointer" example:"#/guests/0/last_name" doc:"The same as a JSON pointer into the body that was sent."`
-	Message string `json:"message" doc:"What to do about it."`
+	Message string `json:"message" doc:"What to do about it, in English."`
+	// Rule names the rule, empty where it is none of the closed set.
+	Rule turnout.Rule `json:"rule,omitempty" example:"missing" doc:"Which rule is broken, for whoever says it in another language: one of a closed set."`
 }
 
 const urn = "urn:turnout:problem:"
@@ -56,7 +58,7 @@ func Of(err error) Problem {
 		p.Detail = sentence(e.Detail)
 	}
 	for _, f := range turnout.FieldsOf(err) {
-		p.Errors = append(p.Errors, Fault{Field: f.Field, Pointer: pointer(f.Field), Message: f.Message})
+		p.Errors = append(p.Errors, Fault{Field: f.Field, Pointer: pointer(f.Field), Message: f.Message, Rule: f.Rule})
 	}
 	if k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests {
 		p.RetryAfter = max(turnout.RetryAfterOf(err), 0)

@@ -16,6 +16,7 @@ import (
 	"github.com/turnout-events/turnout/internal/drain"
 	"github.com/turnout-events/turnout/internal/edge/held"
 	"github.com/turnout-events/turnout/internal/edge/refusal"
+	"github.com/turnout-events/turnout/internal/edge/speech"
 )
 
 // Options of a Proxy.
@@ -51,7 +52,7 @@ func New(o Options) *Proxy {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{o: o, refusals: refusal.New(), transport: &http.Transport{
+	p := &Proxy{o: o, refusals: refusal.New(speech.New()), transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second,
 		ResponseHeaderTimeout: hangs,
@@ -203,5 +204,5 @@ func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default: // the rest of the body is not to be waited for
 		w.Header().Set("Connection", "close")
 	}
-	p.refusals.Answer(w, r, status, "")
+	p.refusals.Answer(w, r, status, refusal.Whose{})
 }

@@ -1,20 +1,24 @@
 // Package refusal is what is said by whoever stands before the instances and answers
 // by themselves: a problem (RFC 9457) to programs, a page that says what to do to
-// people. It is made once, so that refusing costs less than serving (P7), and names
-// nobody but the org whose page it is.
+// people, in their language. It is made once, so that refusing costs less than serving
+// (P7), and names nobody but the org whose page it is.
 package refusal
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"html"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/edge/held"
+	"github.com/turnout-events/turnout/internal/edge/speech"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // Refusal is what is said with one status.
@@ -25,8 +29,8 @@ type Refusal struct {
 	Code   turnout.Code `json:"code"`
 	Detail string       `json:"detail"`
 
-	// heading and text are for people.
-	heading, text string
+	// key is where package speech has the words for people; empty is by the status.
+	key string
 }
 
 // All is what is said, by status. Types and titles are those of
@@ -35,38 +39,31 @@ func All() map[int]Refusal {
 	return map[int]Refusal{
 		http.StatusBadRequest: {
 			Type: "urn:turnout:problem:malformed", Title: "The request cannot be read", Code: turnout.CodeMalformed,
-			Detail:  "The body broke off. Send it again, whole.",
-			heading: "That did not arrive whole", text: "The connection broke off on the way here. Go back and send it again.",
+			Detail: "The body broke off. Send it again, whole.",
 		},
 		http.StatusRequestTimeout: {
 			Type: "urn:turnout:problem:request_timeout", Title: "The request took too long to arrive", Code: turnout.CodeMalformed,
-			Detail:  "The body took too long to arrive. Send it again.",
-			heading: "That took too long to arrive", text: "Your connection is slow just now. Go back and send it again.",
+			Detail: "The body took too long to arrive. Send it again.",
 		},
 		http.StatusRequestEntityTooLarge: {
 			Type: "urn:turnout:problem:too_large", Title: "The request is too large", Code: turnout.CodeTooLarge,
-			Detail:  "No request of this size is taken.",
-			heading: "That is too large", text: "More was sent than any form here takes. Go back and shorten it.",
+			Detail: "No request of this size is taken.",
 		},
 		http.StatusNotFound: {
 			Type: "urn:turnout:problem:not_found", Title: "There is no such thing here", Code: turnout.CodeNotFound,
-			Detail:  "Nothing is served at this address.",
-			heading: "There is nothing here", text: "Check the address for a part that is missing.",
+			Detail: "Nothing is served at this address.",
 		},
 		http.StatusMisdirectedRequest: {
 			Type: "urn:turnout:problem:misdirected", Title: "This host name is not served here", Code: turnout.CodeNotFound,
-			Detail:  "No organisation is served under this name. Check the host of the address.",
-			heading: "There is no such site here", text: "Check the address. If a mail brought you here, use the link in it once more.",
+			Detail: "No organisation is served under this name. Check the host of the address.",
 		},
 		http.StatusTooManyRequests: {
 			Type: "urn:turnout:problem:throttled", Title: "Too many requests", Code: turnout.CodeThrottled,
-			Detail:  "More was asked than is allowed. Wait as long as Retry-After says, then send the same request again.",
-			heading: "One moment, please", text: "A great deal is being asked for at once. Wait a few seconds, then reload this page; nothing you typed is lost if you go back.",
+			Detail: "More was asked than is allowed. Wait as long as Retry-After says, then send the same request again.",
 		},
 		http.StatusServiceUnavailable: {
 			Type: "urn:turnout:problem:unavailable", Title: "This is not available for the moment", Code: turnout.CodeUnavailable,
-			Detail:  "No server answers right now. Send the same request again in a few seconds, with the same Idempotency-Key.",
-			heading: "This page is not available for a moment", text: "Try again in a few seconds. Nothing you typed is lost if you go back.",
+			Detail: "No server answers right now. Send the same request again in a few seconds, with the same Idempotency-Key.",
 		},
 	}
 }
@@ -75,9 +72,9 @@ func All() map[int]Refusal {
 func Unknown() Refusal {
 	return Refusal{
 		Type: "urn:turnout:problem:unknown_outcome", Title: "It is not known whether this was done", Code: turnout.CodeUnknown,
-		Status:  http.StatusServiceUnavailable,
-		Detail:  "Send the same request again in half a minute, with the same Idempotency-Key or revision: it is done once.",
-		heading: "We cannot tell whether this worked", text: "It may have been done already. Wait half a minute, then go back and send it again: it is done once, and nothing you typed is lost.",
+		Status: http.StatusServiceUnavailable,
+		Detail: "Send the same request again in half a minute, with the same Idempotency-Key or revision: it is done once.",
+		key:    "unknown",
 	}
 }
 
@@ -100,14 +97,16 @@ var pageHTML string
 
 // Set is all that is said, as it goes out. Safe for concurrent use.
 type Set struct {
-	by      map[int]said // status
-	unknown said
+	languages *words.Languages
+	by        map[int]said // status
+	unknown   said
 }
 
-// said is one refusal, for people and for programs.
+// said is one refusal, for people by their language, and for programs.
 type said struct {
-	status        int
-	page, problem spoken
+	status  int
+	pages   map[string]spoken
+	problem spoken
 }
 
 // spoken is one answer.
@@ -117,33 +116,50 @@ type spoken struct {
 	name   int // where in it the name of an org goes that is refused for
 }
 
-// New makes it.
-func New() Set {
-	all := Set{by: map[int]said{}, unknown: Unknown().said()}
+// Whose says whose page refuses. The zero value is nobody's.
+type Whose struct{ named, language string }
+
+// Of is the page of an org, by its name and language; either may be empty.
+func Of(org, language string) Whose {
+	if org != "" {
+		org = "<p>" + html.EscapeString(org) + "</p>\n"
+	}
+	return Whose{org, language}
+}
+
+// New makes it in these languages.
+func New(languages *words.Languages) Set {
+	all := Set{languages: languages, by: map[int]said{}, unknown: Unknown().said(languages)}
 	for status, r := range All() {
 		r.Status = status
-		all.by[status] = r.said()
+		all.by[status] = r.said(languages)
 	}
 	return all
 }
 
-func (a Refusal) said() said { return said{a.Status, a.page(), a.problem()} }
+func (a Refusal) said(languages *words.Languages) said {
+	s := said{a.Status, map[string]spoken{}, a.problem()}
+	for _, tag := range languages.Tags() {
+		s.pages[tag] = a.page(languages.Of(tag))
+	}
+	return s
+}
 
-// Answer writes what is said with a status. named is the paragraph that names
-// whose page it is, empty for nobody's.
-func (all Set) Answer(w http.ResponseWriter, r *http.Request, status int, named string) {
-	all.by[status].answer(w, r, named)
+// Answer writes what is said with a status.
+func (all Set) Answer(w http.ResponseWriter, r *http.Request, status int, whose Whose) {
+	all.answer(w, r, all.by[status], whose)
 }
 
 // AnswerUnknown writes what is said of a change that somebody may have made.
-func (all Set) AnswerUnknown(w http.ResponseWriter, r *http.Request, named string) {
-	all.unknown.answer(w, r, named)
+func (all Set) AnswerUnknown(w http.ResponseWriter, r *http.Request, whose Whose) {
+	all.answer(w, r, all.unknown, whose)
 }
 
-func (what said) answer(w http.ResponseWriter, r *http.Request, named string) {
-	s := what.page
-	if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, "/hooks/") || strings.HasPrefix(r.URL.Path, "/admin/") {
-		s = what.problem
+func (all Set) answer(w http.ResponseWriter, r *http.Request, what said, whose Whose) {
+	s, path := what.problem, r.URL.Path
+	people := !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/hooks/") && !strings.HasPrefix(path, "/admin/")
+	if people {
+		s = what.pages[speech.To(all.languages, r, whose.language).Tag]
 	}
 	h := w.Header()
 	for name, values := range s.header {
@@ -151,18 +167,10 @@ func (what said) answer(w http.ResponseWriter, r *http.Request, named string) {
 	}
 	w.WriteHeader(what.status)
 	body := s.body
-	if named != "" && s.name > 0 {
-		body = slices.Concat(body[:s.name], []byte(named), body[s.name:])
+	if whose.named != "" && people {
+		body = slices.Concat(body[:s.name], []byte(whose.named), body[s.name:])
 	}
 	_, _ = w.Write(body) // whoever went away does not need it
-}
-
-// Named is the paragraph that names an org, empty for one without a name.
-func Named(org string) string {
-	if org == "" {
-		return ""
-	}
-	return "<p>" + html.EscapeString(org) + "</p>\n"
 }
 
 func (a Refusal) problem() spoken {
@@ -173,11 +181,12 @@ func (a Refusal) problem() spoken {
 	return spoken{header: Header("application/problem+json"), body: append(body, '\n')}
 }
 
-func (a Refusal) page() spoken {
+func (a Refusal) page(in *words.Language) spoken {
 	h := Header("text/html; charset=utf-8")
 	// The page has one inline style and nothing else.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	text := strings.NewReplacer("{{heading}}", a.heading, "{{text}}", a.text).Replace(pageHTML)
+	key := "refusal." + cmp.Or(a.key, strconv.Itoa(a.Status))
+	text := strings.NewReplacer("{{lang}}", in.Tag, "{{heading}}", html.EscapeString(in.Say(key+".title")), "{{text}}", html.EscapeString(in.Say(key+".text"))).Replace(pageHTML)
 	before, after, _ := strings.Cut(text, "{{name}}")
 	return spoken{header: h, body: []byte(before + after), name: len(before)}
 }

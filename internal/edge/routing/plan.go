@@ -49,6 +49,8 @@ type Org struct {
 	ID turnout.OrgID `yaml:"id"`
 	// Name is what visitors call it.
 	Name string `yaml:"name"`
+	// Language is the BCP 47 tag of its pages, English if unsaid.
+	Language string `yaml:"language"`
 	// Hosts are its names; ID.localhost works besides.
 	Hosts     []string          `yaml:"hosts"`
 	Placement turnout.Placement `yaml:"placement"`

@@ -10,18 +10,18 @@ import (
 // CalendarText is about with what whoever is registered needs on the day: the
 // reference and the address to join, or that it is a place in line only. It
 // names nobody (P8).
-func (p *Pages) CalendarText(e *turnout.Event, r *turnout.Registration, about string) string {
+func (p *Edition) CalendarText(e *turnout.Event, r *turnout.Registration, about string) string {
 	return p.calendarText(e, r.Status, Reference(r.Key), about)
 }
 
-func (p *Pages) calendarText(e *turnout.Event, status turnout.Status, reference, about string) string {
+func (p *Edition) calendarText(e *turnout.Event, status turnout.Status, reference, about string) string {
 	switch status {
 	case turnout.StatusWaitlisted:
-		about = p.say("ticket.calendar.waitlisted") + "\n\n" + about
+		about = p.Say("ticket.calendar.waitlisted") + "\n\n" + about
 	case turnout.StatusRegistered:
-		about += "\n\n" + p.say("ticket.reference") + ": " + reference
+		about += "\n\n" + p.Say("ticket.reference") + ": " + reference
 		if e.JoinURL != "" {
-			about += "\n" + p.say("ticket.join") + ": " + e.JoinURL
+			about += "\n" + p.Say("ticket.join") + ": " + e.JoinURL
 		}
 	}
 	return strings.TrimSpace(about)

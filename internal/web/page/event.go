@@ -50,8 +50,8 @@ type agendaLine struct {
 	Checked                             bool
 }
 
-// Event draws an event's public page as it is now. It implements catalog.Renderer.
-func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (catalog.Page, error) {
+// Event draws an event's public page as it is now.
+func (p *Edition) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (catalog.Page, error) {
 	phase := e.Phase(p.now())
 	left := seats // what one may still have
 	if phase > turnout.PhaseOpen {
@@ -59,21 +59,21 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 	}
 	v := eventView{
 		frame: p.frame(org, nil, e.Title+" · "+org.Name), Event: p.head(e), Summary: e.Summary, Body: template.HTML(e.Body), Host: e.Organizer,
-		Picture: pictureOf(e), Tickets: ticketLines(e, left), Days: p.agendaDays(e, left),
+		Picture: pictureOf(e), Tickets: p.ticketLines(e, left), Days: p.agendaDays(e, left),
 		Register: EventPath(e) + "/register",
 	}
 	if !Full(e, left) { // what is full says so in words
-		v.Seats = seatsLeft(left.Free(turnout.PoolEvent))
+		v.Seats = p.seatsLeft(left.Free(turnout.PoolEvent))
 	}
-	v.Accent, v.Private, v.Date = accentPath(e.Accent), e.Private, dateBlock(v.Event.When)
+	v.Accent, v.Private, v.Date = accentPath(e.Accent), e.Private, p.dateBlock(v.Event.When)
 	if phase != turnout.PhaseOver {
 		v.ICS = EventPath(e) + ".ics"
 	}
 	if e.Private {
-		v.Unlisted = p.say("event.private")
+		v.Unlisted = p.Say("event.private")
 	}
 	if e.Online && phase < turnout.PhaseClosed {
-		v.Hint = p.say("event.online.hint")
+		v.Hint = p.Say("event.online.hint")
 	}
 	if !e.Closes.IsZero() && phase <= turnout.PhaseOpen {
 		v.Deadline = p.sayAt(e, "%s", e.Closes)
@@ -88,20 +88,20 @@ func (p *Pages) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings
 }
 
 // action is what an event's button says, or why there is none.
-func (p *Pages) action(e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) (button string, status template.HTML) {
+func (p *Edition) action(e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) (button string, status template.HTML) {
 	switch {
 	case phase == turnout.PhaseUpcoming:
-		return "", p.sayAt(e, p.say("event.upcoming"), e.Opens)
+		return "", p.sayAt(e, p.Say("event.upcoming"), e.Opens)
 	case phase == turnout.PhaseClosed:
-		return "", fillHTML(p.say("event.closed"))
+		return "", fillHTML(p.Say("event.closed"))
 	case phase == turnout.PhaseOver:
-		return "", fillHTML(p.say("event.over"))
+		return "", fillHTML(p.Say("event.over"))
 	case !Full(e, seats):
-		return p.say("event.register"), ""
+		return p.Say("event.register"), ""
 	case e.Waitlist:
-		return p.say("event.waitlist"), fillHTML(p.say("event.full.wait"))
+		return p.Say("event.waitlist"), fillHTML(p.Say("event.full.wait"))
 	}
-	return "", fillHTML(p.say("event.full"))
+	return "", fillHTML(p.Say("event.full"))
 }
 
 // Full reports whether, as far as seats tell, nobody new gets a place: the
@@ -115,18 +115,31 @@ func Full(e *turnout.Event, seats turnout.Seatings) bool {
 	return true
 }
 
-func seatsLeft(free int) string {
+func (p *Edition) seatsLeft(free int) string {
 	if free == turnout.Unlimited {
 		return ""
 	}
-	return turnout.SeatsText(free)
+	return p.Seats(free)
 }
 
-func ticketLines(e *turnout.Event, seats turnout.Seatings) []ticketLine {
+// Seats says how many seats are left; turnout.Unlimited is a number, too.
+func (p *Edition) Seats(free int) string {
+	switch free {
+	case turnout.Unlimited:
+		return p.Say("seats.open")
+	case 0:
+		return p.Say("seats.none")
+	case 1:
+		return p.Say("seats.one")
+	}
+	return p.Say("seats.many", free)
+}
+
+func (p *Edition) ticketLines(e *turnout.Event, seats turnout.Seatings) []ticketLine {
 	lines := make([]ticketLine, len(e.Tickets))
 	for i, t := range e.Tickets {
 		free := seats.Free(turnout.PoolTicket(t.ID))
-		lines[i] = ticketLine{Name: t.Name, About: t.About, Seats: seatsLeft(free), Full: free == 0}
+		lines[i] = ticketLine{Name: t.Name, About: t.About, Seats: p.seatsLeft(free), Full: free == 0}
 	}
 	return lines
 }
@@ -139,16 +152,16 @@ func agendaFree(a turnout.AgendaItem, seats turnout.Seatings) int {
 	return turnout.Unlimited
 }
 
-func (p *Pages) agendaDays(e *turnout.Event, seats turnout.Seatings) []agendaDay {
+func (p *Edition) agendaDays(e *turnout.Event, seats turnout.Seatings) []agendaDay {
 	var days []agendaDay
 	short := true // one day, which the page says anyway
 	for _, a := range e.Agenda {
 		free := agendaFree(a, seats)
-		line := agendaLine{ID: a.ID, Name: a.Name, About: a.About, Room: a.Room, Lang: p.foreign(e), Seats: seatsLeft(free), Full: free == 0}
+		line := agendaLine{ID: a.ID, Name: a.Name, About: a.About, Room: a.Room, Lang: p.foreign(e), Seats: p.seatsLeft(free), Full: free == 0}
 		name := ""
 		if !a.Starts.IsZero() {
 			start := a.Starts.In(p.zones.of(e))
-			name, line.Hours, line.Start = start.Format(p.say("format.day")), p.hours(a, p.zones.of(e)), start.Format(time.RFC3339)
+			name, line.Hours, line.Start = p.Date("format.day", start), p.hours(a, p.zones.of(e)), start.Format(time.RFC3339)
 			short = short && sameDay(start, e.Starts.In(p.zones.of(e)))
 		}
 		if n := len(days); n == 0 || days[n-1].Name != name {
@@ -164,16 +177,16 @@ func (p *Pages) agendaDays(e *turnout.Event, seats turnout.Seatings) []agendaDay
 
 // hours are an agenda item's. The end names its day where the clock alone would
 // be taken for an earlier one.
-func (p *Pages) hours(a turnout.AgendaItem, loc *time.Location) string {
-	clock := p.say("format.time")
+func (p *Edition) hours(a turnout.AgendaItem, loc *time.Location) string {
 	start, end := a.Starts.In(loc), a.Ends.In(loc)
+	begins, ends := p.Date("format.time", start), p.Date("format.time", end)
 	switch {
 	case a.Ends.IsZero():
-		return start.Format(clock)
+		return begins
 	case end.Sub(start) >= 24*time.Hour:
-		return p.say("time.hours.days", start.Format(clock), end.Format(p.say("format.day")), end.Format(clock))
+		return p.Say("time.hours.days", begins, p.Date("format.day", end), ends)
 	}
-	return p.say("time.hours", start.Format(clock), end.Format(clock))
+	return p.Say("time.hours", begins, ends)
 }
 
 // finish makes the page of its bytes.

@@ -12,14 +12,17 @@ func Contrast(a, b string) float64 {
 func LightGrounds() []string { return []string{"f5f5f2", "ffffff"} }
 func DarkGrounds() []string  { return []string{"141619", "1f2226"} }
 
-// Words gives tests the sentences by key.
-func (p *Pages) Words() map[string]string { return p.words }
+// NewIn gives tests pages in languages of their own.
+var NewIn = newIn
+
+// RuleWords gives tests the words that are not in English's file.
+var RuleWords = ruleWords
 
 // QRCode gives tests the drawing of a key.
 var QRCode = qrCode
 
 // FullTicketPage gives tests a ticket that is drawn in full, from no cut page.
-func (p *Pages) FullTicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
+func (p *Edition) FullTicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
 	shape, own, err := p.ticketOf(org, e, seats, s)
 	if err != nil {
 		return nil, err
@@ -31,7 +34,7 @@ func (p *Pages) FullTicketPage(org *turnout.Org, e *turnout.Event, seats turnout
 // many tickets there are, and of how many bytes.
 const MaxTickets = maxTickets
 
-func (p *Pages) CutTickets() (n, size int) {
+func (p *Edition) CutTickets() (n, size int) {
 	for _, t := range p.tickets.cuts {
 		size += t.Size()
 	}

@@ -151,30 +151,30 @@ func (v *formView) fill(m formMarks) {
 }
 
 // marksOf are the values that a form in this state has.
-func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) formMarks {
+func (p *Edition) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) formMarks {
 	person := s.Details.Person
 	m := formMarks{
 		key: string(s.Key), first: person.FirstName, last: person.LastName, email: person.Email,
-		title: person.Title, company: person.Company, heading: p.say("form.title"), lede: p.say("form.lede"), emailHint: p.say("form.email.hint"),
+		title: person.Title, company: person.Company, heading: p.Say("form.title"), lede: p.Say("form.lede"), emailHint: p.Say("form.email.hint"),
 	}
 	waitlist, named := Full(e, seats) && e.Waitlist, s.Invited && s.Invitee != ""
 	switch {
 	case s.Revision > 0 && s.Waiting:
-		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit.wait")
+		m.heading, m.lede = p.Say("form.title.edit"), p.Say("form.lede.edit.wait")
 	case s.Revision > 0:
-		m.heading, m.lede = p.say("form.title.edit"), p.say("form.lede.edit")
+		m.heading, m.lede = p.Say("form.title.edit"), p.Say("form.lede.edit")
 	case named && waitlist:
-		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite.full", s.Invitee)
+		m.heading, m.lede = p.Say("form.title.invite"), p.Say("form.lede.invite.full", s.Invitee)
 	case named:
-		m.heading, m.lede = p.say("form.title.invite"), p.say("form.lede.invite", s.Invitee)
+		m.heading, m.lede = p.Say("form.title.invite"), p.Say("form.lede.invite", s.Invitee)
 	case waitlist:
-		m.heading, m.lede = p.say("form.title.waitlist"), p.say("form.lede.full")
+		m.heading, m.lede = p.Say("form.title.waitlist"), p.Say("form.lede.full")
 	}
 	switch {
 	case s.Revision > 0:
-		m.emailLock, m.emailHint = " readonly", p.say("form.email.edit")
+		m.emailLock, m.emailHint = " readonly", p.Say("form.email.edit")
 	case s.Invited && e.LockEmail:
-		m.emailLock, m.emailHint = " readonly", p.say("form.email.locked")
+		m.emailLock, m.emailHint = " readonly", p.Say("form.email.locked")
 	}
 	if s.Invited && s.Revision == 0 {
 		m.decline = p.decline
@@ -187,36 +187,37 @@ func (p *Pages) marksOf(e *turnout.Event, seats turnout.Seatings, s FormState) f
 
 // declineHTML is the part of a link's form that says "not coming". It holds
 // words of ours only.
-func (p *Pages) declineHTML(hint string) string {
+func (p *Edition) declineHTML(hint string) string {
 	esc := template.HTMLEscapeString
-	return `<section class="aside" aria-labelledby="decline"><h2 id="decline">` + esc(p.say("form.decline")) + `</h2><p>` +
+	return `<section class="aside" aria-labelledby="decline"><h2 id="decline">` + esc(p.Say("form.decline")) + `</h2><p>` +
 		esc(hint) + `</p><button class="button neutral" name="action" value="decline">` +
-		esc(p.say("form.decline.button")) + `</button></section>`
+		esc(p.Say("form.decline.button")) + `</button></section>`
 }
 
 // FormPage draws a form in full, in any state.
-func (p *Pages) FormPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s FormState) ([]byte, error) {
+func (p *Edition) FormPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s FormState) ([]byte, error) {
 	v := p.formView(org, e, seats, s)
 	v.fill(p.marksOf(e, seats, s))
 	return p.draw("form", v)
 }
 
-func (p *Pages) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s FormState) *formView {
-	v := &formView{Button: p.say("form.send"), Version: e.Form.Version, Host: cmpOr(e.Organizer, org.Name), Offer: s.Offer, Back: s.Back, Alert: s.Alert, Event: p.head(e)}
-	title := p.say("form.title")
+func (p *Edition) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s FormState) *formView {
+	v := &formView{Button: p.Say("form.send"), Version: e.Form.Version, Host: cmpOr(e.Organizer, org.Name), Offer: s.Offer, Back: s.Back, Alert: s.Alert, Event: p.head(e)}
+	title := p.Say("form.title")
 	switch {
 	case s.Revision > 0:
-		title, v.Button, v.Revision = p.say("form.title.edit"), p.say("form.send.edit"), strconv.FormatInt(s.Revision, 10)
+		title, v.Button, v.Revision = p.Say("form.title.edit"), p.Say("form.send.edit"), strconv.FormatInt(s.Revision, 10)
 	case Full(e, seats) && e.Waitlist:
-		title, v.Button, v.Waiting, v.Offer = p.say("form.title.waitlist"), p.say("form.send.waitlist"), true, false
+		title, v.Button, v.Waiting, v.Offer = p.Say("form.title.waitlist"), p.Say("form.send.waitlist"), true, false
 	}
 	v.frame = p.frame(org, e, title)
 	if len(s.Faults) > 0 || s.Alert.Title != "" {
-		v.Title = p.say("form.error.prefix") + v.Title
+		v.Title = p.Say("form.error.prefix") + v.Title
 	}
-	bad := map[string]string{}
-	for _, f := range s.Faults {
-		bad[f.Field] = strings.TrimSpace(bad[f.Field] + " " + f.Message)
+	bad, faults := map[string]string{}, slices.Clone(s.Faults)
+	for i, f := range faults {
+		faults[i].Message = p.fault(f)
+		bad[f.Field] = strings.TrimSpace(bad[f.Field] + " " + faults[i].Message)
 	}
 	p.addPerson(v, e, bad)
 	p.addChoices(v, e, seats, s, bad)
@@ -224,7 +225,7 @@ func (p *Pages) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seati
 	for _, q := range e.Form.Questions {
 		v.Questions = append(v.Questions, p.question(e, q, s.Details.Answers[q.ID], bad["answers."+q.ID]))
 	}
-	v.Faults = faultLines(v, s.Faults)
+	v.Faults = faultLines(v, faults)
 	return v
 }
 
@@ -235,13 +236,13 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-func (p *Pages) addPerson(v *formView, e *turnout.Event, bad map[string]string) {
+func (p *Edition) addPerson(v *formView, e *turnout.Event, bad map[string]string) {
 	add := func(name, label, kind, autocomplete string, ask turnout.Ask) {
 		if ask == turnout.AskHidden {
 			return
 		}
 		v.Person = append(v.Person, field{
-			ID: name, Name: name, Label: p.say(label), Type: kind, Autocomplete: autocomplete,
+			ID: name, Name: name, Label: p.Say(label), Type: kind, Autocomplete: autocomplete,
 			Optional: ask != turnout.AskRequired, Required: ask == turnout.AskRequired, Error: bad[name],
 		})
 	}
@@ -252,8 +253,8 @@ func (p *Pages) addPerson(v *formView, e *turnout.Event, bad map[string]string) 
 	add("title", "form.job", "text", "organization-title", e.Form.Title)
 }
 
-func (p *Pages) addChoices(v *formView, e *turnout.Event, seats turnout.Seatings, s FormState, bad map[string]string) {
-	v.Ticket = field{ID: "ticket", Name: "ticket", Label: p.say("form.ticket"), Type: "radios", Error: bad["ticket"]}
+func (p *Edition) addChoices(v *formView, e *turnout.Event, seats turnout.Seatings, s FormState, bad map[string]string) {
+	v.Ticket = field{ID: "ticket", Name: "ticket", Label: p.Say("form.ticket"), Type: "radios", Error: bad["ticket"]}
 	if len(e.Tickets) == 1 {
 		v.OneTicket = e.Tickets[0].ID
 	}
@@ -261,7 +262,7 @@ func (p *Pages) addChoices(v *formView, e *turnout.Event, seats turnout.Seatings
 		free := seats.Free(turnout.PoolTicket(t.ID))
 		mine := t.ID == s.Details.Ticket
 		v.Ticket.Options = append(v.Ticket.Options, option{
-			ID: optionID("ticket", i), Value: t.ID, Label: t.Name, About: t.About, Lang: p.foreign(e), Hint: seatsLeft(free),
+			ID: optionID("ticket", i), Value: t.ID, Label: t.Name, About: t.About, Lang: p.foreign(e), Hint: p.seatsLeft(free),
 			Checked: mine, Disabled: free == 0 && !e.Waitlist && !mine,
 		})
 	}
@@ -284,10 +285,10 @@ func optionID(group string, i int) string {
 	return group + "." + strconv.Itoa(i)
 }
 
-func (p *Pages) addGuests(v *formView, e *turnout.Event, guests []turnout.Guest, bad map[string]string) {
-	v.GuestHint = p.say("form.guests.hint", e.MaxGuests)
+func (p *Edition) addGuests(v *formView, e *turnout.Event, guests []turnout.Guest, bad map[string]string) {
+	v.GuestHint = p.Say("form.guests.hint", e.MaxGuests)
 	if e.MaxGuests == 1 {
-		v.GuestHint = p.say("form.guests.hint.one")
+		v.GuestHint = p.Say("form.guests.hint.one")
 	}
 	v.GuestsBad, v.GuestOpen = bad["guests"], len(guests) > 0 || bad["guests"] != ""
 	for i := range max(e.MaxGuests, min(len(guests), turnout.MaxGuests)) {
@@ -296,9 +297,9 @@ func (p *Pages) addGuests(v *formView, e *turnout.Event, guests []turnout.Guest,
 		// would too, but browsers then forget the guest on Back.
 		section := "section-guest" + strconv.Itoa(i+1) + " "
 		row := guestRow{
-			Legend: p.say("form.guest", i+1),
-			First:  field{ID: name + ".first_name", Name: name + ".first_name", Label: p.say("form.first_name"), Type: "text", Error: bad[name+".first_name"], Autocomplete: section + "given-name"},
-			Last:   field{ID: name + ".last_name", Name: name + ".last_name", Label: p.say("form.last_name"), Type: "text", Error: bad[name+".last_name"], Autocomplete: section + "family-name"},
+			Legend: p.Say("form.guest", i+1),
+			First:  field{ID: name + ".first_name", Name: name + ".first_name", Label: p.Say("form.first_name"), Type: "text", Error: bad[name+".first_name"], Autocomplete: section + "given-name"},
+			Last:   field{ID: name + ".last_name", Name: name + ".last_name", Label: p.Say("form.last_name"), Type: "text", Error: bad[name+".last_name"], Autocomplete: section + "family-name"},
 		}
 		if i < len(guests) {
 			row.First.Value, row.Last.Value = guests[i].FirstName, guests[i].LastName

@@ -12,13 +12,20 @@ import (
 
 var noon = time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
 
-func newPages(t testing.TB) *page.Pages {
+// allPages are the pages in every language, as of now.
+func allPages(t testing.TB, now time.Time) *page.Pages {
 	t.Helper()
-	p, err := page.New(page.Options{Now: func() time.Time { return noon }})
+	p, err := page.New(page.Options{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// newPages are the pages in English at noon.
+func newPages(t testing.TB) *page.Edition {
+	t.Helper()
+	return allPages(t, noon).Of(org, nil)
 }
 
 var org = &turnout.Org{ID: "acme", Name: "Example Foundation", Hosts: []string{"events.example.org"}}
@@ -60,7 +67,7 @@ func hostile() []string {
 	return []string{"", "Ada", `"><script>alert(1)</script>`, "' autofocus onfocus='x", "a&amp;b+c", "\x00\xff", "{{.Key}}", "日本 🎟", "</textarea>"}
 }
 
-func compare(t *testing.T, p *page.Pages, e *turnout.Event, seats turnout.Seatings, s page.FormState) {
+func compare(t *testing.T, p *page.Edition, e *turnout.Event, seats turnout.Seatings, s page.FormState) {
 	t.Helper()
 	template, err := p.Form(org, e, seats)
 	if err != nil {
@@ -152,7 +159,7 @@ func TestTakenChoicesAreDisabledOnlyWithoutWaitlist(t *testing.T) {
 	}
 }
 
-func benchmarkForm(b *testing.B, draw func(p *page.Pages, e *turnout.Event) func()) {
+func benchmarkForm(b *testing.B, draw func(p *page.Edition, e *turnout.Event) func()) {
 	run := draw(newPages(b), event())
 	b.ReportAllocs()
 	for b.Loop() {
@@ -165,7 +172,7 @@ func state() page.FormState {
 }
 
 func BenchmarkFormCut(b *testing.B) {
-	benchmarkForm(b, func(p *page.Pages, e *turnout.Event) func() {
+	benchmarkForm(b, func(p *page.Edition, e *turnout.Event) func() {
 		template, err := p.Form(org, e, nil)
 		if err != nil {
 			b.Fatal(err)
@@ -179,7 +186,7 @@ func BenchmarkFormCut(b *testing.B) {
 }
 
 func BenchmarkFormFull(b *testing.B) {
-	benchmarkForm(b, func(p *page.Pages, e *turnout.Event) func() {
+	benchmarkForm(b, func(p *page.Edition, e *turnout.Event) func() {
 		s := state()
 		return func() { _, _ = p.FormPage(org, e, nil, s) }
 	})
@@ -194,11 +201,7 @@ func TestRequiredIsTrue(t *testing.T) {
 			{ID: "which", Label: "Which", Kind: turnout.KindText, Required: true, ShowIf: &turnout.Condition{Question: "diet", Values: []string{"Other"}}},
 			{ID: "why", Label: "Why", Kind: turnout.KindLongText, Required: true},
 		}}}
-	p, err := page.New(page.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	html, err := p.FormPage(&turnout.Org{ID: "acme", Name: "Acme"}, e, nil, page.FormState{Key: "k"})
+	html, err := newPages(t).FormPage(&turnout.Org{ID: "acme", Name: "Acme"}, e, nil, page.FormState{Key: "k"})
 	if err != nil {
 		t.Fatal(err)
 	}

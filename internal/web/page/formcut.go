@@ -6,9 +6,8 @@ import (
 )
 
 // Form draws an event's form with marks where personal values go. Public form
-// and link's form are written from the same template, with FormValues. It
-// implements catalog.Renderer.
-func (p *Pages) Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (*cut.Template, error) {
+// and link's form are written from the same template, with FormValues.
+func (p *Edition) Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (*cut.Template, error) {
 	v := p.formView(org, e, seats, FormState{})
 	marks := cut.Marks(formSlots)
 	v.fill(formMarks{
@@ -24,7 +23,7 @@ func (p *Pages) Form(org *turnout.Org, e *turnout.Event, seats turnout.Seatings)
 
 // FormValues are the values for the marks of Form. Of s only Key,
 // Details.Person, Invited and Invitee count.
-func (p *Pages) FormValues(e *turnout.Event, seats turnout.Seatings, s FormState) [formSlots]cut.Value {
+func (p *Edition) FormValues(e *turnout.Event, seats turnout.Seatings, s FormState) [formSlots]cut.Value {
 	m := p.marksOf(e, seats, s)
 	return [formSlots]cut.Value{
 		cut.Text(m.key), cut.Text(m.first), cut.Text(m.last), cut.Text(m.email), cut.Text(m.title), cut.Text(m.company),

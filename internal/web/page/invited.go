@@ -14,9 +14,9 @@ const mainBegins = `<main id="main" tabindex="-1">`
 
 // Invited is an event's page for somebody with a personal link, which is at path:
 // the same bytes, and a line before the content that leads there.
-func (p *Pages) Invited(event catalog.Page, path string) []byte {
-	line := `<p class="invited"><span>` + html.EscapeString(p.say("event.invited")) + `</span> <a href="` + html.EscapeString(path) + `">` +
-		html.EscapeString(p.say("event.invited.open")) + "</a></p>\n"
+func (p *Edition) Invited(event catalog.Page, path string) []byte {
+	line := `<p class="invited"><span>` + html.EscapeString(p.Say("event.invited")) + `</span> <a href="` + html.EscapeString(path) + `">` +
+		html.EscapeString(p.Say("event.invited.open")) + "</a></p>\n"
 	i := bytes.Index(event.HTML, []byte(mainBegins))
 	if i < 0 { // a test holds that it is there
 		return event.HTML

@@ -24,12 +24,12 @@ type card struct {
 	Date    date
 }
 
-// List draws an org's list of public events. It implements catalog.Renderer.
-func (p *Pages) List(org *turnout.Org, entries []*catalog.Entry) (catalog.Page, error) {
-	v := listView{frame: p.frame(org, nil, p.say("list.title")), Heading: p.say("list.title")}
+// List draws an org's list of public events.
+func (p *Edition) List(org *turnout.Org, entries []*catalog.Entry) (catalog.Page, error) {
+	v := listView{frame: p.frame(org, nil, p.Say("list.title")), Heading: p.Say("list.title")}
 	v.Private = false
 	v.Title += " · " + org.Name
-	v.Social = &social{Title: p.say("list.title.org", org.Name), About: p.say("list.lede"), URL: p.origin(org) + "/", Site: org.Name}
+	v.Social = &social{Title: p.Say("list.title.org", org.Name), About: p.Say("list.lede"), URL: p.origin(org) + "/", Site: org.Name}
 	for _, entry := range entries {
 		v.Cards = append(v.Cards, template.HTML(entry.Card)) //nolint:gosec // Card wrote it
 	}
@@ -40,8 +40,8 @@ func (p *Pages) List(org *turnout.Org, entries []*catalog.Entry) (catalog.Page, 
 	return finish(html), nil
 }
 
-// Card draws an event as the list shows it. It implements catalog.Renderer.
-func (p *Pages) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
+// Card draws an event as the list shows it.
+func (p *Edition) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
 	var b bytes.Buffer
 	if err := p.templates["list"].ExecuteTemplate(&b, "card", p.card(e, seats)); err != nil {
 		return nil, fmt.Errorf("draw card: %w", err)
@@ -49,15 +49,15 @@ func (p *Pages) Card(e *turnout.Event, seats turnout.Seatings) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (p *Pages) card(e *turnout.Event, seats turnout.Seatings) card {
+func (p *Edition) card(e *turnout.Event, seats turnout.Seatings) card {
 	c := card{Event: p.head(e), Summary: e.Summary, Picture: pictureOf(e)}
-	c.Date = dateBlock(c.Event.When)
+	c.Date = p.dateBlock(c.Event.When)
 	button, status := p.action(e, seats, e.Phase(p.now()))
 	switch {
 	case status != "":
 		c.Status = status
 	case button != "":
-		c.Status = fillHTML(seatsLeft(seats.Free(turnout.PoolEvent)))
+		c.Status = fillHTML(p.seatsLeft(seats.Free(turnout.PoolEvent)))
 	}
 	return c
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/turnout-events/turnout/internal/intake"
 )
 
-// Notice is a page that says one thing.
+// Notice is a page that says one thing, in the language of the edition that made it.
 type Notice struct {
+	in *Edition
+
 	Title string
 	Lines []string
 	Links []Link
@@ -42,8 +44,14 @@ type noticeView struct {
 	Leave   string
 }
 
-// NoticePage draws a notice. Org is nil where nobody's org is known.
-func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
+// Notice makes a notice of the words "notice.KEY.title" and "notice.KEY.text".
+func (p *Edition) Notice(key string, args ...any) Notice {
+	return Notice{in: p, Title: p.Say("notice." + key + ".title"), Lines: []string{p.Say("notice."+key+".text", args...)}}
+}
+
+// Page draws a notice. Org is nil where nobody's org is known.
+func (n Notice) Page(org *turnout.Org) ([]byte, error) {
+	p := n.in
 	v := noticeView{frame: p.frame(org, n.Event, n.Title), Heading: n.Title, Links: n.Links, Key: string(n.Decline), Leave: n.Leave}
 	for _, line := range n.Lines {
 		v.Lines = append(v.Lines, fillHTML(line))
@@ -63,17 +71,17 @@ func (p *Pages) NoticePage(org *turnout.Org, n Notice) ([]byte, error) {
 
 // Made says in a frame that a registration was made, and leads out to its own
 // page, which is in no frame.
-func (p *Pages) Made(e *turnout.Event, v intake.View) Notice {
+func (p *Edition) Made(e *turnout.Event, v intake.View) Notice {
 	heading, text, _ := p.standing(v.Registration.Status, v.Registration.State())
 	if v.Registration.Status == turnout.StatusWaitlisted {
-		text = p.say("made.waitlisted")
+		text = p.Say("made.waitlisted")
 	}
 	return Notice{
-		Title: heading, Event: e,
-		Lines: []string{text, p.say("ticket.reference") + " " + Reference(v.Registration.Key), p.say("made.keep")},
+		in: p, Title: heading, Event: e,
+		Lines: []string{text, p.Say("ticket.reference") + " " + Reference(v.Registration.Key), p.Say("made.keep")},
 		Links: []Link{
-			{Path: RegistrationPath(v.Token), Text: p.say("made.open"), Top: true},
-			{Path: EventPath(e) + "/register", Text: p.say("made.another")},
+			{Path: RegistrationPath(v.Token), Text: p.Say("made.open"), Top: true},
+			{Path: EventPath(e) + "/register", Text: p.Say("made.another")},
 		},
 	}
 }
@@ -88,16 +96,13 @@ type cancelView struct {
 }
 
 // CancelPage draws the question whether to cancel.
-func (p *Pages) CancelPage(org *turnout.Org, e *turnout.Event, s TicketState) ([]byte, error) {
-	title, waiting := p.say("cancel.title"), s.View.Registration.Status == turnout.StatusWaitlisted
+func (p *Edition) CancelPage(org *turnout.Org, e *turnout.Event, s TicketState) ([]byte, error) {
+	title, waiting := p.Say("cancel.title"), s.View.Registration.Status == turnout.StatusWaitlisted
 	if waiting {
-		title = p.say("cancel.wait.title")
+		title = p.Say("cancel.wait.title")
 	}
 	return p.draw("cancel", cancelView{
 		frame: p.frame(org, e, title), Event: p.head(e), Waiting: waiting,
 		Guests: len(s.View.Details.Guests) > 0, Back: RegistrationPath(s.View.Token),
 	})
 }
-
-// Say gives a sentence of the pages' words.
-func (p *Pages) Say(key string, args ...any) string { return p.say(key, args...) }

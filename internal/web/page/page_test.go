@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,10 +16,10 @@ import (
 
 // TestWords finds keys without a sentence and sentences without a use.
 func TestWords(t *testing.T) {
-	words := newPages(t).Words()
+	words := newPages(t).Sentences()
 	used := map[string]bool{}
-	literal := regexp.MustCompile(`(?:\bt|[sS]ay\(|add\(.*?,) "([a-z_]+\.[a-z_.]+)"|[sS]ay\("([a-z_]+\.[a-z_.]+)"|"((?:alert|form|notice)\.[a-z_.]+)"`)
-	short := regexp.MustCompile(`(say|alert)\("([a-z]+)"`)
+	literal := regexp.MustCompile(`(?:\bt|[sS]ay\(|add\(.*?,) "([a-z_]+\.[a-z_.]+)"|(?:Say|Date)\("([a-z_]+\.[a-z_.]+)"|"((?:alert|form|notice)\.[a-z_.]+)"`)
+	short := regexp.MustCompile(`(Notice|alert)\((?:in, )?"([a-z]+)"`)
 	var files []string
 	for _, pattern := range []string{"*.go", "templates/*.html", "../*.go"} {
 		list, err := filepath.Glob(pattern)
@@ -57,7 +58,8 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for key := range words {
-		built := strings.HasPrefix(key, "ticket.") || key == "form.yes" || key == "form.no"
+		built := key == "form.yes" || key == "form.no" || key == "format.decimal" || slices.ContainsFunc([]string{"ticket.", "fault.", "part.", "names."},
+			func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 		if !used[key] && !built {
 			t.Errorf("nothing says %q", key)
 		}
@@ -81,11 +83,7 @@ func TestPhaseIsOnThePage(t *testing.T) {
 		{noon.AddDate(0, 0, 21), "Registration is closed"},
 		{noon.AddDate(0, 2, 0), "This event is over"},
 	} {
-		p, err := page.New(page.Options{Now: func() time.Time { return c.at }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		drawn, err := p.Event(org, e, nil)
+		drawn, err := allPages(t, c.at).Event(org, e, nil)
 		if err != nil || !strings.Contains(string(drawn.HTML), c.want) {
 			t.Errorf("at %v: want %q on the page (%v)", c.at, c.want, err)
 		}
@@ -188,7 +186,7 @@ func TestPictures(t *testing.T) {
 		if strings.Contains(html, "<img") != (c.want != "") || !strings.Contains(html, c.want) || strings.Contains(html, "cdn.example.com") {
 			t.Errorf("%s: the page lacks %q, or has a picture of somebody else's", name, c.want)
 		}
-		if preview := `property="og:image" content="` + newPages(t).Origin(org) + c.picture.Path(1600); c.want != "" && !strings.Contains(html, preview) {
+		if preview := `property="og:image" content="` + allPages(t, noon).Origin(org) + c.picture.Path(1600); c.want != "" && !strings.Contains(html, preview) {
 			t.Errorf("%s: the page lacks %s", name, preview)
 		}
 	}

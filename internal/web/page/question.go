@@ -9,12 +9,12 @@ import (
 )
 
 // question turns one of the event's own questions into a field.
-func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, bad string) field {
+func (p *Edition) question(e *turnout.Event, q turnout.Question, answer []string, bad string) field {
 	name := "answers." + q.ID
 	f := field{ID: name, Name: name, Label: q.Label, Help: q.Help, Lang: p.foreign(e), Error: bad, Optional: !q.Required, Required: q.Required && q.ShowIf == nil, Value: strings.Join(answer, "\n")}
 	switch q.Kind {
 	case turnout.KindLongText:
-		f.Type, f.Hint = "textarea", p.say("form.limit", q.Limit())
+		f.Type, f.Hint = "textarea", p.Say("form.limit", q.Limit())
 	case turnout.KindEmail:
 		f.Type = "email"
 	case turnout.KindPhone:
@@ -29,10 +29,10 @@ func (p *Pages) question(e *turnout.Event, q turnout.Question, answer []string, 
 	case turnout.KindChoices:
 		f.Type, f.Options = "checkboxes", options(name, q.Choices, q.Choices, answer, f.Lang)
 		if q.Help == "" {
-			f.Hint = p.say("form.choose.any")
+			f.Hint = p.Say("form.choose.any")
 		}
 	case turnout.KindYesNo:
-		f.Type, f.Options = "radios", options(name, []string{"yes", "no"}, []string{p.say("form.yes"), p.say("form.no")}, answer, "")
+		f.Type, f.Options = "radios", options(name, []string{"yes", "no"}, []string{p.Say("form.yes"), p.Say("form.no")}, answer, "")
 	default:
 		f.Type = "text"
 	}
@@ -48,21 +48,21 @@ func options(name string, values, labels, chosen []string, language string) []op
 	return list
 }
 
-func (p *Pages) bounds(q turnout.Question) string {
+func (p *Edition) bounds(q turnout.Question) string {
 	switch {
 	case q.Min != nil && q.Max != nil:
-		return p.say("form.number.between", *q.Min, *q.Max)
+		return p.Say("form.number.between", *q.Min, *q.Max)
 	case q.Min != nil:
-		return p.say("form.number.min", *q.Min)
+		return p.Say("form.number.min", *q.Min)
 	case q.Max != nil:
-		return p.say("form.number.max", *q.Max)
+		return p.Say("form.number.max", *q.Max)
 	}
 	return ""
 }
 
 // condition says when a question counts, in words for everybody and as data
 // for the script that hides it until then.
-func (p *Pages) condition(f *field, e *turnout.Event, q turnout.Question) {
+func (p *Edition) condition(f *field, e *turnout.Event, q turnout.Question) {
 	if q.ShowIf == nil {
 		return
 	}
@@ -73,19 +73,19 @@ func (p *Pages) condition(f *field, e *turnout.Event, q turnout.Question) {
 	labels := make([]string, len(q.ShowIf.Values))
 	for i, v := range q.ShowIf.Values {
 		label, language := p.answerLabel(e, on, v)
-		labels[i] = "“" + string(said(label, language)) + "”"
+		labels[i] = string(fillHTML(p.Say("form.quote"), said(label, language)))
 	}
 	f.If, f.Is = "answers."+on.ID, q.ShowIf.Values
-	or := string(fillHTML(p.say("form.or")))
-	f.IfText = fillHTML(p.say("form.if"), said(on.Label, f.Lang), template.HTML(strings.Join(labels, or)))
+	or := string(fillHTML(p.Say("form.or")))
+	f.IfText = fillHTML(p.Say("form.if"), said(on.Label, f.Lang), template.HTML(strings.Join(labels, or)))
 }
 
 // answerLabel is an answer as the form words it, and its language: of the
 // event's own choices that is the event's, of what people type nobody knows it.
-func (p *Pages) answerLabel(e *turnout.Event, q turnout.Question, value string) (label, language string) {
+func (p *Edition) answerLabel(e *turnout.Event, q turnout.Question, value string) (label, language string) {
 	switch {
 	case q.Kind == turnout.KindYesNo && (value == "yes" || value == "no"):
-		return p.say("form." + value), ""
+		return p.Say("form." + value), ""
 	case len(q.Choices) > 0:
 		return value, p.foreign(e)
 	}

@@ -40,7 +40,7 @@ type (
 	}
 )
 
-func (p *Pages) social(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) *social {
+func (p *Edition) social(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, phase turnout.Phase) *social {
 	origin := p.origin(org)
 	url := origin + EventPath(e)
 	s := &social{Title: e.Title, About: e.Summary, URL: url, Site: org.Name}

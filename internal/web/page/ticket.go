@@ -71,7 +71,7 @@ func RegistrationPath(token string) string { return "/registrations/" + url.Path
 // TicketPage draws a registration for its owner. Registrations of one event in
 // the same state are drawn once and then written from the cut page, which has
 // the very bytes of a full rendering.
-func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
+func (p *Edition) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) ([]byte, error) {
 	shape, m, err := p.ticketOf(org, e, seats, s)
 	if err != nil {
 		return nil, err
@@ -87,16 +87,16 @@ func (p *Pages) TicketPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 }
 
 // ticketView is a ticket of a shape, with what is somebody's own from m.
-func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
+func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	e := s.event
 	v := ticketView{
 		Event: p.head(e), Live: s.status.Holds(), Confirmed: s.status == turnout.StatusRegistered, Waiting: s.status == turnout.StatusWaitlisted,
 		Gone: s.gone, Door: place(e) != "" || !e.Online, AgainOnLink: s.againOnLink, OnLink: s.onLink,
-		Keep: p.say("ticket.keep"), AgainText: p.say("ticket.again"),
+		Keep: p.Say("ticket.keep"), AgainText: p.Say("ticket.again"),
 	}
 	v.Heading, v.Text, v.Mood = p.standing(s.status, s.state)
 	if s.left {
-		v.Heading, v.Text = p.say("ticket.title.left"), p.say("ticket.left")
+		v.Heading, v.Text = p.Say("ticket.title.left"), p.Say("ticket.left")
 	}
 	v.Reference, v.Name, v.Email = m.reference, m.name, m.email
 	if s.again {
@@ -105,13 +105,13 @@ func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
 	if v.Confirmed {
 		v.JoinURL, v.QR = webAddress(e.JoinURL), template.HTML(m.qr)
 	} else {
-		v.Keep = p.say("ticket.keep.wait")
+		v.Keep = p.Say("ticket.keep.wait")
 	}
 	if s.full {
-		v.AgainText = p.say("ticket.again.wait")
+		v.AgainText = p.Say("ticket.again.wait")
 	}
 	v.frame = p.frame(s.org, e, v.Heading)
-	v.Date = dateBlock(v.Event.When)
+	v.Date = p.dateBlock(v.Event.When)
 	if t, ok := e.Ticket(s.ticket); ok {
 		v.Ticket = t.Name
 	}
@@ -141,7 +141,7 @@ func (p *Pages) ticketView(s ticketShape, m ticketMarks) ticketView {
 }
 
 // standing says how a registration stands, in words.
-func (p *Pages) standing(status turnout.Status, state turnout.State) (heading, text, mood string) {
+func (p *Edition) standing(status turnout.Status, state turnout.State) (heading, text, mood string) {
 	mood, text = "off", string(status)
 	switch status {
 	case turnout.StatusRegistered:
@@ -149,11 +149,11 @@ func (p *Pages) standing(status turnout.Status, state turnout.State) (heading, t
 	case turnout.StatusWaitlisted:
 		mood = "wait"
 	}
-	return p.say("ticket.title." + string(status)), p.say("ticket." + text), mood
+	return p.Say("ticket.title." + string(status)), p.Say("ticket." + text), mood
 }
 
 // answerLines are the answered questions, with values in their order.
-func (p *Pages) answerLines(e *turnout.Event, kinds string, values []string) []answerLine {
+func (p *Edition) answerLines(e *turnout.Event, kinds string, values []string) []answerLine {
 	var lines []answerLine
 	for i, kind := range []byte(kinds) {
 		if kind == isAbsent {
@@ -169,7 +169,7 @@ func (p *Pages) answerLines(e *turnout.Event, kinds string, values []string) []a
 }
 
 // chosenDays are the sessions that somebody chose.
-func (p *Pages) chosenDays(e *turnout.Event, kinds string) []agendaDay {
+func (p *Edition) chosenDays(e *turnout.Event, kinds string) []agendaDay {
 	if kinds == "" {
 		return nil
 	}

@@ -58,7 +58,7 @@ func (m ticketMarks) values() []cut.Value {
 }
 
 // ticketOf takes a ticket apart into its shape and what is somebody's own.
-func (p *Pages) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) (ticketShape, ticketMarks, error) {
+func (p *Edition) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) (ticketShape, ticketMarks, error) {
 	r, d, now := &s.View.Registration, &s.View.Details, p.now()
 	shape := ticketShape{org: org, event: e, status: r.Status, state: r.State(), gone: d.Person == (turnout.Person{})}
 	m := ticketMarks{path: RegistrationPath(s.View.Token), again: s.Again, reference: Reference(r.Key)}
@@ -97,7 +97,7 @@ func guestNames(guests []turnout.Guest) string {
 }
 
 // answersOf are the answers as the form words them, and which questions they are to.
-func (p *Pages) answersOf(e *turnout.Event, answers map[string][]string) (shape string, values []string) {
+func (p *Edition) answersOf(e *turnout.Event, answers map[string][]string) (shape string, values []string) {
 	if len(answers) == 0 {
 		return "", nil
 	}
@@ -120,7 +120,7 @@ func (p *Pages) answersOf(e *turnout.Event, answers map[string][]string) (shape 
 }
 
 // cutTicket draws a ticket of this shape with marks, and cuts it there.
-func (p *Pages) cutTicket(s ticketShape) (*cut.Template, error) {
+func (p *Edition) cutTicket(s ticketShape) (*cut.Template, error) {
 	answers := len(s.answers) - strings.Count(s.answers, string(isAbsent))
 	marks := cut.Marks(fixedMarks + answers)
 	html, err := p.draw("ticket", p.ticketView(s, ticketMarks{

@@ -29,7 +29,7 @@ func (w when) MachineEnd() string {
 	return w.End.Format(time.RFC3339)
 }
 
-func (p *Pages) when(e *turnout.Event) when {
+func (p *Edition) when(e *turnout.Event) when {
 	loc := p.zones.of(e)
 	w := when{Start: e.Starts.In(loc), Zone: p.zone(e, e.Starts)}
 	if e.Ends.After(e.Starts) {
@@ -44,15 +44,16 @@ func (p *Pages) when(e *turnout.Event) when {
 }
 
 // span says a day and its hours, or both ends where the days differ.
-func (p *Pages) span(start, end time.Time) (day, hours string) {
-	date, clock := p.say("format.date"), p.say("format.time")
-	switch {
-	case end.IsZero():
-		return start.Format(date), start.Format(clock)
-	case sameDay(start, end):
-		return start.Format(date), p.say("time.range", start.Format(clock), end.Format(clock))
+func (p *Edition) span(start, end time.Time) (day, hours string) {
+	day, begins := p.Date("format.date", start), p.Date("format.time", start)
+	if end.IsZero() {
+		return day, begins
 	}
-	return p.say("time.days", start.Format(date), start.Format(clock), end.Format(date), end.Format(clock)), ""
+	ends := p.Date("format.time", end)
+	if sameDay(start, end) {
+		return day, p.Say("time.range", begins, ends)
+	}
+	return p.Say("time.days", day, begins, p.Date("format.date", end), ends), ""
 }
 
 func sameDay(a, b time.Time) bool {
@@ -63,24 +64,27 @@ func sameDay(a, b time.Time) bool {
 
 // zone names the event's zone at t by its city, which people know better than
 // abbreviations.
-func (p *Pages) zone(e *turnout.Event, t time.Time) string {
+func (p *Edition) zone(e *turnout.Event, t time.Time) string {
 	loc := p.zones.of(e)
 	if loc == time.UTC {
 		return "UTC"
 	}
 	city := strings.ReplaceAll(e.Zone[strings.LastIndexByte(e.Zone, '/')+1:], "_", " ")
-	return p.say("time.zone", city, offset(t.In(loc)))
+	if key := "city." + e.Zone; p.Has(key) {
+		city = p.Say(key)
+	}
+	return p.Say("time.zone", city, offset(t.In(loc)))
 }
 
 // sayAt fills one point in time into a sentence, in the event's zone. Behind the
 // sentence is a place where the script says it in the visitor's own.
-func (p *Pages) sayAt(e *turnout.Event, sentence string, t time.Time) template.HTML {
+func (p *Edition) sayAt(e *turnout.Event, sentence string, t time.Time) template.HTML {
 	esc := template.HTMLEscapeString
 	local := t.In(p.zones.of(e))
 	machine := local.Format(time.RFC3339)
-	moment := `<time datetime="` + machine + `">` + esc(local.Format(p.say("format.datetime"))) + `</time>, ` + esc(p.zone(e, t))
+	moment := `<time datetime="` + machine + `">` + esc(p.Date("format.datetime", local)) + `</time>, ` + esc(p.zone(e, t))
 	return fillHTML(sentence, template.HTML(moment)) +
-		template.HTML(`<span class="visitor" data-start="`+machine+`" data-label="`+esc(p.say("time.visitor"))+`" hidden></span>`)
+		template.HTML(`<span class="visitor" data-start="`+machine+`" data-label="`+esc(p.Say("time.visitor"))+`" hidden></span>`)
 }
 
 // offset is "UTC+5:30".
@@ -104,6 +108,6 @@ func offset(t time.Time) string {
 // words beside it instead.
 type date struct{ Weekday, Day, Month string }
 
-func dateBlock(w when) date {
-	return date{w.Start.Format("Mon"), w.Start.Format("2"), w.Start.Format("Jan")}
+func (p *Edition) dateBlock(w when) date {
+	return date{p.Date("format.weekday", w.Start), w.Start.Format("2"), p.Date("format.month", w.Start)}
 }
