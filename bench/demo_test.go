@@ -83,7 +83,7 @@ const (
 func demonstrate(b *testing.B, dir string) *demonstration {
 	b.Helper()
 	d := &demonstration{deployment: deploy(b, dir), filled: map[string]string{}}
-	d.start("demo", "demo", "--dir", filepath.Join(dir, "demo"), "--public", wiretest.FreeAddress(b), "--admin", wiretest.FreeAddress(b), "--simulator", wiretest.FreeAddress(b))
+	d.start("demo", "demo", "--pictures=false", "--dir", filepath.Join(dir, "demo"), "--public", wiretest.FreeAddress(b), "--admin", wiretest.FreeAddress(b), "--simulator", wiretest.FreeAddress(b))
 	var ready struct {
 		Public, Simulator string
 		PIDs              map[string][]int `json:"pids"`

@@ -83,7 +83,7 @@ func startDemoWith(t *testing.T, settings []string, flags ...string) *demo {
 		d.home = flags[i+1]
 	}
 	args := append([]string{
-		"demo", "--dir", d.home, "--ready-file", d.readyFile,
+		"demo", "--pictures=false", "--dir", d.home, "--ready-file", d.readyFile,
 		"--public", wiretest.FreeAddress(t), "--admin", wiretest.FreeAddress(t), "--simulator", wiretest.FreeAddress(t),
 	}, flags...)
 	cmd := exec.Command(binary(t), args...)

@@ -37,7 +37,7 @@ func TestP5PicturesAreServedFromHere(t *testing.T) {
 		_, _ = w.Write(file.Bytes())
 	}))
 	defer theirs.Close()
-	d := startDemo(t)
+	d := startDemo(t, "--pictures")
 	d.event("pictured", 100, map[string]any{"Image_URL__c": theirs.URL + "/poster.png?token=hunter2"})
 	source := regexp.MustCompile(`<img class="picture" src="(/media/[0-9a-f]{32}-960\.jpg)" srcset="(/media/[0-9a-f]{32}-480\.jpg) 480w, [^"]* 960w, (/media/[0-9a-f]{32}-1200\.jpg) 1200w"`)
 	var found []string
@@ -66,6 +66,7 @@ func TestP5PicturesAreServedFromHere(t *testing.T) {
 	if r := d.get("/"); !strings.Contains(r.body, found[1]) {
 		t.Error("the list shows the event without its picture")
 	}
+	d.within(20*time.Second, "a picture of each of the sample's events", func() bool { return strings.Count(d.get("/").body, "<li class=\"card\"><img ") == 5 })
 	if n := asked.Load(); n < 1 || n > 2 { // once by each instance at most
 		t.Errorf("P3: it was asked for %d times", n)
 	}

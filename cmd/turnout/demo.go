@@ -39,6 +39,7 @@ DIR/*.ready.json, their logs in DIR/*.log. Prints the addresses to open.`,
 	f.StringVar(&o.Simulator, "simulator", "127.0.0.1:8180", "address of the simulated Salesforce")
 	f.IntVar(&o.Instances, "instances", 2, "how many instances serve")
 	f.IntVar(&o.Allowance, "allowance", 0, "requests a second that the second org, mending, may have; 0 for no limit")
+	f.BoolVar(&o.Pictures, "pictures", true, "events have pictures, which the simulated Salesforce draws and instances fetch")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once everything serves")
 	return cmd
 }

@@ -81,6 +81,7 @@ func simulatorCommand() *cobra.Command {
 	f.StringArrayVar(&keys, "jwt-key", nil, "PEM `FILE` with public keys or certificates whose JWT bearer assertions are accepted (may be repeated)")
 	f.StringArrayVar(&variables, "hook-secret-env", nil, "the environment variable that holds it, since others can read the arguments of a process")
 	f.BoolVar(&o.Sample, "sample", false, "load sample events, people and links into an empty org")
+	f.StringVar(&o.Pictures, "sample-pictures", "", "`ORIGIN` at which this simulator serves pictures of the sample's events, such as http://127.0.0.1:8180; empty for none")
 	cmd.MarkFlagsMutuallyExclusive("hook-secret", "hook-secret-env")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "file that is written once it serves")
 	return cmd

@@ -27,6 +27,8 @@ type DemoOptions struct {
 	Instances                int
 	// Allowance is how many requests a second the second org may have; 0 for no limit.
 	Allowance int
+	// Pictures says that the sample's events have pictures.
+	Pictures  bool
 	ReadyFile string
 	Out       io.Writer
 	Logger    *slog.Logger

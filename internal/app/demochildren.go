@@ -18,6 +18,9 @@ import (
 // children describes the processes.
 func (d *demo) children() error {
 	args := []string{"simulator", "--listen", d.o.Simulator, "--dir", filepath.Join(d.o.Dir, "simulator"), "--sample"}
+	if d.o.Pictures {
+		args = append(args, "--sample-pictures", "http://"+d.o.Simulator)
+	}
 	var env []string
 	var err error
 	for _, id := range []turnout.OrgID{demoOrg, demoSecond} {

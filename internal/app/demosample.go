@@ -200,7 +200,7 @@ func (s *sampler) answered(ctx context.Context, token string) (answered, known b
 
 // sampleSlugs are the events that a fresh simulator has.
 func sampleSlugs() (slugs []string, err error) {
-	records, err := sample.Load(time.Now())
+	records, err := sample.Load(time.Now(), "")
 	for _, r := range records {
 		if slug := r.Values["Slug__c"]; slug != "" {
 			slugs = append(slugs, slug)

@@ -20,14 +20,16 @@ type SimulatorOptions struct {
 	Hooks       []simulator.Hook
 	JWTKeys     []*rsa.PublicKey
 	Sample      bool
-	ReadyFile   string
-	Logger      *slog.Logger
+	// Pictures is the origin of the sample's pictures, empty for none.
+	Pictures  string
+	ReadyFile string
+	Logger    *slog.Logger
 }
 
 // Simulator serves a simulated Salesforce until ctx ends.
 func Simulator(ctx context.Context, o SimulatorOptions) (err error) {
 	s, err := simulator.New(simulator.Options{Logger: o.Logger, Dir: o.Dir, Schema: o.Schema, Hooks: o.Hooks,
-		JWTKeys: o.JWTKeys, Sample: o.Sample})
+		JWTKeys: o.JWTKeys, Sample: o.Sample, Pictures: o.Pictures})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/turnout-events/turnout/internal/simulator/hooks"
 	"github.com/turnout-events/turnout/internal/simulator/misbehave"
 	"github.com/turnout-events/turnout/internal/simulator/records"
+	"github.com/turnout-events/turnout/internal/simulator/scene"
 	"github.com/turnout-events/turnout/internal/simulator/schema"
 	"github.com/turnout-events/turnout/internal/simulator/seed"
 	"github.com/turnout-events/turnout/internal/simulator/session"
@@ -41,6 +43,7 @@ func (s *Simulator) controlRoutes() []controlRoute {
 		{"GET", "/_sim/hooks", "the latest hooks and what became of them", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, s.hooks.Log()) }},
 		{"POST", "/_sim/events/{id}/{action}", "presses publish, update or unpublish of an event, by record id, public id or slug", s.controlEvent},
 		{"POST", "/_sim/seed", `makes {"events":N,"links":N}`, s.controlSeed},
+		{"GET", pictures + "{slug}", "draws a picture of a sample event", s.controlPicture},
 		{"PUT", "/_sim/keys", "trusts the public keys and certificates of a PEM body, for JWT bearer", s.controlKeys},
 		{"POST", "/_sim/reset", "removes all records, heals all faults, zeroes the counters", s.controlReset},
 	}
@@ -284,6 +287,23 @@ func (s *Simulator) controlSeed(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) seeder() *seed.Seeder {
 	return &seed.Seeder{Store: s.store, Now: s.now, Hint: func(hint hooks.Hint) { s.hooks.Send(hint) }}
+}
+
+// pictures is where pictures of the sample's events are.
+const pictures = "/_sim/pictures/"
+
+// controlPicture draws a picture of one of the sample's events, as if its organiser had
+// it on a site of their own.
+func (s *Simulator) controlPicture(w http.ResponseWriter, r *http.Request) {
+	img, ok := scene.Draw(r.PathValue("slug"))
+	if !ok {
+		s.refuse(w, http.StatusNotFound, errors.New("there is no picture of that event"))
+		return
+	}
+	w.Header().Set("Content-Type", "image/jpeg")
+	if err := jpeg.Encode(w, img, &jpeg.Options{Quality: 90}); err != nil {
+		s.log.Debug("simulator: a picture was not fetched to its end", "error", err)
+	}
 }
 
 // controlKeys trusts more keys, as uploading a certificate to an app does.

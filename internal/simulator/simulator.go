@@ -42,6 +42,9 @@ type Options struct {
 
 	Now    func() time.Time // nil means time.Now
 	Sample bool             // Open loads the sample data into an org that has no events
+	// Pictures is the origin at which Handler is reached, for addresses of pictures of the
+	// sample's events; empty for events without.
+	Pictures string
 }
 
 // Hook is a receiver of hints: who changes an event, says so there.
@@ -132,7 +135,11 @@ func (s *Simulator) Open(ctx context.Context) error {
 	if !s.options.Sample {
 		return nil
 	}
-	return s.seeder().Sample(ctx)
+	seeder := s.seeder()
+	if s.options.Pictures != "" {
+		seeder.Pictures = s.options.Pictures + pictures
+	}
+	return seeder.Sample(ctx)
 }
 
 func (s *Simulator) restoreCounters() error {

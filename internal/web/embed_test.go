@@ -94,7 +94,7 @@ func TestAFramedFormIsAnsweredInPlace(t *testing.T) {
 	}
 	form.Set("key", "waits-in-a-frame-000000001")
 	form.Set("join_waitlist", "yes")
-	if body := s.post(formPath, form).Body.String(); !strings.Contains(body, "You’re on the waitlist") || !strings.Contains(body, "your registration’s page will say so") {
+	if body := s.post(formPath, form).Body.String(); !strings.Contains(body, "You’re on the waitlist") || !strings.Contains(body, "your registration’s page says so") {
 		t.Errorf("who waits is told otherwise:\n%s", body)
 	}
 	form.Set("key", "came-by-link-0000000000001")

@@ -145,7 +145,7 @@ func TestFullEditCountsWhatIsHeld(t *testing.T) {
 	form.Set("guests.0.last_name", "Sample")
 	s.intake.fail = turnout.Errorf(turnout.CodeFull, "revise", "")
 	body := s.post(path+"/edit", form).Body.String()
-	says(t, "edit", body, []string{"This event has 1 place left, but your change needs 2 more. Bring fewer guests.",
+	says(t, "edit", body, []string{"This event has 1 place left, but your change needs 2. Bring fewer guests.",
 		"“Workshop: a budget in one evening” has no place left."}, "join_waitlist")
 }
 

@@ -34,8 +34,9 @@ type Child struct {
 	Rows   []map[string]string `yaml:"rows"`
 }
 
-// Load reads the sample records with their dates counted from now.
-func Load(now time.Time) ([]Record, error) {
+// Load reads the sample records with their dates counted from now, and with pictures of
+// their events at addresses that begin with pictures; empty is for none.
+func Load(now time.Time, pictures string) ([]Record, error) {
 	var all []Record
 	for _, name := range [...]string{"turnout.yaml", "campaigns.yaml"} {
 		text, err := files.ReadFile(name)
@@ -49,7 +50,7 @@ func Load(now time.Time) ([]Record, error) {
 			return nil, fmt.Errorf("reading the sample %s: %w", name, err)
 		}
 		for _, record := range file.Records {
-			if err := record.settle(now); err != nil {
+			if err := record.settle(now, pictures); err != nil {
 				return nil, fmt.Errorf("reading the sample %s: %w", name, err)
 			}
 			all = append(all, record)
@@ -58,7 +59,8 @@ func Load(now time.Time) ([]Record, error) {
 	return all, nil
 }
 
-func (r *Record) settle(now time.Time) error {
+func (r *Record) settle(now time.Time, pictures string) error {
+	depict(r.Values, pictures)
 	if err := settle(r.Values, now); err != nil {
 		return err
 	}
@@ -71,6 +73,20 @@ func (r *Record) settle(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// picture is where an event's picture goes: "{picture of SLUG}".
+var picture = regexp.MustCompile(`\{picture of ([a-z-]+)\}`)
+
+func depict(values map[string]string, pictures string) {
+	for name, value := range values {
+		values[name] = picture.ReplaceAllStringFunc(value, func(match string) string {
+			if pictures == "" {
+				return ""
+			}
+			return pictures + picture.FindStringSubmatch(match)[1]
+		})
+	}
 }
 
 var (

@@ -21,7 +21,7 @@ const (
 
 // Sample fills an org that has no events yet with the sample data.
 func (s *Seeder) Sample(ctx context.Context) error {
-	list, err := sample.Load(s.Now())
+	list, err := sample.Load(s.Now(), s.Pictures)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,8 @@ type Seeder struct {
 	// Hint queues a hint for whoever listens; it must not block.
 	Hint func(hooks.Hint)
 	Now  func() time.Time
+	// Pictures is how the addresses of the sample's pictures begin, empty for none.
+	Pictures string
 }
 
 // Made is the answer of POST /_sim/seed.

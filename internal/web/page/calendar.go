@@ -19,9 +19,9 @@ func (p *Edition) calendarText(e *turnout.Event, status turnout.Status, referenc
 	case turnout.StatusWaitlisted:
 		about = p.Say("ticket.calendar.waitlisted") + "\n\n" + about
 	case turnout.StatusRegistered:
-		about += "\n\n" + p.Say("ticket.reference") + ": " + reference
+		about += "\n\n" + p.Say("ticket.calendar.line", p.Say("ticket.reference"), reference)
 		if e.JoinURL != "" {
-			about += "\n" + p.Say("ticket.join") + ": " + e.JoinURL
+			about += "\n" + p.Say("ticket.calendar.line", p.Say("ticket.join"), e.JoinURL)
 		}
 	}
 	return strings.TrimSpace(about)

@@ -261,7 +261,7 @@ func TestGerman(t *testing.T) {
 	all, e := allPages(t, noon), everything("de-AT")
 	drawn := everyPage(t, all, org, e)
 	for name, wants := range map[string][]string{
-		"event": {"Montag, 1. März 2027, 13:00 Uhr, bis Dienstag, 2. März 2027, 19:00 Uhr", "Ortszeit Wien (UTC+1)", `<span>März</span><b>1</b><span>Mo</span>`, ">Anmelden</a>"},
+		"event": {"Montag, 1. März 2027, 13:00 Uhr bis Dienstag, 2. März 2027, 19:00 Uhr", "Ortszeit Wien (UTC+1)", `<span>März</span><b>1</b><span>Mo</span>`, ">Anmelden</a>"},
 		"form with faults": {"<title>Fehler: Anmelden · Titel°", "Eine Zahl von 1,5 bis 8.", "Nur wenn Ihre Antwort auf „Frage°“ „Ja“ oder „Nein“ lautet.",
 			"Geben Sie den Nachnamen von Begleitperson 2 ein", "Geben Sie bei „Frage°“ ein Datum aus den Jahren 1700 bis 4000 ein"},
 		"event with one place": {"1 Platz frei"},

@@ -47,7 +47,7 @@ func (p *Edition) when(e *turnout.Event) when {
 func (p *Edition) span(start, end time.Time) (day, hours string) {
 	day, begins := p.Date("format.date", start), p.Date("format.time", start)
 	if end.IsZero() {
-		return day, begins
+		return day, p.Say("time.start", begins)
 	}
 	ends := p.Date("format.time", end)
 	if sameDay(start, end) {
