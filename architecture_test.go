@@ -21,7 +21,7 @@ var floors = []struct {
 	{0, []string{""}},
 	{1, []string{"internal/run", "internal/seal", "internal/groupcommit", "internal/cut", "internal/ics", "internal/point", "internal/drain", "internal/exchange", "internal/limit", "internal/redis", "internal/conformance", "internal/wiretest", "internal/compact", "internal/pace", "internal/picture", "internal/words"}},
 	{2, []string{"internal/store", "internal/cache", "internal/session", "internal/modulation", "internal/salesforce", "internal/kms"}},
-	{3, []string{"internal/intake", "internal/delivery", "internal/mirror", "internal/catalog", "internal/erasure", "internal/migration", "internal/oversight"}},
+	{3, []string{"internal/intake", "internal/delivery", "internal/mirror", "internal/catalog", "internal/erasure", "internal/migration", "internal/oversight", "internal/interest"}},
 	{4, []string{"internal/web", "internal/api", "internal/console", "internal/edge", "internal/simulator", "internal/load"}},
 	{5, []string{"internal/config", "internal/app"}},
 	{6, []string{"cmd/turnout"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/console"
+	"github.com/turnout-events/turnout/internal/interest"
 	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/oversight"
 )
@@ -168,7 +169,11 @@ func (f *funnels) of(ctx context.Context, org turnout.OrgID) (map[turnout.EventI
 	if err != nil {
 		return nil, err
 	}
-	counts := funnelsOf(invited, progress)
+	interest, err := f.in.interest.Of(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	counts := funnelsOf(invited, interest, progress)
 	if f.made == nil {
 		f.made = map[turnout.OrgID]funnel{}
 	}
@@ -176,15 +181,18 @@ func (f *funnels) of(ctx context.Context, org turnout.OrgID) (map[turnout.EventI
 	return counts, nil
 }
 
-// funnelsOf joins what the cache and the store count. An event that only one
-// of them knows has zeros from the other.
-func funnelsOf(invited map[turnout.EventID]int, progress map[turnout.EventID]turnout.Progress) map[turnout.EventID]oversight.Funnel {
+// funnelsOf joins what cache and store count, and what was seen of visitors. An event
+// that not all of them know has zeros from the others.
+func funnelsOf(invited map[turnout.EventID]int, seen map[turnout.EventID]interest.Counts, progress map[turnout.EventID]turnout.Progress) map[turnout.EventID]oversight.Funnel {
 	all := map[turnout.EventID]oversight.Funnel{}
 	add := func(event turnout.EventID) {
-		links, p := invited[event], progress[event]
-		all[event] = oversight.Funnel{Invited: &links, Registered: &p.Registered, Delivered: &p.Delivered, Parked: &p.Parked}
+		links, s, p := invited[event], seen[event], progress[event]
+		all[event] = oversight.Funnel{Invited: &links, Opened: &s.Opened, Started: &s.Started, Registered: &p.Registered, Delivered: &p.Delivered, Parked: &p.Parked}
 	}
 	for event := range invited {
+		add(event)
+	}
+	for event := range seen {
 		add(event)
 	}
 	for event := range progress {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	cachedb "github.com/turnout-events/turnout/internal/cache/sqlite"
+	"github.com/turnout-events/turnout/internal/interest"
 	"github.com/turnout-events/turnout/internal/mirror"
 )
 
@@ -59,13 +60,13 @@ func TestMirroringIsReadFromTheCache(t *testing.T) {
 }
 
 func TestFunnelsOf(t *testing.T) {
-	got := funnelsOf(map[turnout.EventID]int{"both": 9, "invited": 4},
+	got := funnelsOf(map[turnout.EventID]int{"both": 9, "invited": 4}, map[turnout.EventID]interest.Counts{"both": {Opened: 7, Started: 6}, "seen": {Opened: 1}},
 		map[turnout.EventID]turnout.Progress{"both": {Registered: 5, Delivered: 3, Parked: 1}, "open": {Registered: 1}})
-	numbers := map[turnout.EventID][4]int{}
+	numbers := map[turnout.EventID][6]int{}
 	for event, f := range got {
-		numbers[event] = [4]int{*f.Invited, *f.Registered, *f.Delivered, *f.Parked}
+		numbers[event] = [6]int{*f.Invited, *f.Opened, *f.Started, *f.Registered, *f.Delivered, *f.Parked}
 	}
-	if want := map[turnout.EventID][4]int{"both": {9, 5, 3, 1}, "invited": {4, 0, 0, 0}, "open": {0, 1, 0, 0}}; !maps.Equal(numbers, want) {
+	if want := map[turnout.EventID][6]int{"both": {9, 7, 6, 5, 3, 1}, "invited": {4}, "seen": {0, 1}, "open": {0, 0, 0, 1}}; !maps.Equal(numbers, want) {
 		t.Errorf("got %v, want %v", numbers, want)
 	}
 	if f := got["both"]; f.OnTheWay() != 1 {

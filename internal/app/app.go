@@ -23,6 +23,7 @@ import (
 	"github.com/turnout-events/turnout/internal/delivery"
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/intake"
+	"github.com/turnout-events/turnout/internal/interest"
 	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/pace"
 	"github.com/turnout-events/turnout/internal/redis"
@@ -48,6 +49,7 @@ type instance struct {
 	delivery *delivery.Delivery
 	mirror   *mirror.Mirror
 	erasure  *erasure.Erasure
+	interest *interest.Interest
 	pages    *page.Pages
 	sessions *sessions
 	draining draining
@@ -139,6 +141,7 @@ func (in *instance) features() {
 	in.erasure = erasure.New(erasure.Options{
 		Store: in.Store, Cache: in.cache, Orgs: in.Store, Keyring: in.Keyring, Sessions: in.sessions, Logger: in.log, Now: in.Store.Now,
 	})
+	in.interest = interest.New(interest.Options{Shelf: in.Store, Logger: in.log})
 	in.metrics = newMetrics(orgGauges{oldest: in.delivery.Oldest, usage: in.targets.usage, reads: in.lastReads, now: in.Store.Now})
 	in.sessions.show(in.metrics.registry)
 	in.targets.observe = in.metrics.observeCall
@@ -231,6 +234,7 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 	}
 	return append(services, []run.Service{
 		{Name: "pace", Run: pace.Run},
+		{Name: "interest", Run: in.interest.Run},
 		{Name: "erasure", Run: in.erasure.Run},
 		{Name: "catalog", Run: in.catalog.Run},
 		{Name: "mirror", Run: in.mirror.Run},
@@ -241,15 +245,16 @@ func (in *instance) services() ([]run.Service, Ready, error) {
 
 // public is what registrants, API clients and Salesforce's hooks reach.
 func (in *instance) public() (http.Handler, error) {
+	links, forms := countedLinks{in.links, in.interest}, countedForms{in.intake, in.interest}
 	pages, err := web.New(web.Options{
-		Catalog: in.catalog, Links: in.links, Intake: in.intake, Sessions: in.sessions,
+		Catalog: in.catalog, Links: links, Intake: forms, Sessions: in.sessions,
 		Pictures: catalog.NewPictures(catalog.PicturesOptions{Cache: in.cache, Keyring: in.Keyring}), Stack: in.cfg.Stack, Pages: in.pages, Logger: in.log,
 		Now: in.Store.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	public, err := api.New(api.Options{Catalog: in.catalog, Links: in.links, Intake: in.intake, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log, Now: in.Store.Now})
+	public, err := api.New(api.Options{Catalog: in.catalog, Links: links, Intake: forms, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log, Now: in.Store.Now})
 	if err != nil {
 		return nil, err
 	}
