@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +224,7 @@ func TestPackageLayoutsShowEverything(t *testing.T) {
 // The buttons are components of the package.
 func TestPackageButtonsAreThere(t *testing.T) {
 	files, err := filepath.Glob(packageDir + "/quickActions/*.quickAction-meta.xml")
-	if err != nil || len(files) != 6 {
+	if err != nil || len(files) != 7 {
 		t.Fatalf("%d buttons, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -233,13 +234,51 @@ func TestPackageButtonsAreThere(t *testing.T) {
 		}
 		var a struct {
 			Component string `xml:"lightningWebComponent"`
-			Subtype   string `xml:"actionSubtype"` // Action: it has no screen
+			Subtype   string `xml:"actionSubtype"` // Action, or ScreenAction for one with a screen
 		}
 		if err := xml.Unmarshal(text, &a); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(packageDir + "/lwc/" + a.Component + "/" + a.Component + ".js"); err != nil || a.Subtype != "Action" {
+		component := packageDir + "/lwc/" + a.Component + "/" + a.Component
+		meta, err := os.ReadFile(component + ".js-meta.xml")
+		if err != nil || !strings.Contains(string(meta), "<actionType>"+a.Subtype+"</actionType>") {
 			t.Errorf("%s: %s, %v", file, a.Subtype, err)
+		}
+		if _, err := os.Stat(component + ".html"); (err == nil) != (a.Subtype == "ScreenAction") {
+			t.Errorf("%s is a %s: %v", file, a.Subtype, err)
+		}
+	}
+}
+
+// Whoever stands at the door sees who is registered and changes a status, and nothing else.
+func TestPackageDoorGivesLittle(t *testing.T) {
+	text, err := os.ReadFile(packageDir + "/permissionsets/Turnout_Door.permissionset-meta.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p permissions
+	if err := xml.Unmarshal(text, &p); err != nil {
+		t.Fatal(err)
+	}
+	have, given := packaged(t), map[string]bool{}
+	for _, f := range p.Fields {
+		object, field, _ := strings.Cut(f.Name, ".")
+		given[field] = f.Readable
+		if known, ok := have[object][field]; !ok || known.Required || f.Editable != (f.Name == "Turnout_Registration__c.Status__c") {
+			t.Errorf("it gives %+v", f)
+		}
+	}
+	if len(p.Fields) != 8 || len(p.Objects) != 2 {
+		t.Errorf("it gives %d fields of %d objects", len(p.Fields), len(p.Objects))
+	}
+	door, err := os.ReadFile(packageDir + "/classes/TurnoutDoor.cls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range regexp.MustCompile(`\b[A-Z][A-Za-z_]*__c\b`).FindAllString(string(door), -1) {
+		known, ok := have["Turnout_Registration__c"][field]
+		if always := ok && known.Required; field != "Turnout_Registration__c" && !always && !given[field] {
+			t.Errorf("the door's code reads %s, which it does not give", field)
 		}
 	}
 }
