@@ -14,7 +14,7 @@ const PLAIN = 'slds-box slds-theme_info';
  * once who is expected; everywhere it finds by reference, e-mail address or name, and a person decides.
  */
 export default class TurnoutDoor extends LightningElement {
-    @api recordId;
+    id;
     text = '';
     tally;
     said;
@@ -24,9 +24,19 @@ export default class TurnoutDoor extends LightningElement {
     running = false;
     scanner;
 
+    /** The event's. A quick action sets it after the component is there. */
+    @api
+    get recordId() {
+        return this.id;
+    }
+    set recordId(id) {
+        this.id = id;
+        this.found = [];
+        this.recount();
+    }
+
     connectedCallback() {
         this.scanner = getBarcodeScanner?.();
-        this.recount();
     }
 
     get canScan() {
@@ -133,6 +143,9 @@ export default class TurnoutDoor extends LightningElement {
     }
 
     async recount() {
+        if (!this.id) {
+            return;
+        }
         try {
             this.tally = await count({ eventId: this.recordId });
         } catch {

@@ -110,6 +110,17 @@ describe('the door', () => {
         expect(d.all('visitor').length).toBe(1);
     });
 
+    it('counts once it knows the event, which may be late', async () => {
+        const element = createElement('c-door', { is: TurnoutDoor });
+        document.body.appendChild(element);
+        await settled();
+        expect(count).not.toHaveBeenCalled();
+        element.recordId = EVENT;
+        await settled();
+        expect(count.mock.calls).toEqual([[{ eventId: EVENT }]]);
+        expect(element.shadowRoot.querySelector('[data-id="tally"]').textContent).toContain('3 inside');
+    });
+
     it('works without a count', async () => {
         count.mockRejectedValue(new Error('no'));
         find.mockResolvedValue([expected]);
