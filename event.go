@@ -3,6 +3,7 @@ package turnout
 import (
 	"fmt"
 	"time"
+	"unicode/utf8"
 )
 
 // EventID is the event's Salesforce record id, 18 characters.
@@ -10,6 +11,9 @@ type EventID string
 
 // Unlimited is the number of seats where there is no limit.
 const Unlimited = -1
+
+// MaxButton is the longest word on an event's button, in characters: it has to fit on a phone.
+const MaxButton = 40
 
 // Event is one published event as its pages and its registrations need it.
 // It holds nothing personal.
@@ -35,6 +39,9 @@ type Event struct {
 	Online   bool   `json:"online,omitempty"`
 	// JoinURL is shown to registrants only.
 	JoinURL string `json:"join_url,omitempty"`
+	// Button is what the button to register says, in the event's language; empty is the
+	// page's own word. The waitlist's button has its own always.
+	Button string `json:"button,omitempty"`
 	// Accent is the page's colour, "#rrggbb", or empty.
 	Accent string `json:"accent,omitempty"`
 	// Image is where its picture is, an address of the organiser's. Pages show Picture,
@@ -183,6 +190,9 @@ func (e *Event) Validate() error {
 	}
 	if _, err := time.LoadLocation(e.Zone); err != nil || e.Zone == "" {
 		fault("zone", "give an IANA time zone such as Europe/Vienna")
+	}
+	if utf8.RuneCountInString(e.Button) > MaxButton {
+		fault("button", "shorten what the button says to %d characters or fewer", MaxButton)
 	}
 	if len(e.Tickets) == 0 {
 		fault("tickets", "an event needs at least one ticket")

@@ -103,7 +103,7 @@ func (s *section) extras(event *turnout.Event, loc *time.Location) {
 			*to = t
 		}
 	}
-	for key, to := range map[string]*string{"organizer": &event.Organizer, "address": &event.Address, "language": &event.Language} {
+	for key, to := range map[string]*string{"organizer": &event.Organizer, "address": &event.Address, "language": &event.Language, "button": &event.Button} {
 		*to = cmp.Or(s.text(key), *to)
 	}
 	if raw := s.text("join_url"); raw != "" {

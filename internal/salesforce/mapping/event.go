@@ -94,7 +94,7 @@ func (e Event) plain(r salesforce.Record, zone string, f *faults) *turnout.Event
 		Opens: get.time("opens"), Closes: get.time("closes"), EditUntil: get.time("edit_until"), CancelUntil: get.time("cancel_until"),
 		Seats: get.whole("seats", turnout.Unlimited), Waitlist: get.flag("waitlist"), MaxGuests: get.whole("max_guests", 0),
 		OncePerPerson: get.flag("once_per_person"), LockEmail: get.flag("lock_email"),
-		Accent: accent(get.line("accent")), Image: webURL(get.line("image")),
+		Button: get.line("button"), Accent: accent(get.line("accent")), Image: webURL(get.line("image")),
 	}
 	if event.Zone == "" {
 		event.Zone = zone

@@ -28,7 +28,7 @@ const eventRow = `{"attributes":{"type":"Turnout_Event__c"},"Id":"a0000000000000
 	"Starts_At__c":"2027-10-01T08:00:00.000+0000","Ends_At__c":"2027-10-03T16:00:00.000+0000","Time_Zone__c":"Europe/Vienna","Venue__c":"Hall 1","Address__c":"1 Example Way",
 	"Online__c":true,"Join_URL__c":"https://meet.example.com/1","Seats__c":250.0,"Waitlist__c":true,"Max_Guests__c":2.0,
 	"Registration_Opens_At__c":"2027-01-01T00:00:00.000+0000","Registration_Closes_At__c":"2027-09-30T00:00:00.000+0000","Edit_Until__c":null,"Cancel_Until__c":"2027-09-29T00:00:00.000+0000",
-	"One_Per_Person__c":true,"Lock_Email__c":true,"Private__c":false,"Language__c":"de","Image_URL__c":"https://img.example.com/a.png","Accent__c":"#AA00FF","Organizer__c":"Example Ltd"}`
+	"One_Per_Person__c":true,"Lock_Email__c":true,"Private__c":false,"Language__c":"de","Image_URL__c":"https://img.example.com/a.png","Accent__c":"#AA00FF","Button__c":"Platz sichern","Organizer__c":"Example Ltd"}`
 
 func turnoutParts(t testing.TB) Parts {
 	return Parts{
@@ -56,7 +56,7 @@ func TestEventGolden(t *testing.T) {
 	want := &turnout.Event{
 		ID: "a00000000000001AAA", Slug: "autumn-summit", Version: e.Version, Title: "Autumn Summit", Summary: "Three days", Body: "<p>Hi</p>", Organizer: "Example Ltd",
 		Starts: at("2027-10-01T08:00:00Z"), Ends: at("2027-10-03T16:00:00Z"), Zone: "Europe/Vienna", Language: "de", Venue: "Hall 1", Address: "1 Example Way",
-		Online: true, JoinURL: "https://meet.example.com/1", Accent: "#aa00ff", Image: "https://img.example.com/a.png",
+		Online: true, JoinURL: "https://meet.example.com/1", Button: "Platz sichern", Accent: "#aa00ff", Image: "https://img.example.com/a.png",
 		Opens: at("2027-01-01T00:00:00Z"), Closes: at("2027-09-30T00:00:00Z"), CancelUntil: at("2027-09-29T00:00:00Z"),
 		Seats: 250, Waitlist: true, MaxGuests: 2, OncePerPerson: true, LockEmail: true,
 		Tickets: []turnout.Ticket{{ID: "a01000000000001AAA", Name: "Standard", About: "All days", Seats: turnout.Unlimited}, {ID: "vip", Name: "VIP", Seats: 10}},

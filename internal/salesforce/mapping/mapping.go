@@ -123,7 +123,7 @@ func Load(name string) (*Mapping, error) {
 
 func eventWords() []string {
 	return []string{"title", "slug", "summary", "body", "body_text", "organizer", "starts", "starts_on", "ends", "ends_on", "zone",
-		"language", "venue", "address", "online", "join_url", "accent", "image", "private", "opens", "closes", "edit_until", "cancel_until",
+		"language", "venue", "address", "online", "join_url", "button", "accent", "image", "private", "opens", "closes", "edit_until", "cancel_until",
 		"seats", "waitlist", "max_guests", "once_per_person", "lock_email", "ask_title", "ask_company"}
 }
 

@@ -27,8 +27,10 @@ type eventView struct {
 	Seats    string        // "12 places left", or empty where nobody counts or none is to be had
 	Status   template.HTML // why one cannot register, or empty
 	Action   string        // the button's words, or empty
-	Register string        // the button's path
-	ICS      string        // the calendar file's path, empty once it is over
+	// ActionLang is the language of an organiser's own words for it.
+	ActionLang string
+	Register   string // the button's path
+	ICS        string // the calendar file's path, empty once it is over
 }
 
 type ticketLine struct {
@@ -79,6 +81,7 @@ func (p *Edition) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatin
 		v.Deadline = p.sayAt(e, "%s", e.Closes)
 	}
 	v.Action, v.Status = p.action(e, seats, phase)
+	v.ActionLang = p.buttonLang(e, v.Action)
 	v.Social = p.social(org, e, seats, phase)
 	html, err := p.draw("event", v)
 	if err != nil {
@@ -97,11 +100,19 @@ func (p *Edition) action(e *turnout.Event, seats turnout.Seatings, phase turnout
 	case phase == turnout.PhaseOver:
 		return "", fillHTML(p.Say("event.over"))
 	case !Full(e, seats):
-		return p.Say("event.register"), ""
+		return cmpOr(e.Button, p.Say("event.register")), ""
 	case e.Waitlist:
 		return p.Say("event.waitlist"), fillHTML(p.Say("event.full.wait"))
 	}
 	return "", fillHTML(p.Say("event.full"))
+}
+
+// buttonLang is the language of what a button says, empty where it is the page's.
+func (p *Edition) buttonLang(e *turnout.Event, says string) string {
+	if says != e.Button {
+		return ""
+	}
+	return p.foreign(e)
 }
 
 // Full reports whether, as far as seats tell, nobody new gets a place: the

@@ -52,23 +52,24 @@ type formView struct {
 	Key     string
 	Version string
 	// Revision is "" for a new registration.
-	Revision  string
-	Person    []field
-	Tickets   []option
-	Ticket    field
-	OneTicket string
-	Days      []agendaDay
-	AgendaBad string
-	Guests    []guestRow
-	GuestHint string
-	GuestsBad string
-	GuestOpen bool
-	Questions []field
-	Host      string
-	Button    string
-	Waiting   bool
-	Offer     bool
-	Back      string
+	Revision   string
+	Person     []field
+	Tickets    []option
+	Ticket     field
+	OneTicket  string
+	Days       []agendaDay
+	AgendaBad  string
+	Guests     []guestRow
+	GuestHint  string
+	GuestsBad  string
+	GuestOpen  bool
+	Questions  []field
+	Host       string
+	Button     string
+	ButtonLang string
+	Waiting    bool
+	Offer      bool
+	Back       string
 
 	// What differs between a public form and a link's.
 	Lede      string
@@ -202,7 +203,7 @@ func (p *Edition) FormPage(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 }
 
 func (p *Edition) formView(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s FormState) *formView {
-	v := &formView{Button: p.Say("form.send"), Version: e.Form.Version, Host: cmpOr(e.Organizer, org.Name), Offer: s.Offer, Back: s.Back, Alert: s.Alert, Event: p.head(e)}
+	v := &formView{Button: cmpOr(e.Button, p.Say("form.send")), Version: e.Form.Version, Host: cmpOr(e.Organizer, org.Name), Offer: s.Offer, Back: s.Back, Alert: s.Alert, Event: p.head(e)}
 	title := p.Say("form.title")
 	switch {
 	case s.Revision > 0:
@@ -210,6 +211,7 @@ func (p *Edition) formView(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 	case Full(e, seats) && e.Waitlist:
 		title, v.Button, v.Waiting, v.Offer = p.Say("form.title.waitlist"), p.Say("form.send.waitlist"), true, false
 	}
+	v.ButtonLang = p.buttonLang(e, v.Button)
 	v.frame = p.frame(org, e, title)
 	if len(s.Faults) > 0 || s.Alert.Title != "" {
 		v.Title = p.Say("form.error.prefix") + v.Title

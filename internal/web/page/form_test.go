@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,40 @@ func TestFormOfALink(t *testing.T) {
 		if !strings.Contains(link, want) {
 			t.Errorf("a link's form lacks %q", want)
 		}
+	}
+}
+
+// An organiser's own word is on the buttons to register, in its language, and nowhere else.
+func TestAButtonSaysWhatItsOrganiserWants(t *testing.T) {
+	p, e := newPages(t), event()
+	e.Button, e.Language, e.Waitlist = "Místo <pro mě>", "cs", true
+	draw := func(seats turnout.Seatings, s page.FormState) string {
+		form, err := p.FormPage(org, e, seats, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		about, err := p.Event(org, e, seats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(form) + string(about.HTML)
+	}
+	if html := draw(nil, page.FormState{Key: "k"}); strings.Count(html, ` lang="cs">Místo &lt;pro mě&gt;</`) != 2 || strings.Contains(html, ">Register</a>") || strings.Contains(html, ">Register</button>") {
+		t.Errorf("the buttons say otherwise:\n%s", html)
+	}
+	full := turnout.Seatings{turnout.PoolEvent: {Limit: 10, Taken: 10}}
+	if html := draw(full, page.FormState{Key: "k"}); strings.Contains(html, "Místo") || !strings.Contains(html, "Join the waitlist</button>") {
+		t.Errorf("the waitlist's button says otherwise:\n%s", html)
+	}
+	if html := draw(full, page.FormState{Key: "k", Revision: 1}); strings.Contains(html, "Místo") || !strings.Contains(html, "Save changes</button>") {
+		t.Errorf("an edit's button says otherwise:\n%s", html)
+	}
+	e.Language, e.Button = "en", strings.Repeat("x", turnout.MaxButton+1)
+	if html := draw(nil, page.FormState{Key: "k"}); strings.Contains(html, ` lang=">`) {
+		t.Error("words in the page's own language are marked as foreign")
+	}
+	if err := e.Validate(); !strings.Contains(fmt.Sprint(turnout.FieldsOf(err)), "shorten what the button says to 40") {
+		t.Errorf("a long word is %v", err)
 	}
 }
 
