@@ -126,7 +126,7 @@ func (c *courses) orgs(ctx context.Context) ([]routing.Org, error) {
 	}
 	var all []routing.Org
 	for _, o := range stored {
-		all = append(all, routing.Org{ID: o.ID, Name: o.Name, Language: o.Language, Hosts: o.Hosts, Placement: o.Placement})
+		all = append(all, routed(o, o.Placement.Stack))
 	}
 	return all, nil
 }

@@ -117,6 +117,21 @@ func TestP9TheEdgeFollowsTheStore(t *testing.T) {
 	}
 }
 
+// An org's language comes from the store: what the edge says by itself is in it, for
+// browsers that like none of ours best.
+func TestTheEdgeSpeaksTheOrgsLanguage(t *testing.T) {
+	_, e := followed(t, &orgTable{orgs: []turnout.Org{{ID: "acme", Hosts: []string{"acme.example"}, Language: "it-CH"}}}, nil)
+	for accepted, want := range map[string]string{"": "it", "tlh": "it", "nl-BE,nl;q=0.9": "nl"} {
+		r := httptest.NewRequest(http.MethodGet, "http://acme.example/-/turnout/none", nil)
+		r.Header.Set("Accept-Language", accepted)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), `<html lang="`+want+`">`) {
+			t.Errorf("for %q it says %d %s", accepted, w.Code, w.Body)
+		}
+	}
+}
+
 // What is published costs an edge nothing: it reads orgs when orgs changed.
 func TestEventsAreNoneOfTheEdgesBusiness(t *testing.T) {
 	f := &orgTable{orgs: []turnout.Org{{ID: "acme"}}}
