@@ -72,7 +72,7 @@ func (n name) file() string { return prefix(n.org) + string(n.event) }
 // seen is what this process has counted of an event.
 type seen struct {
 	opened, started *hyperloglog.Sketch
-	// dirty: something came since the last write. idle counts the writes that it was not.
+	// dirty: something came since the last write. idle counts the steps that it was not.
 	dirty bool
 	idle  int
 }
@@ -144,42 +144,41 @@ func (in *Interest) Run(ctx context.Context) error {
 // lastWrite bounds what the end of a process waits for.
 const lastWrite = 5 * time.Second
 
-// step writes what is new, once. Where the shelf is away it stays for the next time.
+// step writes what is new, once. What the shelf does not take stays for the next time.
 func (in *Interest) step(ctx context.Context) {
-	for n, s := range in.take() {
+	for _, n := range in.due() {
+		s, ok := in.take(n)
+		if !ok {
+			continue
+		}
 		err := in.o.Shelf.ChangeFile(ctx, n.file(), func(old []byte, _ time.Time) ([]byte, error) { return merged(old, s) })
 		if err == nil || errors.Is(err, errSame) {
 			in.failing = false
 			continue
 		}
+		in.keep(n)
+		if ctx.Err() != nil {
+			return
+		}
 		if !in.failing {
 			in.o.Logger.Warn("interest: counts cannot be kept for now, and are in memory", "org", n.org, "event", n.event, "error", err)
 		}
 		in.failing = true
-		in.mu.Lock()
-		if own := in.events[n]; own != nil {
-			own.dirty = true
-		}
-		in.mu.Unlock()
-		if ctx.Err() != nil {
-			return
-		}
 	}
 }
 
-// forgetAfter is how many writes without news an event stays in memory for.
+// forgetAfter is how many steps without news an event stays in memory for.
 const forgetAfter = 60
 
-// take copies what has news, and drops what had none for long.
-func (in *Interest) take() map[name]*seen {
+// due are the events with news; those that had none for long are dropped.
+func (in *Interest) due() []name {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	news := map[name]*seen{}
+	var news []name
 	for n, s := range in.events {
 		switch {
 		case s.dirty:
-			s.dirty = false
-			news[n] = &seen{opened: s.opened.Clone(), started: s.started.Clone()}
+			news = append(news, n)
 		case s.idle >= forgetAfter:
 			delete(in.events, n)
 		default:
@@ -187,6 +186,27 @@ func (in *Interest) take() map[name]*seen {
 		}
 	}
 	return news
+}
+
+// take copies what was counted of an event. It is no news any more, unless keep says so.
+func (in *Interest) take(n name) (*seen, bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := in.events[n]
+	if s == nil {
+		return nil, false
+	}
+	s.dirty = false
+	return &seen{opened: s.opened.Clone(), started: s.started.Clone()}, true
+}
+
+// keep makes it news again.
+func (in *Interest) keep(n name) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if s := in.events[n]; s != nil {
+		s.dirty = true
+	}
 }
 
 // kept is a file's content.

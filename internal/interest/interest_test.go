@@ -184,6 +184,7 @@ func TestRun(t *testing.T) {
 		go func() { done <- in.Run(ctx) }()
 		in.Opened("acme", "gala", link(1))
 		time.Sleep(11 * time.Second) //nolint:forbidigo // the bubble's own clock
+		synctest.Wait()
 		if kept.writes != 1 {
 			t.Errorf("%d writes in eleven seconds", kept.writes)
 		}
@@ -196,6 +197,38 @@ func TestRun(t *testing.T) {
 		end()
 		if err := <-done; err != nil || of(t, in)["gala"].Opened != 2 {
 			t.Errorf("at the end: %v, %v", err, of(t, in))
+		}
+	})
+}
+
+// ending is a shelf at whose first write the process is told to end.
+type ending struct {
+	shelf
+	end context.CancelFunc
+}
+
+func (s *ending) ChangeFile(ctx context.Context, name string, change func([]byte, time.Time) ([]byte, error)) error {
+	s.end()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return s.shelf.ChangeFile(ctx, name, change)
+}
+
+// A process that ends amid writing keeps all that it counted.
+func TestAnEndAmidWriting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		kept := &ending{end: end}
+		in := New(Options{Shelf: kept})
+		for e := range 20 {
+			in.Opened("acme", turnout.EventID(fmt.Sprint("event-", e)), link(e))
+		}
+		if err := in.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := of(t, in); len(got) != 20 {
+			t.Errorf("%d of 20 events were kept", len(got))
 		}
 	})
 }
