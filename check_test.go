@@ -152,6 +152,84 @@ func TestCheckNamesEveryBrokenRule(t *testing.T) {
 	}
 }
 
+// Each rule comes with the values that its sentence takes, so that it can be said in any
+// language; all sentences are used.
+func TestEveryRuleHasItsValues(t *testing.T) {
+	long := strings.Repeat("x", 256)
+	guests := func(n int) func(*turnout.Event, *turnout.Details) {
+		return func(e *turnout.Event, d *turnout.Details) { e.MaxGuests, d.Guests = n, make([]turnout.Guest, n+1) }
+	}
+	answer := func(id string, values ...string) func(*turnout.Event, *turnout.Details) {
+		return func(_ *turnout.Event, d *turnout.Details) {
+			d.Answers = turnout.Answers{"diet": {"all"}}
+			if id == "what" {
+				d.Answers["diet"] = []string{"other"}
+			}
+			d.Answers[id] = values
+		}
+	}
+	person := func(change func(*turnout.Person)) func(*turnout.Event, *turnout.Details) {
+		return func(_ *turnout.Event, d *turnout.Details) { change(&d.Person) }
+	}
+	cases := map[turnout.Rule]struct {
+		change  func(*turnout.Event, *turnout.Details)
+		message string
+	}{
+		turnout.RuleMissing:          {person(func(p *turnout.Person) { p.Email = "" }), "Enter your e-mail address"},
+		turnout.RuleControl:          {person(func(p *turnout.Person) { p.LastName = "a\x00" }), "Enter your last name without special control characters"},
+		turnout.RuleDirection:        {person(func(p *turnout.Person) { p.Company = "\u202AE" }), "Enter your company or organisation without hidden text-direction characters: type it instead of pasting it"},
+		turnout.RuleLong:             {person(func(p *turnout.Person) { p.FirstName = long }), "Shorten your first name to 40 characters or fewer"},
+		turnout.RuleEmail:            {person(func(p *turnout.Person) { p.Email = "ada@example" }), "Enter an e-mail address in the form name@example.com, of at most 80 characters"},
+		turnout.RuleTicket:           {func(_ *turnout.Event, d *turnout.Details) { d.Ticket = "" }, "Choose a ticket"},
+		turnout.RuleAgenda:           {func(_ *turnout.Event, d *turnout.Details) { d.Agenda = []string{"x"} }, "Choose sessions from the list"},
+		turnout.RuleNoGuests:         {guests(0), "This event takes no guests: leave them out"},
+		turnout.RuleOneGuest:         {guests(1), "Bring at most one guest"},
+		turnout.RuleGuests:           {guests(2), "Bring at most 2 guests"},
+		turnout.RuleQuestion:         {answer("x", "1"), "This question is not part of the form: leave it out"},
+		turnout.RuleAnswer:           {answer("what", ""), "Answer “%s”"},
+		turnout.RuleAnswerChoose:     {answer("diet"), "Choose an answer to “%s”"},
+		turnout.RuleAnswerOne:        {answer("diet", "all", "all"), "Give one answer to “%s”"},
+		turnout.RuleAnswerControl:    {answer("what", "a\x00"), "Answer “%s” without special control characters"},
+		turnout.RuleAnswerDirection:  {answer("what", "a\u202Db"), "Answer “%s” without hidden text-direction characters: type it instead of pasting it"},
+		turnout.RuleAnswerLong:       {answer("what", "12345678901"), "Shorten your answer to “%s” to 10 characters or fewer"},
+		turnout.RuleAnswerEmail:      {answer("mail", "x"), "Enter an e-mail address in the form name@example.com for “%s”"},
+		turnout.RuleAnswerPhone:      {answer("tel", "x"), "Enter a phone number with digits, like +43 1 234567, for “%s”"},
+		turnout.RuleAnswerListed:     {answer("days", "sun"), "Choose an answer from the list for “%s”"},
+		turnout.RuleAnswerYesNo:      {answer("sure", "perhaps"), "Answer yes or no to “%s”"},
+		turnout.RuleAnswerLine:       {answer("what", "a\nb"), "Answer “%s” in one line"},
+		turnout.RuleAnswerSeparators: {answer("age", "1,000"), "Enter a number without thousands separators, like 1250 or 40.5, for “%s”"},
+		turnout.RuleAnswerNumber:     {answer("age", "x"), "Enter a number for “%s”"},
+		turnout.RuleAnswerMin:        {answer("age", "-1"), "Enter 0 or more for “%s”"},
+		turnout.RuleAnswerMax:        {answer("age", "121"), "Enter 120 or less for “%s”"},
+		turnout.RuleAnswerDate:       {answer("born", "x"), "Enter a date that exists, as year-month-day, for “%s”"},
+		turnout.RuleAnswerYears:      {answer("born", "1699-12-31"), "Enter a date from the year 1700 to 4000 for “%s”"},
+	}
+	for rule := range turnout.Rules() {
+		c, ok := cases[rule]
+		if !ok {
+			t.Errorf("nothing breaks %s", rule)
+			continue
+		}
+		e, d := congress(), party()
+		e.Form.Questions = append(e.Form.Questions, turnout.Question{ID: "sure", Label: "Sure?", Kind: turnout.KindYesNo})
+		c.change(e, &d)
+		_, err := e.Check(d)
+		faults := turnout.FieldsOf(err)
+		if len(faults) != 1 || faults[0].Rule != rule {
+			t.Errorf("%s: %+v", rule, faults)
+			continue
+		}
+		want := c.message
+		if id, found := strings.CutPrefix(faults[0].Field, "answers."); found {
+			q, _ := e.Form.Question(id)
+			want = strings.ReplaceAll(want, "%s", q.Label)
+		}
+		if faults[0].Message != want {
+			t.Errorf("%s says %q, want %q", rule, faults[0].Message, want)
+		}
+	}
+}
+
 func TestCheckTakesTheDatesOfSalesforce(t *testing.T) {
 	for typed, taken := range map[string]bool{
 		"0000-01-01": false, "1699-12-31": false, "1700-01-01": true, "1957-02-28": true, "4000-12-31": true, "4001-01-01": false, "9999-12-31": false,

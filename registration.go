@@ -49,6 +49,10 @@ const (
 	AttendanceAbsent   Attendance = "absent"
 )
 
+// Inside reports whether the organiser noted that they came. Nothing is changed by the
+// registrant then: who was there is the organiser's to say.
+func (r *Registration) Inside() bool { return r.Attendance == AttendanceAttended }
+
 // Registration is one accepted submission, as the store holds it.
 type Registration struct {
 	Org   OrgID

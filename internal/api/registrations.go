@@ -206,8 +206,8 @@ func (a *API) registration(org *turnout.Org, entry *catalog.Entry, view intake.V
 	e, summary := entry.Event, a.summary(org, entry)
 	out.Event, out.Answers = &summary, answersOf(e, d.Answers)
 	shredded := d.Person == (turnout.Person{})
-	out.CanEdit = r.Status.Holds() && !shredded && e.CanEdit(now)
-	out.CanCancel = r.Status.Holds() && e.CanCancel(now)
+	out.CanEdit = r.Status.Holds() && !shredded && !r.Inside() && e.CanEdit(now)
+	out.CanCancel = r.Status.Holds() && !r.Inside() && e.CanCancel(now)
 	if r.Status == turnout.StatusRegistered {
 		out.JoinURL = e.JoinURL
 	}

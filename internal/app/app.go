@@ -131,7 +131,7 @@ func (in *instance) features() {
 	in.delivery = delivery.New(delivery.Options{
 		Queue: in.Store, Leases: in.Store, Records: in.intake,
 		Target: func(ctx context.Context, org turnout.OrgID) (delivery.Target, error) { return in.targets.org(ctx, org) },
-		Event:  in.event, Owner: in.cfg.Instance, Share: in.targets.share,
+		Event:  func(org turnout.OrgID, id turnout.EventID) *turnout.Event { return in.catalog.LastKnown(org, id) }, Owner: in.cfg.Instance, Share: in.targets.share,
 		Policy:      delivery.Policy{Few: in.cfg.Delivery.Few, Longest: in.cfg.Delivery.Longest, Most: in.cfg.Delivery.Most},
 		LanesPerOrg: in.cfg.Delivery.LanesPerOrg, Logger: in.log, Now: in.Store.Now,
 		Observe: func(org turnout.OrgID, result turnout.Result, n int) {
@@ -254,7 +254,7 @@ func (in *instance) public() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := api.New(api.Options{Catalog: in.catalog, Links: links, Intake: forms, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log, Now: in.Store.Now})
+	public, err := api.New(api.Options{Catalog: in.catalog, Links: in.links, Intake: forms, Secrets: in.targets, Hints: in.mirror, HookOurs: in.hookOurs, Logger: in.log, Now: in.Store.Now})
 	if err != nil {
 		return nil, err
 	}

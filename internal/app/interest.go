@@ -9,7 +9,8 @@ import (
 	"github.com/turnout-events/turnout/internal/interest"
 )
 
-// countedLinks are links whose openings are counted, by pages and API alike.
+// countedLinks are links whose openings are counted: of pages, since a program that reads
+// a link is nobody who opened it.
 type countedLinks struct {
 	*catalog.Links
 	interest *interest.Interest
@@ -24,7 +25,7 @@ func (l countedLinks) Open(ctx context.Context, org turnout.OrgID, token string)
 	return link, err
 }
 
-// countedForms is an intake whose forms are counted, taken or not.
+// countedForms is an intake whose forms are counted, taken or not, of pages and API alike.
 type countedForms struct {
 	*intake.Intake
 	interest *interest.Interest

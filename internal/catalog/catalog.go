@@ -71,6 +71,8 @@ type Catalog struct {
 	mu    sync.Mutex // guards every change of what is shown, and the fields below
 	owed  map[debt]*retry
 	stale map[debt]time.Time
+
+	gone withdrawn
 }
 
 // New makes an empty catalog.

@@ -145,6 +145,53 @@ func TestPrunedFeedReloadsAll(t *testing.T) {
 	})
 }
 
+// An org's list is drawn anew with the org, though it has no event: its name and its
+// language are on it.
+func TestTheListOfAnOrgWithoutEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c, r := newCatalog(w)
+		defer running(t, c)()
+		pass(time.Second)
+		before := r.listed()
+		w.change(turnout.ChangeOrg, "acme", "")
+		pass(time.Second)
+		if r.listed() == before {
+			t.Error("it is the old one")
+		}
+	})
+}
+
+// What is withdrawn is on no page, and still known to whoever writes its registrations.
+func TestAWithdrawnEventIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put("acme", event(1, "Spring"))
+		c, _ := newCatalog(w)
+		defer running(t, c)()
+		id := event(1, "").ID
+		if e := c.LastKnown("acme", id); e == nil || e.Title != "Spring" {
+			t.Fatalf("published: %v", e)
+		}
+		w.unpublish("acme", id)
+		pass(time.Second)
+		if _, ok := c.EventByID("acme", id); ok {
+			t.Error("P5: it is still shown")
+		}
+		if e := c.LastKnown("acme", id); e == nil || e.Title != "Spring" {
+			t.Errorf("withdrawn: %v", e)
+		}
+		if e := c.LastKnown("other", id); e != nil {
+			t.Errorf("another org knows %v", e)
+		}
+		w.publish("acme", event(1, "Summer"))
+		pass(time.Second)
+		if e := c.LastKnown("acme", id); e == nil || e.Title != "Summer" {
+			t.Errorf("published again: %v", e)
+		}
+	})
+}
+
 // TestFailedReloadKeepsWhatIsShown serves stale and tries again.
 func TestFailedReloadKeepsWhatIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -179,6 +179,7 @@ type renderer struct {
 	mu    sync.Mutex
 	drawn map[turnout.EventID]int
 	fail  turnout.EventID
+	lists int // how many were drawn
 }
 
 func (r *renderer) Event(org *turnout.Org, e *turnout.Event, seats turnout.Seatings) (Page, error) {
@@ -200,6 +201,9 @@ func (r *renderer) Card(_ *turnout.Org, e *turnout.Event, seats turnout.Seatings
 }
 
 func (r *renderer) List(_ *turnout.Org, entries []*Entry) (Page, error) {
+	r.mu.Lock()
+	r.lists++
+	r.mu.Unlock()
 	var html []byte
 	for _, e := range entries {
 		html = append(html, e.Card...)
@@ -222,4 +226,10 @@ func event(n int, title string) turnout.Event {
 	return turnout.Event{ID: turnout.EventID(fmt.Sprintf("a0E%012dAAA", n)), Slug: fmt.Sprintf("event-%d", n), Title: title,
 		Starts: time.Now().Add(time.Duration(24+n) * time.Hour), Zone: "Europe/Vienna", Seats: 100,
 		Tickets: []turnout.Ticket{{ID: "t", Name: "Ticket", Seats: turnout.Unlimited}}}
+}
+
+func (r *renderer) listed() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lists
 }

@@ -230,9 +230,7 @@ func (c *Catalog) draw(org *turnout.Org, e *turnout.Event, seats turnout.Seating
 func (c *Catalog) show(org *turnout.Org, entries map[turnout.EventID]*Entry) {
 	place := c.now.Load().shelves[org.ID]
 	old := place.Load()
-	if old != nil && len(entries) == 0 {
-		return
-	}
+	c.gone.note(org.ID, old, entries)
 	next := old.with(entries, c.o.Now())
 	if list, err := c.o.Renderer.List(org, next.listed); err != nil {
 		c.owe(debt{org: org.ID}, fmt.Errorf("draw list: %w", err))

@@ -86,6 +86,8 @@ type Edge struct {
 	// refusals are what the edge says by itself.
 	refusals refusal.Set
 	speech   *words.Languages
+	// linePages are the pages of those who wait, by language.
+	linePages map[string]string
 
 	view atomic.Pointer[view]
 	// changing is held while the view is replaced.
@@ -132,7 +134,7 @@ func New(o Options, table *routing.Table) *Edge {
 		clients: limit.NewTable(mostClients), live: newLive(o), speech: speech.New(),
 		lines: newLines(o),
 	}
-	e.refusals = refusal.New(e.speech)
+	e.refusals, e.linePages = refusal.New(e.speech), linePages(e.speech)
 	e.upgrade = e.upgrades()
 	e.view.Store(newView(table, e.live, nil, o.Default, e.now()))
 	return e

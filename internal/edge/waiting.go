@@ -179,6 +179,19 @@ func (v *visit) setCookie(h http.Header, name, value string) {
 //go:embed waiting.html
 var waitingHTML string
 
+// linePages are the line's page by language, with what is the same for everybody filled in.
+func linePages(languages *words.Languages) map[string]string {
+	pages, esc := map[string]string{}, html.EscapeString
+	for _, tag := range languages.Tags() {
+		in := languages.Of(tag)
+		pages[tag] = strings.NewReplacer(
+			"{{lang}}", in.Tag, "{{heading}}", esc(in.Say("line.title")), "{{text}}", esc(in.Say("line.text")),
+			"{{place}}", esc(in.Say("line.place")), "{{refresh}}", esc(in.Say("line.refresh")),
+		).Replace(waitingHTML)
+	}
+	return pages
+}
+
 // showLine shows where in line a visitor is. The page asks again by itself,
 // without script.
 func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
@@ -201,16 +214,14 @@ func (e *Edge) showLine(v *visit, l *lobby, place room.Place, byLink bool) {
 	if place.Position > 0 {
 		position, wait = strconv.Itoa(place.Position), about(in, place.Wait)
 	}
-	title := in.Say("line.title")
+	title, esc := in.Say("line.title"), html.EscapeString
 	if v.site.name != "" {
 		title += " · " + v.site.name
 	}
-	esc := html.EscapeString
 	body := strings.NewReplacer(
-		"{{lang}}", in.Tag, "{{title}}", esc(title), "{{org}}", esc(v.site.name), "{{heading}}", esc(in.Say("line.title")), "{{text}}", esc(in.Say("line.text")),
-		"{{place}}", esc(in.Say("line.place")), "{{position}}", position, "{{wait}}", esc(wait), "{{keep}}", esc(keep), "{{refresh}}", esc(in.Say("line.refresh")),
+		"{{title}}", esc(title), "{{org}}", esc(v.site.name), "{{position}}", position, "{{wait}}", esc(wait), "{{keep}}", esc(keep),
 		"{{seconds}}", strconv.Itoa(seconds), "{{hidden}}", map[bool]string{true: " hidden"}[position == ""],
-	).Replace(waitingHTML)
+	).Replace(e.linePages[in.Tag])
 	v.status = http.StatusOK
 	e.keepToHTTPS(v, h)
 	for name, values := range refusal.Header("text/html; charset=utf-8") {

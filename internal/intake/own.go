@@ -77,6 +77,9 @@ func (in *Intake) Edit(ctx context.Context, org turnout.OrgID, e *turnout.Event,
 	if !v.Registration.Status.Holds() {
 		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "it is %s, so it holds no place and cannot be changed", v.Registration.Status)
 	}
+	if v.Registration.Inside() {
+		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "they have been checked in")
+	}
 	if !e.CanEdit(in.o.Now()) {
 		return View{}, turnout.Errorf(turnout.CodeClosed, "edit registration", "the time for changing it is over")
 	}
@@ -137,6 +140,9 @@ func (in *Intake) Cancel(ctx context.Context, org turnout.OrgID, e *turnout.Even
 		v, err := in.View(ctx, org, tok)
 		if err != nil || !v.Registration.Status.Holds() {
 			return v, err
+		}
+		if v.Registration.Inside() {
+			return View{}, turnout.Errorf(turnout.CodeClosed, "cancel registration", "they have been checked in")
 		}
 		if !e.CanCancel(in.o.Now()) {
 			return View{}, turnout.Errorf(turnout.CodeClosed, "cancel registration", "the time for cancelling it here is over")

@@ -159,6 +159,7 @@ func TestEditRefused(t *testing.T) {
 		"after the start":            {1, func(d *desk, _ View) { d.now = d.event.Starts }, turnout.CodeClosed},
 		"cancelled":                  {1, func(d *desk, v View) { cancelled(d, v) }, turnout.CodeClosed},
 		"shredded":                   {1, func(d *desk, v View) { shredded(d, v) }, turnout.CodeClosed},
+		"checked in":                 {1, func(d *desk, v View) { checkedIn(d, v) }, turnout.CodeClosed},
 		"forgotten":                  {1, func(d *desk, v View) { d.store.forget(v.Registration.Person) }, turnout.CodeForgotten},
 		"store says full": {1, func(d *desk, _ View) {
 			d.store.arrive = func() error { return turnout.Errorf(turnout.CodeFull, "revise registration", "no") }
@@ -184,6 +185,10 @@ func TestEditRefused(t *testing.T) {
 
 func cancelled(d *desk, v View) {
 	d.store.change(v.Registration.Key, func(r *turnout.Registration) { r.Status = turnout.StatusCancelled })
+}
+
+func checkedIn(d *desk, v View) {
+	d.store.change(v.Registration.Key, func(r *turnout.Registration) { r.Attendance = turnout.AttendanceAttended })
 }
 
 func shredded(d *desk, v View) {
@@ -244,6 +249,18 @@ func TestCancelRefused(t *testing.T) {
 	d.store.forget(v.Registration.Person)
 	_, err = d.Cancel(ctx, acme, d.event, v.Token)
 	d.refuses(err, turnout.CodeForgotten)
+}
+
+// Who was there is the organiser's to say: whoever was checked in cancels nothing any more.
+func TestCancelAfterCheckIn(t *testing.T) {
+	d := newDesk(t)
+	v := d.register(submission("key-1"))
+	checkedIn(d, v)
+	_, err := d.Cancel(ctx, acme, d.event, v.Token)
+	d.refuses(err, turnout.CodeClosed)
+	if got, err := d.View(ctx, acme, v.Token); err != nil || got.Registration.Status != turnout.StatusRegistered {
+		t.Errorf("%+v, %v", got.Registration, err)
+	}
 }
 
 // Shredded answers do not keep anybody from cancelling.

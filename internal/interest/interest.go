@@ -9,6 +9,7 @@
 package interest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -30,6 +31,7 @@ type Shelf interface {
 	ChangeFile(ctx context.Context, name string, change func(old []byte, now time.Time) ([]byte, error)) error
 	File(ctx context.Context, name string) ([]byte, time.Time, error)
 	Files(ctx context.Context, prefix string) ([]turnout.FileInfo, error)
+	DeleteFile(ctx context.Context, name string) error
 }
 
 // Options of Interest. Shelf is required.
@@ -54,8 +56,10 @@ type Interest struct {
 
 	mu     sync.Mutex
 	events map[name]*seen
-	// failing says that the last write failed; only Run uses it.
-	failing bool
+	// failing are events whose last write failed, swept is when old files were looked for;
+	// only Run uses them.
+	failing map[name]bool
+	swept   time.Time
 }
 
 // name is that of an event.
@@ -64,8 +68,10 @@ type name struct {
 	event turnout.EventID
 }
 
-// prefix begins the names of an org's files.
-func prefix(org turnout.OrgID) string { return "interest/" + string(org) + "/" }
+// root begins the names of all files, prefix those of an org.
+const root = "interest/"
+
+func prefix(org turnout.OrgID) string { return root + string(org) + "/" }
 
 func (n name) file() string { return prefix(n.org) + string(n.event) }
 
@@ -85,7 +91,7 @@ func New(o Options) *Interest {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Interest{o: o, events: map[name]*seen{}}
+	return &Interest{o: o, events: map[name]*seen{}, failing: map[name]bool{}}
 }
 
 // Opened counts a personal link that somebody opened.
@@ -137,6 +143,7 @@ func (in *Interest) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			in.step(ctx)
+			in.sweep(ctx, time.Now())
 		}
 	}
 }
@@ -151,19 +158,70 @@ func (in *Interest) step(ctx context.Context) {
 		if !ok {
 			continue
 		}
-		err := in.o.Shelf.ChangeFile(ctx, n.file(), func(old []byte, _ time.Time) ([]byte, error) { return merged(old, s) })
-		if err == nil || errors.Is(err, errSame) {
-			in.failing = false
+		err := in.write(ctx, n, s)
+		if err == nil {
+			delete(in.failing, n)
 			continue
 		}
 		in.keep(n)
 		if ctx.Err() != nil {
 			return
 		}
-		if !in.failing {
+		if !in.failing[n] {
 			in.o.Logger.Warn("interest: counts cannot be kept for now, and are in memory", "org", n.org, "event", n.event, "error", err)
 		}
-		in.failing = true
+		in.failing[n] = true
+	}
+}
+
+// write adds what was seen to the shelf's. The work is done before the shelf's writer has
+// its turn, which registrations wait for; only where another instance came in between is
+// it done again there. What is no news is not written.
+func (in *Interest) write(ctx context.Context, n name, s *seen) error {
+	had, _, err := in.o.Shelf.File(ctx, n.file())
+	if err != nil && turnout.CodeOf(err) != turnout.CodeNotFound {
+		return fmt.Errorf("read counts: %w", err)
+	}
+	text, news, err := merged(had, s)
+	if err != nil || !news {
+		return err
+	}
+	err = in.o.Shelf.ChangeFile(ctx, n.file(), func(old []byte, _ time.Time) ([]byte, error) {
+		if bytes.Equal(old, had) {
+			return text, nil
+		}
+		again, _, err := merged(old, s)
+		if err != nil {
+			return nil, turnout.Wrap(turnout.CodeInternal, "join counts", err)
+		}
+		return again, nil
+	})
+	if err != nil {
+		return fmt.Errorf("write counts: %w", err)
+	}
+	return nil
+}
+
+// Files that nothing was added to for keepFor are deleted; they are looked for once in sweepEvery.
+const (
+	keepFor    = 90 * 24 * time.Hour
+	sweepEvery = 12 * time.Hour
+)
+
+// sweep deletes what is old. Instances may do it at the same time.
+func (in *Interest) sweep(ctx context.Context, now time.Time) {
+	if now.Sub(in.swept) < sweepEvery {
+		return
+	}
+	in.swept = now
+	files, err := in.o.Shelf.Files(ctx, root)
+	for _, f := range files {
+		if now.Sub(f.Modified) > keepFor {
+			err = errors.Join(err, in.o.Shelf.DeleteFile(ctx, f.Name))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		in.o.Logger.Warn("interest: old counts cannot be deleted for now", "error", err)
 	}
 }
 
@@ -219,29 +277,24 @@ func (s *seen) counts() Counts {
 	return Counts{Opened: int(s.opened.Estimate()), Started: int(s.started.Estimate())}
 }
 
-// errSame says that there is nothing to write.
-var errSame = errors.New("nothing is new")
-
-// merged is a file with what this process has seen.
-func merged(old []byte, s *seen) ([]byte, error) {
+// merged is a file with what this process has seen, and whether that says anything new:
+// what does not change a count stays in memory, and comes with the next that does.
+func merged(old []byte, s *seen) (text []byte, news bool, err error) {
 	all, err := read(old)
-	if err != nil { // counts are not worth an operator's night: they begin anew
-		all = seen{opened: newSketch(), started: newSketch()}
-	}
 	before := all.counts()
-	if err := errors.Join(all.opened.Merge(s.opened), all.started.Merge(s.started)); err != nil {
-		return nil, fmt.Errorf("join counts: %w", err)
+	if err == nil {
+		err = errors.Join(all.opened.Merge(s.opened), all.started.Merge(s.started))
 	}
-	if all.counts() == before { // what is seen stays in memory, and comes with the next that counts
-		return nil, errSame
+	if err != nil { // a damaged file is not worth an operator's night: it begins anew
+		all, before = *s, Counts{}
+	}
+	if all.counts() == before {
+		return nil, false, nil
 	}
 	opened, err1 := all.opened.MarshalBinary()
 	started, err2 := all.started.MarshalBinary()
 	text, err3 := json.Marshal(kept{opened, started})
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return nil, fmt.Errorf("write counts: %w", err)
-	}
-	return text, nil
+	return text, true, errors.Join(err1, err2, err3)
 }
 
 // read reads a file; empty is of nobody.
@@ -285,5 +338,15 @@ func (in *Interest) Of(ctx context.Context, org turnout.OrgID) (map[turnout.Even
 	return all, nil
 }
 
-// newSketch is one of nobody: 16 KB at the most, off by 0.8 % in the mean.
-func newSketch() *hyperloglog.Sketch { return hyperloglog.New() }
+// precision is how many bits of a hash name a place of a sketch: 4,096 places of a byte at
+// the most, and off by 1.6 % in the mean.
+const precision = 12
+
+// newSketch is one of nobody.
+func newSketch() *hyperloglog.Sketch {
+	s, err := hyperloglog.NewSketch(precision, true)
+	if err != nil { // it is one of the precisions that there are
+		return hyperloglog.New()
+	}
+	return s
+}

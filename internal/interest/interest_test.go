@@ -3,6 +3,7 @@ package interest
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,15 +14,19 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/axiomhq/hyperloglog"
+
 	"github.com/turnout-events/turnout"
 )
 
 // shelf is one in memory.
 type shelf struct {
-	mu     sync.Mutex
-	files  map[string][]byte
-	writes int
-	away   bool
+	mu      sync.Mutex
+	files   map[string][]byte
+	at      time.Time // when all of them were written
+	writes  int
+	changes int // calls of ChangeFile, each in the writer's turn
+	away    bool
 }
 
 var errAway = errors.New("the store is away")
@@ -29,6 +34,7 @@ var errAway = errors.New("the store is away")
 func (s *shelf) ChangeFile(_ context.Context, name string, change func([]byte, time.Time) ([]byte, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changes++
 	if s.away {
 		return errAway
 	}
@@ -46,6 +52,9 @@ func (s *shelf) ChangeFile(_ context.Context, name string, change func([]byte, t
 func (s *shelf) File(_ context.Context, name string) ([]byte, time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away {
+		return nil, time.Time{}, errAway
+	}
 	text, ok := s.files[name]
 	if !ok {
 		return nil, time.Time{}, &turnout.Error{Code: turnout.CodeNotFound}
@@ -62,10 +71,17 @@ func (s *shelf) Files(_ context.Context, prefix string) ([]turnout.FileInfo, err
 	var all []turnout.FileInfo
 	for name := range s.files {
 		if strings.HasPrefix(name, prefix) {
-			all = append(all, turnout.FileInfo{Name: name})
+			all = append(all, turnout.FileInfo{Name: name, Modified: s.at})
 		}
 	}
 	return all, nil
+}
+
+func (s *shelf) DeleteFile(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, name)
+	return nil
 }
 
 // link is the n-th link: a hash, as they all are.
@@ -97,23 +113,25 @@ func TestPeopleAreCountedOnce(t *testing.T) {
 	for n := range 40 {
 		one.Started("acme", "gala", turnout.Submission{Link: link(n), Key: turnout.Key(fmt.Sprint("another each time ", n))})
 		other.Started("acme", "gala", turnout.Submission{Link: link(n)})
-		other.Started("acme", "talk", turnout.Submission{Key: turnout.Key(fmt.Sprint("key ", n/2))})
+		other.Started("acme", "talk", turnout.Submission{Key: turnout.NewKey(time.UnixMilli(int64(n)))})
+		other.Started("acme", "talk", turnout.Submission{Key: "of-a-program"})
 	}
 	other.Opened("other", "gala", link(1))
 	for range 2 {
 		one.step(t.Context())
 		other.step(t.Context())
 	}
-	want := map[turnout.EventID]Counts{"gala": {Opened: 400, Started: 40}, "talk": {Started: 20}}
+	want := map[turnout.EventID]Counts{"gala": {Opened: 400, Started: 40}, "talk": {Started: 41}}
 	if got := of(t, New(Options{Shelf: kept})); !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
-	// Who comes again is no news, and nothing is written for them.
-	writes := kept.writes
+	// Who comes again is no news, and the writer is not troubled for them: registrations
+	// wait for it.
+	changes := kept.changes
 	one.Opened("acme", "gala", link(1))
 	one.step(t.Context())
-	if kept.writes != writes {
-		t.Errorf("%d writes for nobody new", kept.writes-writes)
+	if kept.changes != changes {
+		t.Errorf("the writer had %d turns for nobody new", kept.changes-changes)
 	}
 }
 
@@ -126,10 +144,10 @@ func TestAMillionIsAboutAMillion(t *testing.T) {
 		in.Opened("acme", "gala", link(n))
 	}
 	in.step(t.Context())
-	if got := of(t, in)["gala"].Opened; got < many*97/100 || got > many*103/100 {
+	if got := of(t, in)["gala"].Opened; got < many*95/100 || got > many*105/100 {
 		t.Errorf("a million is counted as %d", got)
 	}
-	if size := len(kept.files["interest/acme/gala"]); size > 64<<10 {
+	if size := len(kept.files["interest/acme/gala"]); size > 16<<10 {
 		t.Errorf("it takes %d bytes", size)
 	}
 }
@@ -157,12 +175,72 @@ func TestAStoreThatIsAway(t *testing.T) {
 	}
 }
 
+// Another instance that writes between reading and writing loses nothing.
+func TestTwoAtOnce(t *testing.T) {
+	kept := &shelf{}
+	one, other := New(Options{Shelf: kept}), New(Options{Shelf: kept})
+	one.Opened("acme", "gala", link(1))
+	other.Opened("acme", "gala", link(2))
+	s, _ := one.take(name{"acme", "gala"})
+	between := &interrupted{shelf: kept, by: func() { other.step(t.Context()) }}
+	one.o.Shelf = between
+	if err := one.write(t.Context(), name{"acme", "gala"}, s); err != nil {
+		t.Fatal(err)
+	}
+	if got := of(t, other)["gala"].Opened; got != 2 {
+		t.Errorf("%d were counted", got)
+	}
+}
+
+// interrupted is a shelf to which somebody else writes first.
+type interrupted struct {
+	*shelf
+	by func()
+}
+
+func (s *interrupted) ChangeFile(ctx context.Context, name string, change func([]byte, time.Time) ([]byte, error)) error {
+	s.by()
+	return s.shelf.ChangeFile(ctx, name, change)
+}
+
+// What nobody added to for three months is deleted, and nothing else.
+func TestOldCountsAreDeleted(t *testing.T) {
+	now := time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)
+	kept := &shelf{files: map[string][]byte{"interest/acme/gala": nil, "certificates/acme": nil}, at: now.Add(-keepFor)}
+	in := New(Options{Shelf: kept})
+	if in.sweep(t.Context(), now); len(kept.files) != 2 {
+		t.Errorf("what is not too old is gone: %v", kept.files)
+	}
+	if in.sweep(t.Context(), now.Add(sweepEvery-1)); len(kept.files) != 2 {
+		t.Error("it is looked for all the time")
+	}
+	in.sweep(t.Context(), now.Add(sweepEvery))
+	if _, ok := kept.files["certificates/acme"]; !ok || len(kept.files) != 1 {
+		t.Errorf("there are still %v", kept.files)
+	}
+}
+
 // Counts that cannot be read begin anew; nothing fails for them.
 func TestDamagedCounts(t *testing.T) {
-	for _, damaged := range []string{"{", `{"opened":"AAAA","started":""}`, `"x"`, "\x00"} {
+	otherPrecision := func(t *testing.T) string {
+		s, err := hyperloglog.NewSketch(10, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(kept{b, b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, damaged := range []string{"{", `{"opened":"AAAA","started":""}`, `"x"`, "\x00", otherPrecision(t)} {
 		kept := &shelf{files: map[string][]byte{"interest/acme/gala": []byte(damaged)}}
 		in := New(Options{Shelf: kept})
-		if got := of(t, in); len(got) != 0 {
+		if got := of(t, in)["gala"]; got != (Counts{}) {
 			t.Errorf("%q counts %v", damaged, got)
 		}
 		in.Opened("acme", "gala", link(1))
@@ -177,7 +255,7 @@ func TestDamagedCounts(t *testing.T) {
 // leaves the memory.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		kept := &shelf{}
+		kept := &shelf{at: time.Now()}
 		in := New(Options{Shelf: kept})
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -236,8 +314,8 @@ func TestAnEndAmidWriting(t *testing.T) {
 func FuzzCounts(f *testing.F) {
 	s := seen{opened: newSketch(), started: newSketch()}
 	s.opened.InsertHash(7)
-	text, err := merged(nil, &s)
-	if err != nil {
+	text, news, err := merged(nil, &s)
+	if err != nil || !news {
 		f.Fatal(err)
 	}
 	f.Add(text)
@@ -248,7 +326,8 @@ func FuzzCounts(f *testing.F) {
 			got.opened.Estimate()
 		}
 		again := seen{opened: newSketch(), started: newSketch()}
-		if _, err := merged(text, &again); err != nil && !errors.Is(err, errSame) {
+		again.opened.InsertHash(9)
+		if _, _, err := merged(text, &again); err != nil {
 			t.Errorf("%v", err)
 		}
 	})

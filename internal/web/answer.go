@@ -89,8 +89,8 @@ func (web *Web) refuseCrossOrigin(w http.ResponseWriter, r *http.Request, org *t
 }
 
 // refuseBody answers a body that readForm could not read.
-func (web *Web) refuseBody(w http.ResponseWriter, r *http.Request, org *turnout.Org, err error) {
-	in := web.visitors(r, org)
+func (web *Web) refuseBody(w http.ResponseWriter, r *http.Request, entry *catalog.Entry, err error) {
+	in, org := web.about(entry), entry.Org
 	switch {
 	case errors.Is(err, errMediaType):
 		web.notice(w, r, org, http.StatusUnsupportedMediaType, in.Notice("media"))

@@ -14,7 +14,7 @@ func (web *Web) showCancel(w http.ResponseWriter, r *http.Request, org *turnout.
 	case !ok:
 	case !view.Registration.Status.Holds():
 		seeOther(w, page.RegistrationPath(view.Token))
-	case !entry.Event.CanCancel(web.now()):
+	case view.Registration.Inside(), !entry.Event.CanCancel(web.now()):
 		web.showFixed(w, r, entry, view)
 	default:
 		html, err := web.about(entry).CancelPage(org, entry.Event, page.TicketState{View: view})

@@ -18,7 +18,7 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 	}
 	// Answers that were shredded cannot be edited: saving would write an empty form.
 	shredded := view.Details.Person == (turnout.Person{})
-	if !view.Registration.Status.Holds() || shredded || !entry.Event.CanEdit(web.now()) {
+	if !view.Registration.Status.Holds() || shredded || view.Registration.Inside() || !entry.Event.CanEdit(web.now()) {
 		web.showFixed(w, r, entry, view)
 		return view, desk{}, false
 	}
@@ -30,11 +30,13 @@ func (web *Web) openEdit(w http.ResponseWriter, r *http.Request, org *turnout.Or
 func (web *Web) showFixed(w http.ResponseWriter, r *http.Request, entry *catalog.Entry, view intake.View) {
 	in := web.about(entry)
 	n := in.Notice("changes")
-	switch view.Registration.Status {
-	case turnout.StatusCancelled:
+	switch r := view.Registration; {
+	case r.Status == turnout.StatusCancelled:
 		n = in.Notice("cancelled")
-	case turnout.StatusDeclined:
+	case r.Status == turnout.StatusDeclined:
 		n = in.Notice("declined")
+	case r.Inside():
+		n = in.Notice("inside")
 	}
 	n.Event, n.Links = entry.Event, []page.Link{toRegistration(in, view.Token)}
 	web.notice(w, r, entry.Org, http.StatusConflict, n)
@@ -64,7 +66,7 @@ func (web *Web) edit(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 	}
 	f, err := web.readForm(w, r)
 	if err != nil {
-		web.refuseBody(w, r, org, err)
+		web.refuseBody(w, r, d.entry, err)
 		return
 	}
 	if f.Revision == 0 {

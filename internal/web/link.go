@@ -101,7 +101,7 @@ func (web *Web) answerLink(w http.ResponseWriter, r *http.Request, org *turnout.
 	f, err := web.readForm(w, r)
 	switch {
 	case err != nil:
-		web.refuseBody(w, r, org, err)
+		web.refuseBody(w, r, d.entry, err)
 	case f.Decline:
 		web.decline(w, r, d, f)
 	default:

@@ -116,7 +116,7 @@ func (web *Web) register(w http.ResponseWriter, r *http.Request, org *turnout.Or
 	}
 	f, err := web.readForm(w, r)
 	if err != nil {
-		web.refuseBody(w, r, org, err)
+		web.refuseBody(w, r, entry, err)
 		return
 	}
 	web.take(w, r, desk{org: org, entry: entry}, f)

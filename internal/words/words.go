@@ -7,6 +7,7 @@
 package words
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,12 +117,36 @@ func Primary(tag string) string {
 	return strings.ToLower(tag)
 }
 
-// Preferred is the tag that an Accept-Language header (RFC 9110, 12.5.4) names first,
-// which is the one that browsers want most; empty where there is none.
-func Preferred(header string) string {
-	tag, _, _ := strings.Cut(header, ",")
-	tag, _, _ = strings.Cut(tag, ";")
-	return strings.TrimSpace(tag)
+// mostAccepted bounds how much of an Accept-Language header is read.
+const mostAccepted = 16
+
+// Accepted are the tags of an Accept-Language header (RFC 9110, 12.5.4), what the browser
+// likes best first, without what it refuses. Of one that cannot be read they are what can.
+func Accepted(header string) []string {
+	type accepted struct {
+		tag     string
+		quality float64
+	}
+	var all []accepted
+	for part := range strings.SplitSeq(header, ",") {
+		if len(all) == mostAccepted {
+			break
+		}
+		tag, parameter, _ := strings.Cut(part, ";")
+		a := accepted{strings.TrimSpace(tag), 1}
+		if q, ok := strings.CutPrefix(strings.TrimSpace(parameter), "q="); ok {
+			a.quality, _ = strconv.ParseFloat(q, 64) // 0 where it is no number
+		}
+		if a.tag != "" && a.quality > 0 {
+			all = append(all, a)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b accepted) int { return cmp.Compare(b.quality, a.quality) })
+	tags := make([]string, len(all))
+	for i, a := range all {
+		tags[i] = a.tag
+	}
+	return tags
 }
 
 // Sentences are all of the language by key, for reading only.

@@ -54,11 +54,15 @@ func TestTheLanguageAskedFor(t *testing.T) {
 
 func TestWhatABrowserLikesBest(t *testing.T) {
 	for header, want := range map[string]string{
-		"": "", "de": "de", "de-AT,de;q=0.9,en;q=0.8": "de-AT", " fr ; q=1": "fr", "*": "*", ",de": "", ";;": "",
+		"": "", "de": "de", "de-AT,de;q=0.9,en;q=0.8": "de-AT de en", " fr ; q=1": "fr", "*": "*", ",de": "de", ";;": "", "de;q=0,nl": "nl",
+		"en;q=0.1,fr;q=0.9": "fr en", "zh-CN,zh;q=0.9,de;q=0.8": "zh-CN zh de", "de;q=x,nl;q=-1,it;q=nan": "",
 	} {
-		if got := words.Preferred(header); got != want {
-			t.Errorf("%q prefers %q, want %q", header, got, want)
+		if got := strings.Join(words.Accepted(header), " "); got != want {
+			t.Errorf("%q accepts %q, want %q", header, got, want)
 		}
+	}
+	if n := len(words.Accepted(strings.Repeat("de,", 10_000))); n > 16 {
+		t.Errorf("%d languages were read of a long header", n)
 	}
 }
 
@@ -130,7 +134,7 @@ func FuzzTheLanguageAskedFor(f *testing.F) {
 	all := both(f)
 	f.Add("de-AT,de;q=0.9", "en")
 	f.Fuzz(func(t *testing.T, header, tag string) {
-		if l := all.Of(words.Preferred(header), tag); l.Tag != "de" && l.Tag != "en" {
+		if l := all.Of(append(words.Accepted(header), tag)...); l.Tag != "de" && l.Tag != "en" {
 			t.Errorf("%q and %q are answered in %q", header, tag, l.Tag)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -59,10 +60,25 @@ func TestOneTitlePerType(t *testing.T) {
 	}
 }
 
+// The description of the API lists every rule.
+func TestRulesAreListed(t *testing.T) {
+	field, _ := reflect.TypeFor[problem.Fault]().FieldByName("Rule")
+	listed := strings.Split(field.Tag.Get("enum"), ",")
+	rules := turnout.Rules()
+	if len(listed) != len(rules) {
+		t.Errorf("%d of %d rules are listed", len(listed), len(rules))
+	}
+	for _, rule := range listed {
+		if rules[turnout.Rule(rule)] == "" {
+			t.Errorf("there is no rule %s", rule)
+		}
+	}
+}
+
 func TestWriteNamesFieldsAndSaysWhen(t *testing.T) {
 	w := httptest.NewRecorder()
 	problem.Of(&turnout.Error{Code: turnout.CodeThrottled, RetryAfter: 1500 * time.Millisecond,
-		Fields: []turnout.FieldError{{Field: "guests.0.last_name", Message: "Enter it"}, {Field: "answers.a/b~c", Message: "No"}}}).Write(w)
+		Fields: []turnout.FieldError{{Field: "guests.0.last_name", Message: "Enter it", Rule: turnout.RuleMissing, Args: []any{"secret"}}, {Field: "answers.a/b~c", Message: "No"}}}).Write(w)
 	var p problem.Problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatal(err)
@@ -70,7 +86,7 @@ func TestWriteNamesFieldsAndSaysWhen(t *testing.T) {
 	if w.Code != 429 || w.Header().Get("Retry-After") != "2" || w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-	if p.Type != "urn:turnout:problem:throttled" || p.Errors[0].Pointer != "#/guests/0/last_name" || p.Errors[1].Pointer != "#/answers/a~1b~0c" {
+	if p.Type != "urn:turnout:problem:throttled" || p.Errors[0].Pointer != "#/guests/0/last_name" || p.Errors[1].Pointer != "#/answers/a~1b~0c" || p.Errors[0].Rule != turnout.RuleMissing || p.Errors[1].Rule != "" || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("%+v", p)
 	}
 	if got := problem.Of(turnout.Errorf(turnout.CodeUnavailable, "", "")).RetryAfter; got != time.Minute {

@@ -106,6 +106,7 @@ func (s *section) extras(event *turnout.Event, loc *time.Location) {
 	for key, to := range map[string]*string{"organizer": &event.Organizer, "address": &event.Address, "language": &event.Language, "button": &event.Button} {
 		*to = cmp.Or(s.text(key), *to)
 	}
+	event.Language = languageTag(event.Language)
 	if raw := s.text("join_url"); raw != "" {
 		if event.JoinURL = webURL(raw); event.JoinURL == "" {
 			s.fault("join_url", "give an address that starts with https://")

@@ -89,7 +89,7 @@ func (e Event) plain(r salesforce.Record, zone string, f *faults) *turnout.Event
 	get := reader{r, e.Fields}
 	event := &turnout.Event{
 		ID: turnout.EventID(r.ID("Id")), Title: get.line("title"), Slug: get.line("slug"), Summary: get.line("summary"),
-		Organizer: get.line("organizer"), Zone: get.line("zone"), Language: get.line("language"),
+		Organizer: get.line("organizer"), Zone: get.line("zone"), Language: languageTag(get.line("language")),
 		Venue: get.line("venue"), Address: get.text("address"), Online: get.flag("online"), Private: get.flag("private"),
 		Opens: get.time("opens"), Closes: get.time("closes"), EditUntil: get.time("edit_until"), CancelUntil: get.time("cancel_until"),
 		Seats: get.whole("seats", turnout.Unlimited), Waitlist: get.flag("waitlist"), MaxGuests: get.whole("max_guests", 0),
@@ -142,6 +142,19 @@ func ask(word string) turnout.Ask {
 }
 
 var accentPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// languagePattern is a language of BCP 47 with whatever follows it, which Salesforce sets off
+// by an underscore.
+var languagePattern = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][0-9A-Za-z]{2,8})*$`)
+
+// languageTag drops what is no language: pages are then in their org's, and a browser is told
+// nothing that it cannot read.
+func languageTag(s string) string {
+	if languagePattern.MatchString(s) {
+		return strings.ReplaceAll(s, "_", "-")
+	}
+	return ""
+}
 
 // accent drops what is no colour: the page then has the usual one, and a
 // style sheet gets nothing else into it.

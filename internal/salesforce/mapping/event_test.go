@@ -42,6 +42,14 @@ func turnoutParts(t testing.TB) Parts {
 	}
 }
 
+func TestLanguageTags(t *testing.T) {
+	for given, want := range map[string]string{"de": "de", "de_AT": "de-AT", "pt-BR": "pt-BR", "zh-Hant-TW": "zh-Hant-TW", "": "", "german": "", "<b>": "", "de AT": "", "x": ""} {
+		if got := languageTag(given); got != want {
+			t.Errorf("%q is read as %q, want %q", given, got, want)
+		}
+	}
+}
+
 func TestEventGolden(t *testing.T) {
 	at := func(s string) time.Time { v, _ := salesforce.ParseTime(s); return v }
 	got := load(t, "turnout").Event.Read(record(t, eventRow), turnoutParts(t), "UTC")

@@ -73,7 +73,7 @@ func newIn(files fs.FS, o Options) (*Pages, error) {
 // words for that, or English. A nil event is for what an org says to everybody.
 func (p *Pages) Of(org *turnout.Org, e *turnout.Event) *Edition {
 	if e == nil {
-		return p.edition(org.Language, "")
+		return p.edition(org.Language)
 	}
 	return p.edition(e.Language, org.Language)
 }
@@ -81,14 +81,15 @@ func (p *Pages) Of(org *turnout.Org, e *turnout.Event) *Edition {
 // For is the pages about no event, in the language that their visitor likes best, as the
 // header Accept-Language says, or the org's, or English. Org is nil where none is known.
 func (p *Pages) For(org *turnout.Org, accepted string) *Edition {
-	if org == nil {
-		return p.edition(words.Preferred(accepted), "")
+	tags := words.Accepted(accepted)
+	if org != nil {
+		tags = append(tags, org.Language)
 	}
-	return p.edition(words.Preferred(accepted), org.Language)
+	return p.edition(tags...)
 }
 
-func (p *Pages) edition(tag, otherwise string) *Edition {
-	return p.editions[p.languages.Of(tag, otherwise).Tag]
+func (p *Pages) edition(tags ...string) *Edition {
+	return p.editions[p.languages.Of(tags...).Tag]
 }
 
 // Event draws an event's public page. It implements catalog.Renderer.

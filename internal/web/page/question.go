@@ -21,7 +21,7 @@ func (p *Edition) question(e *turnout.Event, q turnout.Question, answer []string
 		// No autocomplete: the number asked for may be somebody else's.
 		f.Type = "tel"
 	case turnout.KindNumber:
-		f.Type, f.Hint = "number", p.bounds(q)
+		f.Type, f.Hint, f.Value = "number", p.bounds(q), p.numberText(f.Value)
 	case turnout.KindDate:
 		f.Type = "date"
 	case turnout.KindChoice:
@@ -88,6 +88,18 @@ func (p *Edition) answerLabel(e *turnout.Event, q turnout.Question, value string
 		return p.Say("form." + value), ""
 	case len(q.Choices) > 0:
 		return value, p.foreign(e)
+	case q.Kind == turnout.KindNumber:
+		return p.numberText(value), ""
 	}
 	return value, ""
+}
+
+// numberText writes a number that somebody gave as the language writes it, so that it is
+// taken when it is sent again: with three digits behind it a comma may stand for thousands.
+func (p *Edition) numberText(value string) string {
+	whole, part, found := strings.Cut(value, ".")
+	if !found || len(part) == 3 || strings.Contains(part, ".") {
+		return value
+	}
+	return whole + p.Say("format.decimal") + part
 }

@@ -98,6 +98,9 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	if s.left {
 		v.Heading, v.Text = p.Say("ticket.title.left"), p.Say("ticket.left")
 	}
+	if s.inside {
+		v.Text = p.Say("ticket.inside")
+	}
 	v.Reference, v.Name, v.Email = m.reference, m.name, m.email
 	if s.again {
 		v.Again = m.again
@@ -112,7 +115,7 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	}
 	v.frame = p.frame(s.org, e, v.Heading)
 	v.Date = p.dateBlock(v.Event.When)
-	if t, ok := e.Ticket(s.ticket); ok {
+	if t, ok := e.Ticket(s.ticket); ok && len(e.Tickets) > 1 { // the only one goes without saying, as in the form
 		v.Ticket = t.Name
 	}
 	v.Sessions = p.chosenDays(e, s.agenda)

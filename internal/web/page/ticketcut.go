@@ -16,9 +16,9 @@ type ticketShape struct {
 	event  *turnout.Event
 	status turnout.Status
 	state  turnout.State
-	// Whether the event is full, the place in line was just given up, and
-	// everything personal was erased.
-	full, left, gone           bool
+	// Whether the event is full, the place in line was just given up, everything
+	// personal was erased, and they have been checked in.
+	full, left, gone, inside   bool
 	edit, cancel               bool // what may still be done
 	again, againOnLink, onLink bool
 	company, title, guests     bool // whether there is any
@@ -67,7 +67,8 @@ func (p *Edition) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 		shape.again, shape.againOnLink = s.Again != "", s.AgainOnLink
 		return shape, m, nil
 	}
-	shape.edit, shape.cancel, shape.onLink = !shape.gone && e.CanEdit(now), e.CanCancel(now), s.Link != "" || !r.Link.IsZero()
+	shape.inside = r.Inside()
+	shape.edit, shape.cancel, shape.onLink = !shape.gone && !shape.inside && e.CanEdit(now), !shape.inside && e.CanCancel(now), s.Link != "" || !r.Link.IsZero()
 	shape.company, shape.title, shape.guests, shape.ticket = d.Person.Company != "", d.Person.Title != "", len(d.Guests) > 0, d.Ticket
 	if len(d.Agenda) > 0 {
 		chosen := make([]byte, len(e.Agenda))

@@ -1,6 +1,7 @@
 import { LightningElement, api } from 'lwc';
 import { getBarcodeScanner } from 'lightning/mobileCapabilities';
 import find from '@salesforce/apex/TurnoutDoor.find';
+import scanned from '@salesforce/apex/TurnoutDoor.scanned';
 import admit from '@salesforce/apex/TurnoutDoor.admit';
 import takeBack from '@salesforce/apex/TurnoutDoor.takeBack';
 import count from '@salesforce/apex/TurnoutDoor.count';
@@ -32,6 +33,8 @@ export default class TurnoutDoor extends LightningElement {
     set recordId(id) {
         this.id = id;
         this.found = [];
+        this.said = undefined;
+        this.before.clear();
         this.recount();
     }
 
@@ -57,9 +60,10 @@ export default class TurnoutDoor extends LightningElement {
         this.text = event.target.value;
     }
 
-    submit(event) {
-        event.preventDefault();
-        return this.look();
+    async key(event) {
+        if (event.key === 'Enter') {
+            await this.look();
+        }
     }
 
     /** Finds whom the typed text belongs to. */
@@ -85,7 +89,7 @@ export default class TurnoutDoor extends LightningElement {
             } finally {
                 this.scanner.dismiss();
             }
-            this.found = await find({ eventId: this.recordId, text: codes?.[0]?.value ?? '' });
+            this.found = await scanned({ eventId: this.recordId, code: codes?.[0]?.value ?? '' });
             if (this.found.length !== 1) {
                 this.said = unknown();
                 return;

@@ -2,12 +2,14 @@ import { createElement } from 'lwc';
 import { getBarcodeScanner } from 'lightning/mobileCapabilities';
 import TurnoutDoor from 'c/turnoutDoor';
 import find from '@salesforce/apex/TurnoutDoor.find';
+import scanned from '@salesforce/apex/TurnoutDoor.scanned';
 import admit from '@salesforce/apex/TurnoutDoor.admit';
 import takeBack from '@salesforce/apex/TurnoutDoor.takeBack';
 import count from '@salesforce/apex/TurnoutDoor.count';
 
 // jest moves these before the imports, so each stands by itself.
 jest.mock('@salesforce/apex/TurnoutDoor.find', () => ({ __esModule: true, default: jest.fn() }), { virtual: true });
+jest.mock('@salesforce/apex/TurnoutDoor.scanned', () => ({ __esModule: true, default: jest.fn() }), { virtual: true });
 jest.mock('@salesforce/apex/TurnoutDoor.admit', () => ({ __esModule: true, default: jest.fn() }), { virtual: true });
 jest.mock('@salesforce/apex/TurnoutDoor.takeBack', () => ({ __esModule: true, default: jest.fn() }), { virtual: true });
 jest.mock('@salesforce/apex/TurnoutDoor.count', () => ({ __esModule: true, default: jest.fn() }), { virtual: true });
@@ -28,6 +30,7 @@ async function door() {
     const all = (id) => [...element.shadowRoot.querySelectorAll(`[data-id="${id}"]`)];
     return {
         all,
+        element,
         text: (id) => all(id).map((e) => e.textContent),
         async press(id) { all(id)[0].dispatchEvent(new CustomEvent('click')); await settled(); },
         async type(value) { const input = all('text')[0]; input.value = value; input.dispatchEvent(new CustomEvent('change')); await settled(); }
@@ -71,6 +74,25 @@ describe('the door', () => {
         expect(takeBack.mock.calls).toEqual([[{ eventId: EVENT, recordId: expected.recordId, status: 'Approved' }]]);
         expect(d.text('standing')).toEqual(['Expected.']);
         expect(d.all('undo')).toEqual([]);
+    });
+
+    it('finds at Enter', async () => {
+        find.mockResolvedValue([expected]);
+        const d = await door();
+        d.all('text')[0].dispatchEvent(new KeyboardEvent('keydown', { key: 'x' }));
+        d.all('text')[0].dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+        await settled();
+        expect(find).toHaveBeenCalledTimes(1);
+    });
+
+    it('begins anew at another event', async () => {
+        find.mockResolvedValue([expected]);
+        const d = await door();
+        await d.press('look');
+        d.element.recordId = 'a01000000000009AAA';
+        await settled();
+        expect(d.all('visitor')).toEqual([]);
+        expect(count.mock.calls[1]).toEqual([{ eventId: 'a01000000000009AAA' }]);
     });
 
     it('takes back nothing that another door did', async () => {
@@ -134,7 +156,7 @@ describe('the door', () => {
 describe('its camera', () => {
     let scanner;
     beforeEach(() => {
-        [find, admit, count, getBarcodeScanner].forEach((method) => method.mockReset());
+        [find, scanned, admit, count, getBarcodeScanner].forEach((method) => method.mockReset());
         count.mockResolvedValue({ inside: 0, expected: 1 });
         scanner = { isAvailable: () => true, barcodeTypes: { QR: 'qr' }, scan: jest.fn(), dismiss: jest.fn() };
         getBarcodeScanner.mockReturnValue(scanner);
@@ -143,19 +165,30 @@ describe('its camera', () => {
 
     it('lets in at once who is expected', async () => {
         scanner.scan.mockResolvedValue([{ type: 'qr', value: '06HN1H16011M00KFH9MBKD7ERK' }]);
-        find.mockResolvedValue([expected]);
+        scanned.mockResolvedValue([expected]);
         admit.mockResolvedValue({ ...inside, admitted: true });
         const d = await door();
         await d.press('scan');
         expect(scanner.scan.mock.calls[0][0].barcodeTypes).toEqual(['qr']);
-        expect(find.mock.calls).toEqual([[{ eventId: EVENT, text: '06HN1H16011M00KFH9MBKD7ERK' }]]);
+        expect(scanned.mock.calls).toEqual([[{ eventId: EVENT, code: '06HN1H16011M00KFH9MBKD7ERK' }]]);
+        expect(find).not.toHaveBeenCalled();
         expect(d.text('said')[0]).toContain('Welcome');
         expect(scanner.dismiss).toHaveBeenCalledTimes(1);
     });
 
+    it('lets nobody in by what is no code', async () => {
+        scanner.scan.mockResolvedValue([{ type: 'qr', value: 'ada@example.com' }]);
+        scanned.mockResolvedValue([]);
+        find.mockResolvedValue([expected]);
+        const d = await door();
+        await d.press('scan');
+        expect(d.text('said')[0]).toContain('Not found');
+        expect(admit).not.toHaveBeenCalled();
+    });
+
     it('says why it lets somebody not in', async () => {
         scanner.scan.mockResolvedValue([{ type: 'qr', value: 'x' }]);
-        find.mockResolvedValue([inside]);
+        scanned.mockResolvedValue([inside]);
         admit.mockResolvedValue(inside);
         const d = await door();
         await d.press('scan');
