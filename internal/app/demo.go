@@ -126,6 +126,8 @@ type demo struct {
 	// serves operators.
 	pages, admins []*url.URL
 	edgeAdmin     *url.URL
+	// claims say that addresses are this demo's, see freeAddresses.
+	claims []net.PacketConn
 }
 
 // prepare checks the addresses and sets the two orgs up in the store.
@@ -187,6 +189,7 @@ func (d *demo) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	starts := make(chan struct{}, 8)
+	defer d.release()
 	if err := d.children(); err != nil {
 		return err
 	}

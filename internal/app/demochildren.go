@@ -32,7 +32,7 @@ func (d *demo) children() error {
 	if d.simulator, err = d.child("simulator", 0, args, env); err != nil {
 		return err
 	}
-	free, err := freeAddresses(2*d.o.Instances + 1)
+	free, err := d.freeAddresses(2*d.o.Instances + 1)
 	if err != nil {
 		return err
 	}
@@ -101,29 +101,38 @@ func (d *demo) service(c *child, starts chan<- struct{}) run.Service {
 	}}
 }
 
-// freeAddresses are n addresses on loopback that nobody listens on. They lie
-// below the ports that systems give to outgoing connections, since a process
-// takes its address only later, and again when it was killed.
-func freeAddresses(n int) ([]string, error) {
-	var taken []net.Listener
-	defer func() {
-		for _, l := range taken {
-			_ = l.Close()
-		}
-	}()
+// freeAddresses are n addresses on loopback that nobody listens on, for this demo alone
+// until it ends: a process takes its address only later, and again when it was killed. A
+// datagram socket of the same number, which nobody reads, tells other demos whose it is. They lie
+// below the ports that systems give to outgoing connections.
+func (d *demo) freeAddresses(n int) ([]string, error) {
 	var all []string
 	for range 1000 {
 		if len(all) == n {
 			return all, nil
 		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000)))
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		claim, err := net.ListenPacket("udp", address)
 		if err != nil {
-			continue // somebody has it
+			continue // another demo has it
 		}
-		taken = append(taken, l)
-		all = append(all, l.Addr().String())
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			_ = claim.Close()
+			continue // somebody else has it
+		}
+		_ = l.Close()
+		d.claims = append(d.claims, claim)
+		all = append(all, address)
 	}
 	return nil, errors.New("no free port was found for the demo's processes")
+}
+
+// release lets other demos have the addresses.
+func (d *demo) release() {
+	for _, claim := range d.claims {
+		_ = claim.Close()
+	}
 }
 
 func (d *demo) pids() map[string][]int {
