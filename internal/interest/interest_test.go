@@ -190,6 +190,17 @@ func TestTwoAtOnce(t *testing.T) {
 	if got := of(t, other)["gala"].Opened; got != 2 {
 		t.Errorf("%d were counted", got)
 	}
+	// The other one sees the same people first.
+	one.Opened("acme", "gala", link(3))
+	other.Opened("acme", "gala", link(3))
+	other.Opened("acme", "gala", link(1))
+	s, _ = one.take(name{"acme", "gala"})
+	if err := one.write(t.Context(), name{"acme", "gala"}, s); err != nil {
+		t.Fatal(err)
+	}
+	if got := of(t, other)["gala"].Opened; got != 3 {
+		t.Errorf("%d were counted", got)
+	}
 }
 
 // interrupted is a shelf to which somebody else writes first.

@@ -229,7 +229,7 @@ func (p Pool) Percent() int {
 type Funnel struct {
 	// Invited counts personal links.
 	Invited *int `json:"invited" doc:"Personal links to the event."`
-	// Opened and Started are people by what they did, give or take 1 %, and some seconds
+	// Opened and Started are people by what they did, give or take 2 %, and some seconds
 	// late. Scanners of mail open links, too.
 	Opened  *int `json:"opened" doc:"Personal links that were opened, by people or by scanners of their mail; about."`
 	Started *int `json:"started" doc:"People who sent a form, whether or not it was taken; about."`
