@@ -272,12 +272,12 @@ func TestRun(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- in.Run(ctx) }()
 		in.Opened("acme", "gala", link(1))
-		time.Sleep(11 * time.Second) //nolint:forbidigo // the bubble's own clock
+		<-time.After(11 * time.Second)
 		synctest.Wait()
 		if kept.writes != 1 {
 			t.Errorf("%d writes in eleven seconds", kept.writes)
 		}
-		time.Sleep(time.Duration(forgetAfter+1) * 10 * time.Second) //nolint:forbidigo // as above
+		<-time.After(time.Duration(forgetAfter+1) * 10 * time.Second)
 		synctest.Wait()
 		if len(in.events) != 0 || kept.writes != 1 {
 			t.Errorf("%d events are in memory after %d writes", len(in.events), kept.writes)
