@@ -102,7 +102,7 @@ func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view 
 	case code == turnout.CodeFull:
 		s.Alert, s.Faults = alert(in, "full"), shortages(in, d.entry, f.Details, view.Registration.Claims)
 	case code == turnout.CodeStale:
-		s.Alert = alert(in, "stale")
+		s.Alert, s.Faults = changed(in, d.entry, f.Details)
 	case mayPass(code):
 		setRetryAfter(w.Header(), err)
 		s.Alert = laterAlert(in, code)

@@ -33,6 +33,23 @@ func (web *Web) showPersonalWithoutSlash(w http.ResponseWriter, r *http.Request,
 	w.WriteHeader(http.StatusPermanentRedirect)
 }
 
+// around is what a mail or a messenger takes into an address that stands in a sentence,
+// in brackets or in quotation marks. No token ends with any of it.
+const around = " .,;:!?)]}>*'\"’”»…"
+
+// showWithoutPunctuation does so for an address that took what stood around it along, and
+// reports whether this one did.
+func showWithoutPunctuation(w http.ResponseWriter, under, token string) bool {
+	trimmed := strings.TrimRight(token, around)
+	if trimmed == token || !validRegistrationToken(trimmed) {
+		return false
+	}
+	private(w.Header())
+	w.Header().Set("Location", under+trimmed)
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return true
+}
+
 // robots keeps search engines from what is one person's own; pages are theirs.
 const robots = "User-agent: *\nDisallow: /l/\nDisallow: /registrations/\n"
 

@@ -62,6 +62,9 @@ func (web *Web) showLinkOffline(w http.ResponseWriter, r *http.Request, org *tur
 // showLink shows what a personal link stands for now: the form, prefilled,
 // while it was not answered; the registration once it was; or why neither.
 func (web *Web) showLink(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	if showWithoutPunctuation(w, "/l/", r.PathValue("token")) {
+		return
+	}
 	d, ok := web.openLink(w, r, org)
 	if !ok {
 		return

@@ -33,7 +33,7 @@ func (web *Web) showEvent(w http.ResponseWriter, r *http.Request, org *turnout.O
 		return
 	}
 	if calendar {
-		web.writeCalendar(w, r, web.calendarEntry(entry), "W/"+strings.TrimPrefix(entry.Page.ETag, "W/"))
+		web.writeCalendar(w, r, slug, web.calendarEntry(entry), "W/"+strings.TrimPrefix(entry.Page.ETag, "W/"))
 		return
 	}
 	if entry.Event.Private {
@@ -111,21 +111,18 @@ func acceptsGzip(h http.Header) bool {
 // calendarEntry is an event as a calendar takes it.
 func (web *Web) calendarEntry(entry *catalog.Entry) ics.Entry {
 	e, origin := entry.Event, web.pages.Origin(entry.Org)
-	location := e.Venue
-	if e.Address != "" {
-		location = strings.TrimPrefix(location+", "+e.Address, ", ")
-	}
 	return ics.Entry{
 		UID: string(e.ID) + "@" + string(entry.Org.ID) + ".turnout", Stamp: web.now(), Start: e.Starts, End: e.Ends,
-		Summary: e.Title, About: e.Summary, Location: location, URL: origin + page.EventPath(e),
+		Summary: e.Title, About: e.Summary, Location: web.about(entry).CalendarPlace(e, ""), URL: origin + page.EventPath(e),
 	}
 }
 
-// writeCalendar writes a calendar file; tag is empty for a personal one.
-func (web *Web) writeCalendar(w http.ResponseWriter, r *http.Request, e ics.Entry, tag string) {
+// writeCalendar writes a calendar file by the event's name in addresses; tag is empty
+// for a personal one.
+func (web *Web) writeCalendar(w http.ResponseWriter, r *http.Request, slug string, e ics.Entry, tag string) {
 	h := w.Header()
 	h.Set("Content-Type", ics.ContentType)
-	h.Set("Content-Disposition", `attachment; filename="event.ics"`)
+	h.Set("Content-Disposition", `attachment; filename="`+slug+`.ics"`)
 	if tag == "" {
 		private(h)
 	} else {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/web/page"
 )
 
@@ -152,6 +153,31 @@ func TestCalendarFiles(t *testing.T) {
 	for _, w := range []*httptest.ResponseRecorder{public, own} {
 		if w.Header().Get("Content-Type") != "text/calendar; charset=utf-8" || !strings.Contains(w.Body.String(), "DTSTART:20270318T080000Z") {
 			t.Errorf("%v\n%s", w.Header(), w.Body)
+		}
+	}
+}
+
+// TestACalendarFileIsOfItsEvent: it is named by it, and says where it is, which for
+// whoever is registered is the address to join.
+func TestACalendarFileIsOfItsEvent(t *testing.T) {
+	s := newSite(t)
+	form := filledForm()
+	own := s.register(t, form)
+	for path, want := range map[string][]string{
+		"/events/spring-forum.ics":    {"spring-forum.ics", `LOCATION:Riverside Hall\, Quay 7\, 1020 Vienna`},
+		own + ".ics":                  {"spring-forum.ics", `LOCATION:Riverside Hall\, Quay 7\, 1020 Vienna`},
+		"/events/member-briefing.ics": {"member-briefing.ics", "LOCATION:Online\r\n"},
+	} {
+		w := s.get(path)
+		if got := w.Header().Get("Content-Disposition"); got != `attachment; filename="`+want[0]+`"` || !strings.Contains(w.Body.String(), want[1]) {
+			t.Errorf("%s: %s, and\n%s", path, got, w.Body)
+		}
+	}
+	for status, want := range map[turnout.Status]string{turnout.StatusRegistered: "LOCATION:https://meet.example.org/briefing\r\n", turnout.StatusWaitlisted: "LOCATION:Online\r\n"} {
+		at := turnout.Registration{Key: turnout.Key("online-0000000000-" + string(status)), Event: talk().ID, Status: status, Revision: 1}
+		own := "/registrations/" + s.addRegistration(at, turnout.Details{Person: grace, Ticket: "seat"})
+		if body := s.get(own + ".ics").Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%s lacks %q:\n%s", status, want, body)
 		}
 	}
 }

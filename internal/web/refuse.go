@@ -19,7 +19,7 @@ func (web *Web) refuseForm(w http.ResponseWriter, r *http.Request, d desk, f fil
 	case code == turnout.CodeInvalid:
 		s.Faults = turnout.FieldsOf(err)
 	case code == turnout.CodeStale:
-		s.Alert = alert(in, "stale")
+		s.Alert, s.Faults = changed(in, d.entry, f.Details)
 	case code == turnout.CodeFull:
 		s.Offer = d.entry.Event.Waitlist && !f.JoinWaitlist
 		s.Alert, s.Faults = alert(in, "full"), shortages(in, d.entry, f.Details, nil)

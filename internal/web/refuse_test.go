@@ -210,6 +210,31 @@ func TestStaleFormComesBackInItsNewVersion(t *testing.T) {
 	s.register(t, form)
 }
 
+// TestAChangedFormSaysWhatIsToBeAnsweredAnew: what is gone from it is told, and what
+// does not stand any more is pointed at.
+func TestAChangedFormSaysWhatIsToBeAnsweredAnew(t *testing.T) {
+	s := newSite(t)
+	form := filledForm()
+	form.Set("answers.note", "By the window, please.")
+	own := s.register(t, form)
+	newer := gala()
+	newer.Form.Version = "f4"
+	newer.Form.Questions = newer.Form.Questions[:len(newer.Form.Questions)-1] // no note any more
+	newer.Form.Questions[0].Choices = []string{"Soup", "Salad"}
+	newer.Form.Questions = append(newer.Form.Questions, turnout.Question{ID: "shirt", Label: "Size of your shirt", Kind: turnout.KindText, Required: true})
+	s.catalog.publish(t, newer, galaSeats())
+	form.Set("key", "another-key-1")
+	form.Set("revision", "1") // for the edit
+	for _, path := range []string{formPath, own + "/edit"} {
+		says(t, path, s.post(path, form).Body.String(), []string{
+			"The form has changed since you opened it", "A question that you answered is no longer asked",
+			`<a href="#answers.diet">Choose an answer from the list`, `<a href="#answers.shirt">Answer “Size of your shirt”</a>`,
+		}, "not part of the form", "By the window")
+	}
+	form.Set("answers.old", "x")
+	says(t, "two", s.post(formPath, form).Body.String(), []string{"2 questions that you answered are no longer asked"})
+}
+
 func TestValuesAreKeptThroughEveryKindOfField(t *testing.T) {
 	s := newSite(t)
 	form := url.Values{"key": {"k-1"}, "form": {"f3"}, "answers.note": {"line one\r\nline two"}, "answers.years": {"many"}, "answers.arrive": {"2027-03-17"}, "answers.phone": {"+43 1 234567"}, "answers.train": {"no"}}

@@ -45,6 +45,9 @@ func offline(in *page.Edition, view intake.View) page.Notice {
 
 // showRegistration shows a registration to its owner, or its calendar file.
 func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
+	if showWithoutPunctuation(w, "/registrations/", r.PathValue("token")) {
+		return
+	}
 	token, calendar := strings.CutSuffix(r.PathValue("token"), ".ics")
 	view, entry, ok := web.openRegistration(w, r, org, token)
 	if !ok {
@@ -67,8 +70,9 @@ func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *tu
 // to join, as not certain for a place in line, and withdrawn when the place is gone.
 func (web *Web) writeOwnCalendar(w http.ResponseWriter, r *http.Request, view intake.View, entry *catalog.Entry) {
 	c := web.calendarEntry(entry)
-	c.Cancelled = !view.Registration.Status.Holds()
-	c.Tentative = view.Registration.Status == turnout.StatusWaitlisted
-	c.About = web.about(entry).CalendarText(entry.Event, &view.Registration, c.About)
-	web.writeCalendar(w, r, c, "")
+	in, status := web.about(entry), view.Registration.Status
+	c.Cancelled, c.Tentative = !status.Holds(), status == turnout.StatusWaitlisted
+	c.Location = in.CalendarPlace(entry.Event, status)
+	c.About = in.CalendarText(entry.Event, &view.Registration, c.About)
+	web.writeCalendar(w, r, entry.Event.Slug, c, "")
 }

@@ -17,6 +17,28 @@ func (s *site) addRegistration(r turnout.Registration, d turnout.Details) string
 	return s.intake.put(intake.View{Registration: r, Details: d}).Token
 }
 
+// TestAnAddressDropsWhatStoodAroundIt: what a mail's text took into an address does not
+// keep anybody from their page.
+func TestAnAddressDropsWhatStoodAroundIt(t *testing.T) {
+	s := newSite(t)
+	own := s.register(t, filledForm())
+	for _, path := range []string{"/l/" + graceToken, own, own + ".ics"} {
+		for _, around := range []string{".", ")", ",", "%20", "%E2%80%9D", "%3E.", "!%22"} {
+			w := s.get(path + around)
+			if w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != path || w.Header().Get("Cache-Control") != "private, no-store" {
+				t.Errorf("%s%s: %d to %q", path, around, w.Code, w.Header().Get("Location"))
+			}
+		}
+	}
+	for _, path := range []string{"/l/short.", "/l/........", "/l/" + graceToken + ".x", "/registrations/..", "/l/%2F%2Fexample.org%2F."} {
+		if w := s.get(path); w.Code == http.StatusPermanentRedirect && strings.Contains(w.Header().Get("Location"), "example") {
+			t.Errorf("%s leads to %q", path, w.Header().Get("Location"))
+		} else if w.Code == http.StatusOK {
+			t.Errorf("%s is shown", path)
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	s := newSite(t)
 	path := s.register(t, filledForm())

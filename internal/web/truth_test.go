@@ -306,7 +306,7 @@ func TestNotComingIsTakenUntilTheEventIsOver(t *testing.T) {
 }
 
 // TestCalendarLinksSayWhatTheFileSays: Google's and Outlook's entries hold what
-// one needs on the day, and no location that is empty.
+// one needs on the day, the address to join for who is registered.
 func TestCalendarLinksSayWhatTheFileSays(t *testing.T) {
 	s := newSite(t)
 	for status, want := range map[turnout.Status][]string{
@@ -325,10 +325,11 @@ func TestCalendarLinksSayWhatTheFileSays(t *testing.T) {
 			}
 			text := u.Query().Get("details") + u.Query().Get("body")
 			says(t, u.Host, text, append(want, "Forty minutes of figures", "https://events.example.org/events/member-briefing"), "Grace", "grace@")
-			if u.Query().Has("location") {
-				t.Errorf("%s: an empty location", u.Host)
+			at := map[turnout.Status]string{turnout.StatusRegistered: "https://meet.example.org/briefing", turnout.StatusWaitlisted: "Online"}[status]
+			if got := u.Query().Get("location"); got != at {
+				t.Errorf("%s, %s: it is at %q, want %q", u.Host, status, got, at)
 			}
-			if status == turnout.StatusWaitlisted && strings.Contains(text, "meet.example.org") {
+			if status == turnout.StatusWaitlisted && strings.Contains(u.RawQuery, "meet.example.org") {
 				t.Errorf("%s: who waits learns where to join", u.Host)
 			}
 		}

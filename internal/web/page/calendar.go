@@ -27,28 +27,43 @@ func (p *Edition) calendarText(e *turnout.Event, status turnout.Status, referenc
 	return strings.TrimSpace(about)
 }
 
+// CalendarPlace is where an entry says the event is: its place, or for an event that is
+// online the address to join, of which calendars make a button, once somebody is
+// registered. An empty status is nobody's.
+func (p *Edition) CalendarPlace(e *turnout.Event, status turnout.Status) string {
+	switch at := place(e); {
+	case at != "":
+		return at
+	case status == turnout.StatusRegistered && e.JoinURL != "":
+		return e.JoinURL
+	case e.Online:
+		return p.Say("event.online")
+	}
+	return ""
+}
+
 // google and outlook are links that open a prefilled entry in those calendars,
-// with the text that the calendar file has.
-func google(e *turnout.Event, text string) string {
+// with the text and the place that the calendar file has.
+func google(e *turnout.Event, text, at string) string {
 	const stamp = "20060102T150405Z"
 	end := e.EndsOrStarts()
-	return "https://calendar.google.com/calendar/render?" + placed(e, url.Values{
+	return "https://calendar.google.com/calendar/render?" + placed(at, url.Values{
 		"action": {"TEMPLATE"}, "text": {e.Title}, "details": {text},
 		"dates": {e.Starts.UTC().Format(stamp) + "/" + end.UTC().Format(stamp)},
 	})
 }
 
-func outlook(e *turnout.Event, text string) string {
+func outlook(e *turnout.Event, text, at string) string {
 	const stamp = "2006-01-02T15:04:05Z"
-	return "https://outlook.live.com/calendar/0/deeplink/compose?" + placed(e, url.Values{
+	return "https://outlook.live.com/calendar/0/deeplink/compose?" + placed(at, url.Values{
 		"path": {"/calendar/action/compose"}, "rru": {"addevent"}, "subject": {e.Title}, "body": {text},
 		"startdt": {e.Starts.UTC().Format(stamp)}, "enddt": {e.EndsOrStarts().UTC().Format(stamp)},
 	})
 }
 
 // placed adds where the event is, if it is anywhere.
-func placed(e *turnout.Event, query url.Values) string {
-	if at := place(e); at != "" {
+func placed(at string, query url.Values) string {
+	if at != "" {
 		query.Set("location", at)
 	}
 	return query.Encode()

@@ -131,7 +131,8 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	v.Answers = p.answerLines(e, s.answers, m.answers)
 	if v.Live {
 		text := p.calendarText(e, s.status, m.reference, about(e, p.origin(s.org)))
-		v.ICS, v.Google, v.Outlook = m.path+".ics", google(e, text), outlook(e, text)
+		at := p.CalendarPlace(e, s.status)
+		v.ICS, v.Google, v.Outlook = m.path+".ics", google(e, text, at), outlook(e, text, at)
 		if s.edit {
 			v.Edit = m.path + "/edit"
 		}
