@@ -57,3 +57,14 @@ func (k Key) Valid() bool {
 	}
 	return true
 }
+
+// Reference is the short form of a key that people read out: its last eight
+// characters, which are random, in two groups.
+func (k Key) Reference() string {
+	s := strings.ToUpper(string(k))
+	if len(s) < 8 {
+		return s
+	}
+	s = s[len(s)-8:]
+	return s[:4] + "-" + s[4:]
+}

@@ -124,3 +124,11 @@ func TestSeats(t *testing.T) {
 		}
 	}
 }
+
+func TestReference(t *testing.T) {
+	for key, want := range map[turnout.Key]string{"0123456789abcdefghijklmnop": "IJKL-MNOP", "short": "SHORT", "": ""} {
+		if got := key.Reference(); got != want {
+			t.Errorf("reference of %s is %s, want %s", key, got, want)
+		}
+	}
+}

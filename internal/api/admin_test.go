@@ -233,7 +233,7 @@ func TestReadinessDoesNotWaitForEver(t *testing.T) {
 func exportRow(key turnout.Key, name string, answers turnout.Answers) oversight.Row {
 	return oversight.Row{
 		Registration: turnout.Registration{Key: key, Event: summit.ID, Status: turnout.StatusRegistered, Revision: 1, AcceptedAt: noon},
-		Details:      turnout.Details{Person: turnout.Person{FirstName: name, Email: "ada@example.com"}, Guests: []turnout.Guest{{FirstName: "Bo", LastName: "Example"}}, Answers: answers},
+		Details:      turnout.Details{Person: turnout.Person{FirstName: name, Email: "ada@example.com"}, Ticket: "vip", Agenda: []string{"gone", "lunch"}, Guests: []turnout.Guest{{FirstName: "Bo", LastName: "Example"}}, Answers: answers},
 	}
 }
 
@@ -252,8 +252,10 @@ func TestExportIsHarmlessCSV(t *testing.T) {
 		row          int
 		column, want string
 	}{
-		{1, "first_name", `'=HYPERLINK("https://evil.example.org")`}, {1, "answers.age", "'-1"}, {1, "answers.diet", "vegan; halal"}, {1, "guests", "Bo Example"},
-		{2, "first_name", "Ada, \"the\" first\nline"}, {2, "answers.age", "'+43 1"}, {3, "key", "'-key"}, {3, "first_name", "'@SUM"}, {4, "accepted_at", ""},
+		{1, "first_name", `'=HYPERLINK("https://evil.example.org")`}, {1, "answers.age: Age", "'-1"}, {1, "answers.diet: Diet", "vegan; halal"}, {1, "guests", "Bo Example"},
+		{1, "guest_count", "1"}, {1, "event_title", "Example Summit"}, {1, "ticket", "vip"}, {1, "ticket_name", "VIP"}, {1, "agenda", "gone; lunch"}, {1, "agenda_names", "Lunch"},
+		{1, "reference", "K-1"}, {4, "event_title", ""}, {4, "ticket_name", ""}, {4, "guest_count", "0"},
+		{2, "first_name", "Ada, \"the\" first\nline"}, {2, "answers.age: Age", "'+43 1"}, {3, "key", "'-key"}, {3, "first_name", "'@SUM"}, {4, "accepted_at", ""},
 	} {
 		if got := at(test.row, test.column); got != test.want {
 			t.Errorf("row %d %s: %q, want %q", test.row, test.column, got, test.want)

@@ -4,6 +4,8 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ func (a *Admin) export(c *endpoint.Call) (endpoint.Reply, error) {
 	org, event := orgOf(c), turnout.EventID(c.URL.Query().Get("event"))
 	return endpoint.Reply{Write: func(w http.ResponseWriter) error {
 		known := a.desk.Event(org, event)
-		sheet := newSheet(w, known)
+		sheet := newSheet(w, known, func(id turnout.EventID) *turnout.Event { return a.desk.Event(org, id) })
 		if err := a.desk.Export(c.Context(), org, event, sheet.add); err != nil {
 			return err
 		}
@@ -38,33 +40,47 @@ func (a *Admin) export(c *endpoint.Call) (endpoint.Reply, error) {
 	}}, nil
 }
 
-// sheet writes registrations as rows. With an event each question has a column;
-// without, all answers share one, as JSON.
+// sheet writes registrations as rows. With an event each question has a column, named by
+// its id and its words; without, all answers share one, as JSON. What people call things
+// stands beside the ids, as far as it is published now.
 type sheet struct {
 	w       http.ResponseWriter
 	csv     *csv.Writer
 	event   *turnout.Event
+	names   func(turnout.EventID) *turnout.Event
 	begun   bool
 	pending int
 }
 
-func newSheet(w http.ResponseWriter, e *turnout.Event) *sheet {
-	return &sheet{w: w, csv: csv.NewWriter(w), event: e}
+func newSheet(w http.ResponseWriter, e *turnout.Event, names func(turnout.EventID) *turnout.Event) *sheet {
+	return &sheet{w: w, csv: csv.NewWriter(w), event: e, names: names}
 }
 
 func (s *sheet) begin() error {
 	s.begun = true
 	h := s.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	h.Set("Content-Disposition", `attachment; filename="registrations.csv"`)
-	columns := []string{"key", "event", "status", "state", "attendance", "accepted_at", "changed_at", "first_name", "last_name", "email", "title", "company", "ticket", "agenda", "guests"}
+	h.Set("Content-Disposition", `attachment; filename="`+s.file()+`"`)
+	columns := []string{
+		"key", "reference", "event", "event_title", "status", "state", "attendance", "accepted_at", "changed_at",
+		"first_name", "last_name", "email", "title", "company",
+		"ticket", "ticket_name", "agenda", "agenda_names", "guests", "guest_count",
+	}
 	if s.event == nil {
 		return s.write(append(columns, "answers"))
 	}
 	for _, q := range s.event.Form.Questions {
-		columns = append(columns, "answers."+q.ID)
+		columns = append(columns, "answers."+q.ID+": "+q.Label)
 	}
 	return s.write(columns)
+}
+
+// file is what the sheet is saved as.
+func (s *sheet) file() string {
+	if s.event == nil {
+		return "registrations.csv"
+	}
+	return "registrations-" + s.event.Slug + ".csv"
 }
 
 func (s *sheet) add(r oversight.Row) error {
@@ -73,14 +89,23 @@ func (s *sheet) add(r oversight.Row) error {
 			return err
 		}
 	}
-	d := r.Details
-	var guests []string
+	d, e := r.Details, s.names(r.Event)
+	if e == nil {
+		e = &turnout.Event{}
+	}
+	ticket, _ := e.Ticket(d.Ticket)
+	var agenda, guests []string
+	for _, id := range d.Agenda {
+		item, _ := e.AgendaItem(id)
+		agenda = append(agenda, item.Name)
+	}
 	for _, g := range d.Guests {
 		guests = append(guests, strings.TrimSpace(g.FirstName+" "+g.LastName))
 	}
 	cells := []string{
-		string(r.Key), string(r.Event), string(r.Status), string(r.State()), string(r.Attendance), stamp(r.AcceptedAt), stamp(r.ChangedAt),
-		d.Person.FirstName, d.Person.LastName, d.Person.Email, d.Person.Title, d.Person.Company, d.Ticket, strings.Join(d.Agenda, "; "), strings.Join(guests, "; "),
+		string(r.Key), r.Key.Reference(), string(r.Event), e.Title, string(r.Status), string(r.State()), string(r.Attendance), stamp(r.AcceptedAt), stamp(r.ChangedAt),
+		d.Person.FirstName, d.Person.LastName, d.Person.Email, d.Person.Title, d.Person.Company,
+		d.Ticket, ticket.Name, strings.Join(d.Agenda, "; "), strings.Join(slices.DeleteFunc(agenda, isEmpty), "; "), strings.Join(guests, "; "), strconv.Itoa(len(guests)),
 	}
 	if s.event == nil {
 		return s.write(append(cells, all(d.Answers)))
@@ -90,6 +115,8 @@ func (s *sheet) add(r oversight.Row) error {
 	}
 	return s.write(cells)
 }
+
+func isEmpty(s string) bool { return s == "" }
 
 func all(answers turnout.Answers) string {
 	if len(answers) == 0 {

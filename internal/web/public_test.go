@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/turnout-events/turnout"
-	"github.com/turnout-events/turnout/internal/web/page"
 )
 
 func TestPublicPagesAreRevalidated(t *testing.T) {
@@ -146,7 +145,7 @@ func TestCalendarFiles(t *testing.T) {
 	if a, b := uid.FindString(public.Body.String()), uid.FindString(own.Body.String()); a != b || a == "" {
 		t.Errorf("the same event under two names: %q and %q", a, b)
 	}
-	reference := page.Reference(s.intake.last.Key)
+	reference := s.intake.last.Key.Reference()
 	if !strings.Contains(own.Body.String(), reference) || strings.Contains(public.Body.String(), reference) {
 		t.Error("the reference belongs into the own file, and there only")
 	}

@@ -38,7 +38,7 @@ func offline(in *page.Edition, view intake.View) page.Notice {
 		n = in.Notice("offline")
 	}
 	n.Lines = append(n.Lines, in.Say("ticket.title."+string(view.Registration.Status))+". "+
-		in.Say("ticket.reference")+" "+page.Reference(view.Registration.Key)+".")
+		in.Say("ticket.reference")+" "+view.Registration.Key.Reference()+".")
 	n.Links = []page.Link{toEvents(in)}
 	return n
 }

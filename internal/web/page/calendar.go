@@ -11,7 +11,7 @@ import (
 // reference and the address to join, or that it is a place in line only. It
 // names nobody (P8).
 func (p *Edition) CalendarText(e *turnout.Event, r *turnout.Registration, about string) string {
-	return p.calendarText(e, r.Status, Reference(r.Key), about)
+	return p.calendarText(e, r.Status, r.Key.Reference(), about)
 }
 
 func (p *Edition) calendarText(e *turnout.Event, status turnout.Status, reference, about string) string {

@@ -78,7 +78,7 @@ func (p *Edition) Made(e *turnout.Event, v intake.View) Notice {
 	}
 	return Notice{
 		in: p, Title: heading, Event: e,
-		Lines: []string{text, p.Say("ticket.reference") + " " + Reference(v.Registration.Key), p.Say("made.keep")},
+		Lines: []string{text, p.Say("ticket.reference") + " " + v.Registration.Key.Reference(), p.Say("made.keep")},
 		Links: []Link{
 			{Path: RegistrationPath(v.Token), Text: p.Say("made.open"), Top: true},
 			{Path: EventPath(e) + "/register", Text: p.Say("made.another")},

@@ -286,14 +286,6 @@ func TestAccentIsAColour(t *testing.T) {
 	}
 }
 
-func TestReference(t *testing.T) {
-	for key, want := range map[turnout.Key]string{"0123456789abcdefghijklmnop": "IJKL-MNOP", "short": "SHORT"} {
-		if got := page.Reference(key); got != want {
-			t.Errorf("reference of %s is %s, want %s", key, got, want)
-		}
-	}
-}
-
 // FuzzQRCode draws every key that there can be.
 func FuzzQRCode(f *testing.F) {
 	f.Add(string(turnout.NewKey(noon)))

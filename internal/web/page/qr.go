@@ -42,14 +42,3 @@ func qrCode(key turnout.Key) (string, error) {
 	}
 	return string(append(b, `"/></svg>`...)), nil
 }
-
-// Reference is the short form of a key that people read out: its last eight
-// characters, which are random, in two groups.
-func Reference(key turnout.Key) string {
-	s := strings.ToUpper(string(key))
-	if len(s) < 8 {
-		return s
-	}
-	s = s[len(s)-8:]
-	return s[:4] + "-" + s[4:]
-}

@@ -135,7 +135,7 @@ func TestNobodySeesAnothersTicket(t *testing.T) {
 				if strings.Count(string(html), "person-") != strings.Count(string(html), fmt.Sprintf("person-%02d", i)) {
 					t.Errorf("the ticket of person %d names others", i)
 				}
-				if !strings.Contains(string(html), page.Reference(own.View.Registration.Key)) {
+				if !strings.Contains(string(html), own.View.Registration.Key.Reference()) {
 					t.Errorf("the ticket of person %d lacks its reference", i)
 				}
 			}

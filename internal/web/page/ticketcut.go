@@ -61,7 +61,7 @@ func (m ticketMarks) values() []cut.Value {
 func (p *Edition) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Seatings, s TicketState) (ticketShape, ticketMarks, error) {
 	r, d, now := &s.View.Registration, &s.View.Details, p.now()
 	shape := ticketShape{org: org, event: e, status: r.Status, state: r.State(), gone: d.Person == (turnout.Person{})}
-	m := ticketMarks{path: RegistrationPath(s.View.Token), again: s.Again, reference: Reference(r.Key)}
+	m := ticketMarks{path: RegistrationPath(s.View.Token), again: s.Again, reference: r.Key.Reference()}
 	if !r.Status.Holds() { // then a ticket says little, and there are few shapes
 		shape.full, shape.left = Full(e, seats), s.LeftWaitlist && r.Status == turnout.StatusCancelled
 		shape.again, shape.againOnLink = s.Again != "", s.AgainOnLink
