@@ -103,6 +103,9 @@ type Parked struct {
 	// may repeat what the person typed.
 	Sealed []byte
 	At     time.Time
+	// Dismissed is when a person decided that nothing is to be done about it; zero while
+	// somebody has to. It can be sent out again all the same.
+	Dismissed time.Time
 }
 
 // Fingerprint is a keyed hash of everything a submission says.
@@ -139,11 +142,15 @@ func (r *Registration) State() State {
 }
 
 // Progress counts an event's registrations by how far they came. Who is
-// neither in Salesforce nor parked is on the way.
+// neither in Salesforce nor parked nor dismissed is on the way.
 type Progress struct {
 	// Registered hold a place; Delivered are those of them that Salesforce has as
-	// they are here, Parked those that it refused.
-	Registered, Delivered, Parked int
+	// they are here, Parked those that it refused, Dismissed those of which somebody
+	// decided that they stay so.
+	Registered, Delivered, Parked, Dismissed int
+	// Waitlisted wait in line, Cancelled held a place or waited for one, Declined said
+	// that they are not coming.
+	Waitlisted, Cancelled, Declined int
 }
 
 // Acceptance is what intake hands to the store: one submission, checked and
@@ -207,4 +214,8 @@ const (
 	// SourceSalesforce changes came from there, so there is nothing to deliver;
 	// seats that are missing do not stop them.
 	SourceSalesforce
+	// SourceOperator dismisses a parked registration: it keeps what it says, and its
+	// place where Status holds one. There is nothing to deliver, unless it is cancelled
+	// with it and Salesforce has an earlier state of it. CodeNotFound where it is not parked.
+	SourceOperator
 )

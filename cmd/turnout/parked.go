@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -10,17 +12,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/app"
 )
 
 func parkedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parked",
-		Short: "Registrations that Salesforce refused: list, edit, retry",
+		Short: "Registrations that Salesforce refused: list, edit, retry, dismiss",
 		Long: `A parked registration is safe and holds its seat; Salesforce refused it for good,
 so a person decides: mend what Salesforce objects to (there, or here with edit)
-and retry.`,
+and retry, or dismiss it when nothing is to be done.`,
 	}
-	return group(cmd, parkedListCommand(), parkedRetryCommand(), parkedEditCommand())
+	return group(cmd, parkedListCommand(), parkedRetryCommand(), parkedEditCommand(), parkedDismissCommand())
 }
 
 func orgFlag(cmd *cobra.Command, org *string) {
@@ -31,39 +34,70 @@ func orgFlag(cmd *cobra.Command, org *string) {
 func parkedListCommand() *cobra.Command {
 	var s settings
 	var org string
+	var dismissed bool
 	cmd := &cobra.Command{
-		Use:   "list --org ORG",
+		Use:   "list [--org ORG] [--dismissed]",
 		Short: "List parked registrations with Salesforce's own words",
-		Args:  cobra.NoArgs,
+		Long: `List shows the oldest thousand of an org, or of each org, with what Salesforce says.
+With --dismissed it shows those about which nothing is to be done.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := s.desk(cmd)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			if _, err := d.Org(cmd.Context(), turnout.OrgID(org)); err != nil {
-				return err
-			}
-			parked, err := d.Store.Parked(cmd.Context(), turnout.OrgID(org), 1000)
+			orgs, err := named(cmd.Context(), d, turnout.OrgID(org))
 			if err != nil {
 				return err
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "KEY\tEVENT\tSINCE\tCODE\tSALESFORCE SAYS")
-			for i := range parked {
-				note, err := d.Intake.Note(cmd.Context(), &parked[i])
-				if err != nil {
-					note = "(cannot be read: " + string(turnout.CodeOf(err)) + ")"
+			fmt.Fprintln(w, "ORG\tKEY\tREFERENCE\tEVENT\tSINCE\tCODE\tSALESFORCE SAYS")
+			for _, id := range orgs {
+				if err := listParked(cmd.Context(), w, d, id, dismissed); err != nil {
+					return err
 				}
-				p := parked[i]
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Key, p.Event, p.Parked.At.Format(time.RFC3339), p.Parked.Code, strings.Join(strings.Fields(note), " "))
 			}
 			return w.Flush()
 		},
 	}
 	s.flags(cmd)
-	orgFlag(cmd, &org)
+	cmd.Flags().StringVar(&org, "org", "", "the org; all orgs if left out")
+	cmd.Flags().BoolVar(&dismissed, "dismissed", false, "those that were dismissed")
 	return cmd
+}
+
+func listParked(ctx context.Context, w io.Writer, d *app.Desk, org turnout.OrgID, dismissed bool) error {
+	parked, err := d.Store.Parked(ctx, org, dismissed, mostListed)
+	if err != nil {
+		return err
+	}
+	for i := range parked {
+		note, err := d.Intake.Note(ctx, &parked[i])
+		if err != nil {
+			note = "(cannot be read: " + string(turnout.CodeOf(err)) + ")"
+		}
+		p := &parked[i]
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", org, p.Key, p.Key.Reference(), p.Event, p.Parked.At.Format(time.RFC3339), p.Parked.Code, strings.Join(strings.Fields(note), " "))
+	}
+	return nil
+}
+
+// mostListed is how many registrations of an org are listed.
+const mostListed = 1000
+
+// named is the one org that was named, or all that there are.
+func named(ctx context.Context, d *app.Desk, org turnout.OrgID) ([]turnout.OrgID, error) {
+	if org != "" {
+		_, err := d.Org(ctx, org)
+		return []turnout.OrgID{org}, err
+	}
+	orgs, err := d.Store.Orgs(ctx)
+	ids := make([]turnout.OrgID, 0, len(orgs))
+	for _, o := range orgs {
+		ids = append(ids, o.ID)
+	}
+	return ids, err
 }
 
 func parkedRetryCommand() *cobra.Command {

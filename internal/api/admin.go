@@ -28,9 +28,10 @@ type Overseer interface {
 
 // Parked shows what Salesforce refused, and does what a person decides.
 type Parked interface {
-	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]oversight.Parked, bool, error)
+	Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]oversight.Parked, bool, error)
 	Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (int, error)
 	Amend(ctx context.Context, org turnout.OrgID, key turnout.Key, d turnout.Details) error
+	Dismiss(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error
 }
 
 // Desk is both.

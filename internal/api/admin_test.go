@@ -67,8 +67,11 @@ func (o *operator) Export(_ context.Context, org turnout.OrgID, _ turnout.EventI
 	return o.breaks
 }
 
-func (o *operator) Parked(_ context.Context, org turnout.OrgID, limit int) ([]oversight.Parked, bool, error) {
+func (o *operator) Parked(_ context.Context, org turnout.OrgID, dismissed bool, limit int) ([]oversight.Parked, bool, error) {
 	o.calls = append(o.calls, fmt.Sprint("parked ", limit))
+	if dismissed {
+		return []oversight.Parked{{Key: "k-3", Code: "X", Dismissed: noon}}, false, known(org)
+	}
 	return []oversight.Parked{
 		{Key: "k-1", Event: summit.ID, Title: summit.Title, Code: "STRING_TOO_LONG", Says: "Title: data value too large: Queen", Readable: true, Form: summit,
 			Details: turnout.Details{Person: turnout.Person{FirstName: "Ada", Email: "ada@example.com", Title: "Queen"}, Answers: turnout.Answers{"diet": {"vegan", "halal"}, "age": {"36"}}}},
@@ -79,6 +82,11 @@ func (o *operator) Parked(_ context.Context, org turnout.OrgID, limit int) ([]ov
 func (o *operator) Retry(_ context.Context, org turnout.OrgID, key turnout.Key) (int, error) {
 	o.calls = append(o.calls, "retry "+string(key))
 	return 2, known(org)
+}
+
+func (o *operator) Dismiss(_ context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error {
+	o.calls = append(o.calls, fmt.Sprint("dismiss ", key, " ", cancel))
+	return errors.Join(known(org), o.fails)
 }
 
 func (o *operator) Amend(_ context.Context, org turnout.OrgID, key turnout.Key, d turnout.Details) error {
@@ -127,6 +135,12 @@ func TestAdminRoutes(t *testing.T) {
 		{"GET", acme + "/parked?limit=20", "", 200, `"answers":{"age":"36","diet":["vegan","halal"]}`, []string{"parked 20"}},
 		{"GET", acme + "/parked?limit=0", "", 422, "limit", nil},
 		{"GET", acme + "/parked?limit=x", "", 422, "limit", nil},
+		{"GET", acme + "/parked?dismissed=true", "", 200, `"reference":"K-3"`, []string{"parked 0"}},
+		{"GET", acme + "/parked?dismissed=true", "", 200, `"dismissed_at":"`, []string{"parked 0"}},
+		{"GET", acme + "/parked?dismissed=maybe", "", 422, "Give true or false", nil},
+		{"POST", acme + "/parked/k-1/dismiss", "{}", 200, `{"dismissed":"k-1"}`, []string{"dismiss k-1 false"}},
+		{"POST", acme + "/parked/k-1/dismiss", `{"cancel":true}`, 200, `{"dismissed":"k-1"}`, []string{"dismiss k-1 true"}},
+		{"POST", acme + "/parked/k-1/dismiss", `{"drop":true}`, 422, "Known are", nil},
 		{"POST", acme + "/parked/retry", "", 200, `{"retried":2}`, []string{"retry "}},
 		{"POST", acme + "/parked/k-1/retry", "{}", 200, `{"retried":2}`, []string{"retry k-1"}},
 		{"POST", acme + "/parked/%20/retry", "", 404, "not_found", nil},

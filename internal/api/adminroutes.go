@@ -27,7 +27,7 @@ func (a *Admin) routes() []endpoint.Route {
 		{
 			Method: "GET", Path: "/admin/v1/orgs/{org}/parked", ID: "list-parked", Summary: "Registrations that Salesforce refused",
 			About:  "Holds personal data: what was typed, and Salesforce's own words about it.",
-			Params: []endpoint.Param{{In: "query", Name: "limit", About: "1 to 500."}},
+			Params: []endpoint.Param{{In: "query", Name: "limit", About: "1 to 500."}, {In: "query", Name: "dismissed", About: "true: those that were dismissed instead."}},
 			Do:     endpoint.Plain(a.listParked), Answers: []endpoint.Answer{{Status: 200, About: "The parked ones, oldest first.", Body: ParkedList{}}}, Refusals: unknown,
 		},
 		{
@@ -43,6 +43,12 @@ func (a *Admin) routes() []endpoint.Route {
 			About: "Give all of it: what is left out is taken away. The e-mail address stays.",
 			Do:    endpoint.Taking(a.amend), Answers: []endpoint.Answer{{Status: 200, About: "It is on its way.", Body: Retried{}}},
 			Refusals: append(unknown, turnout.CodeClosed, turnout.CodeConflict, turnout.CodeForgotten, turnout.CodeFull),
+		},
+		{
+			Method: "POST", Path: "/admin/v1/orgs/{org}/parked/{key}/dismiss", ID: "dismiss", Summary: "Note that nothing is to be done about a parked registration",
+			About: "It is in the list no longer, and its place stays; with cancel it is cancelled, which gives the place back and is told to its registrant and, where Salesforce has an earlier state of it, there. It can be retried all the same.",
+			Do:    endpoint.Taking(a.dismiss), Answers: []endpoint.Answer{{Status: 200, About: "It is dismissed.", Body: Dismissed{}}},
+			Refusals: append(unknown, turnout.CodeConflict, turnout.CodeForgotten),
 		},
 		{
 			Method: "POST", Path: "/admin/v1/orgs/{org}/forget", ID: "forget", Summary: "Forget a person",
@@ -82,6 +88,7 @@ type ParkedList struct {
 // ParkedRegistration is one that Salesforce refused.
 type ParkedRegistration struct {
 	Key        turnout.Key     `json:"key"`
+	Reference  string          `json:"reference" doc:"What its registrant sees of the key."`
 	Event      turnout.EventID `json:"event"`
 	EventTitle string          `json:"event_title"`
 	Status     turnout.Status  `json:"status"`
@@ -90,8 +97,10 @@ type ParkedRegistration struct {
 	ParkedAt   time.Time       `json:"parked_at"`
 	AcceptedAt time.Time       `json:"accepted_at"`
 	Attempts   int             `json:"attempts"`
-	Amendable  bool            `json:"amendable" doc:"Its event is published, so its form is known."`
-	Typed      *Amendment      `json:"typed" doc:"What the registrant typed, null when it was deleted. Send it back, amended."`
+	// DismissedAt is zero while somebody has to decide.
+	DismissedAt time.Time  `json:"dismissed_at,omitzero" doc:"When somebody decided that nothing is to be done."`
+	Amendable   bool       `json:"amendable" doc:"Its event is published, so its form is known."`
+	Typed       *Amendment `json:"typed" doc:"What the registrant typed, null when it was deleted. Send it back, amended."`
 }
 
 // Amendment is what a parked registration says, or is to say from now on.
@@ -110,6 +119,16 @@ type Amendment struct {
 // Retried tells how many registrations go out again.
 type Retried struct {
 	Retried int `json:"retried"`
+}
+
+// Dismissal says how a parked registration is dismissed.
+type Dismissal struct {
+	Cancel bool `json:"cancel,omitempty" doc:"Cancel it, so that its place is free for somebody else."`
+}
+
+// Dismissed tells which one was.
+type Dismissed struct {
+	Key turnout.Key `json:"dismissed"`
 }
 
 // Forgettable names whom to forget.
@@ -149,7 +168,15 @@ func (a *Admin) listParked(c *endpoint.Call) (endpoint.Reply, error) {
 		}
 		limit = n
 	}
-	parked, more, err := a.desk.Parked(c.Context(), orgOf(c), limit)
+	dismissed := false
+	switch c.URL.Query().Get("dismissed") {
+	case "", "false":
+	case "true":
+		dismissed = true
+	default:
+		return endpoint.Reply{}, invalid("dismissed", "Give true or false")
+	}
+	parked, more, err := a.desk.Parked(c.Context(), orgOf(c), dismissed, limit)
 	if err != nil {
 		return endpoint.Reply{}, err
 	}
@@ -162,7 +189,7 @@ func (a *Admin) listParked(c *endpoint.Call) (endpoint.Reply, error) {
 
 func parkedOf(p oversight.Parked) ParkedRegistration {
 	out := ParkedRegistration{
-		Key: p.Key, Event: p.Event, EventTitle: p.Title, Status: p.Status, Code: p.Code, Says: p.Says,
+		Key: p.Key, Reference: p.Key.Reference(), DismissedAt: p.Dismissed, Event: p.Event, EventTitle: p.Title, Status: p.Status, Code: p.Code, Says: p.Says,
 		ParkedAt: p.At, AcceptedAt: p.Accepted, Attempts: p.Attempts, Amendable: p.Form != nil && p.Readable,
 	}
 	if !p.Readable {
@@ -207,6 +234,12 @@ func (a *Admin) retry(c *endpoint.Call, key turnout.Key) (endpoint.Reply, error)
 func (a *Admin) amend(c *endpoint.Call, body Amendment) (endpoint.Reply, error) {
 	err := a.desk.Amend(context.WithoutCancel(c.Context()), orgOf(c), turnout.Key(c.PathValue("key")), body.details())
 	return endpoint.Reply{Body: Retried{1}}, err
+}
+
+func (a *Admin) dismiss(c *endpoint.Call, body Dismissal) (endpoint.Reply, error) {
+	key := turnout.Key(c.PathValue("key"))
+	err := a.desk.Dismiss(context.WithoutCancel(c.Context()), orgOf(c), key, body.Cancel)
+	return endpoint.Reply{Body: Dismissed{key}}, err
 }
 
 func (a *Admin) forgetPerson(c *endpoint.Call, body Forgettable) (endpoint.Reply, error) {

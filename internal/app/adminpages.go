@@ -50,6 +50,7 @@ func (in *instance) desk() *oversight.Desk {
 			_, err := in.intake.Amend(ctx, org, e, key, d)
 			return err
 		},
+		Dismiss:    in.intake.Dismiss,
 		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of,
 		Sessions: in.sessions.active,
 		Changed:  func(turnout.OrgID) { in.delivery.Nudge() },
@@ -187,7 +188,10 @@ func funnelsOf(invited map[turnout.EventID]int, seen map[turnout.EventID]interes
 	all := map[turnout.EventID]oversight.Funnel{}
 	add := func(event turnout.EventID) {
 		links, s, p := invited[event], seen[event], progress[event]
-		all[event] = oversight.Funnel{Invited: &links, Opened: &s.Opened, Started: &s.Started, Registered: &p.Registered, Delivered: &p.Delivered, Parked: &p.Parked}
+		all[event] = oversight.Funnel{
+			Invited: &links, Opened: &s.Opened, Started: &s.Started, Registered: &p.Registered, Delivered: &p.Delivered, Parked: &p.Parked,
+			Dismissed: &p.Dismissed, Waitlisted: &p.Waitlisted, Cancelled: &p.Cancelled, Declined: &p.Declined,
+		}
 	}
 	for event := range invited {
 		add(event)

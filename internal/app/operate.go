@@ -102,6 +102,12 @@ func (d *Desk) Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (i
 	return d.Store.Unpark(ctx, org, key, d.Store.Now())
 }
 
+// Dismiss notes that nothing is to be done about a parked registration; with cancel, it
+// is cancelled.
+func (d *Desk) Dismiss(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error {
+	return d.Intake.Dismiss(ctx, org, key, cancel)
+}
+
 // Amend changes what a registration says, as edit does to it, and sends it out again.
 func (d *Desk) Amend(ctx context.Context, org turnout.OrgID, key turnout.Key, edit func(*turnout.Details)) error {
 	r, err := d.Store.Registration(ctx, org, key)

@@ -27,18 +27,24 @@ type Overseer interface {
 	Events(ctx context.Context, org turnout.OrgID) ([]oversight.Event, error)
 }
 
-// Parked shows what Salesforce refused, and does what a person decides.
+// Parked shows what Salesforce refused.
 type Parked interface {
-	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]oversight.Parked, bool, error)
+	Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]oversight.Parked, bool, error)
 	OneParked(ctx context.Context, org turnout.OrgID, key turnout.Key) (oversight.Parked, error)
-	Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (int, error)
-	Amend(ctx context.Context, org turnout.OrgID, key turnout.Key, d turnout.Details) error
 }
 
-// Desk is both.
+// Decider does what a person decides about it.
+type Decider interface {
+	Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (int, error)
+	Amend(ctx context.Context, org turnout.OrgID, key turnout.Key, d turnout.Details) error
+	Dismiss(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error
+}
+
+// Desk is all of them.
 type Desk interface {
 	Overseer
 	Parked
+	Decider
 }
 
 // Forgetter erases people.
@@ -100,6 +106,8 @@ func (c *Console) routes() http.Handler {
 	mux.HandleFunc("GET /console/orgs/{org}/parked/{key}", c.showAmend)
 	mux.HandleFunc("POST /console/orgs/{org}/parked/{key}", c.amend)
 	mux.HandleFunc("POST /console/orgs/{org}/parked/{key}/retry", c.retryOne)
+	mux.HandleFunc("GET /console/orgs/{org}/parked/{key}/dismiss", c.showDismiss)
+	mux.HandleFunc("POST /console/orgs/{org}/parked/{key}/dismiss", c.dismiss)
 	mux.HandleFunc("GET /console/orgs/{org}/forget", c.showForget)
 	mux.HandleFunc("POST /console/orgs/{org}/forget", c.forgetPerson)
 	mux.HandleFunc("/console/", func(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -37,13 +38,15 @@ var summit = &turnout.Event{
 
 // operator is a fake of everything behind the console.
 type operator struct {
-	orgs    []oversight.Org
-	events  []oversight.Event
-	parked  []oversight.Parked
-	fails   error
-	calls   []string
-	amended turnout.Details
-	log     bytes.Buffer
+	orgs   []oversight.Org
+	events []oversight.Event
+	parked []oversight.Parked
+	// dismissed are those of which somebody decided so.
+	dismissed []oversight.Parked
+	fails     error
+	calls     []string
+	amended   turnout.Details
+	log       bytes.Buffer
 }
 
 // read is a mirror of which events and registrations were read an age ago and
@@ -88,16 +91,16 @@ func newOperator() *operator {
 		events: []oversight.Event{
 			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon.Add(-640 * time.Second), Seconds: 640},
 				Pools:  []oversight.Pool{{Name: "Whole event", Limit: ptr(100), Taken: 72, Outside: 6}, {Name: "Standard", Limit: ptr(60), Taken: 60, Outside: 3, Waiting: 14, Over: 3}, {Name: "VIP", Taken: 12}, {Name: "Lunch", Limit: ptr(40), Taken: 11}},
-				Funnel: &oversight.Funnel{Invited: ptr(48211), Opened: ptr(14480), Started: ptr(91), Registered: ptr(75), Delivered: ptr(70), Parked: ptr(2)}},
+				Funnel: &oversight.Funnel{Invited: ptr(48211), Opened: ptr(14480), Started: ptr(91), Registered: ptr(75), Delivered: ptr(70), Parked: ptr(2), Dismissed: ptr(1), Waitlisted: ptr(12), Cancelled: ptr(5), Declined: ptr(31)}},
 			{ID: "a01000000000002AAA", Title: "a01000000000002AAA", Faults: []turnout.FieldError{{Field: "slug", Message: "give the event a slug of 1 to 80 lower-case letters, digits and single hyphens"}, {Field: "zone", Message: "give an IANA time zone such as Europe/Vienna"}}},
 			{ID: "a01000000000003AAA", Title: "a01000000000003AAA", Pools: []oversight.Pool{{Name: "Whole event", Limit: ptr(30), Taken: 30}}},
 		},
 		parked: []oversight.Parked{
 			{Key: "0f9k3e", Event: summit.ID, Title: summit.Title, Status: turnout.StatusRegistered, Code: "STRING_TOO_LONG", Says: "Job title: data value too large: Queen of <everything>", At: noon.Add(-3 * time.Minute),
-				Accepted: noon.Add(-4 * time.Minute), Readable: true, Form: summit, Details: turnout.Details{
+				Accepted: noon.Add(-4 * time.Minute), Readable: true, Retriable: true, Form: summit, Details: turnout.Details{
 					Person: turnout.Person{FirstName: "Ada", LastName: "Example", Email: "ada@example.com", Title: "Queen of <everything>", Company: "Example Ltd"}, Ticket: "std", Agenda: []string{"lunch"},
 					Guests: []turnout.Guest{{FirstName: "Bo", LastName: "Example"}}, Answers: turnout.Answers{"diet": {"vegan", "kosher"}, "why": {"To meet people.\nAnd for lunch."}, "gone": {"old answer"}}}},
-			{Key: "0f9k3f", Event: "gone", Title: "gone", Code: "ENTITY_IS_DELETED", Readable: true, At: noon.Add(-26 * time.Hour), Accepted: noon.Add(-27 * time.Hour), Details: turnout.Details{Person: turnout.Person{FirstName: "Cy", LastName: "Example", Email: "cy@example.com"}}},
+			{Key: "0f9k3f", Event: "gone", Title: "gone", Code: "ENTITY_IS_DELETED", Readable: true, Retriable: true, At: noon.Add(-26 * time.Hour), Accepted: noon.Add(-27 * time.Hour), Details: turnout.Details{Person: turnout.Person{FirstName: "Cy", LastName: "Example", Email: "cy@example.com"}}},
 			{Key: "0f9k3g", Event: summit.ID, Title: summit.Title, Code: "FIELD_CUSTOM_VALIDATION_EXCEPTION", At: noon, Form: summit},
 		},
 	}
@@ -113,7 +116,10 @@ func (o *operator) Org(_ context.Context, id turnout.OrgID) (oversight.Org, erro
 func (o *operator) Events(context.Context, turnout.OrgID) ([]oversight.Event, error) {
 	return o.events, o.fails
 }
-func (o *operator) Parked(context.Context, turnout.OrgID, int) ([]oversight.Parked, bool, error) {
+func (o *operator) Parked(_ context.Context, _ turnout.OrgID, dismissed bool, _ int) ([]oversight.Parked, bool, error) {
+	if dismissed {
+		return o.dismissed, false, o.fails
+	}
 	return o.parked, false, o.fails
 }
 func (o *operator) OneParked(_ context.Context, _ turnout.OrgID, key turnout.Key) (oversight.Parked, error) {
@@ -127,6 +133,10 @@ func (o *operator) OneParked(_ context.Context, _ turnout.OrgID, key turnout.Key
 func (o *operator) Retry(_ context.Context, org turnout.OrgID, key turnout.Key) (int, error) {
 	o.calls = append(o.calls, "retry "+string(org)+" "+string(key))
 	return 3, o.fails
+}
+func (o *operator) Dismiss(_ context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error {
+	o.calls = append(o.calls, fmt.Sprint("dismiss ", org, " ", key, " ", cancel))
+	return o.fails
 }
 func (o *operator) Amend(_ context.Context, _ turnout.OrgID, key turnout.Key, d turnout.Details) error {
 	o.calls, o.amended = append(o.calls, "amend "+string(key)), d
@@ -170,7 +180,7 @@ func TestPages(t *testing.T) {
 		{"/console/orgs/filling", 200, []string{"411,876", "412,000 of 1,000,000 read since", ">3 min<", "5,311 a second, 111 s to go", `aria-label="41 percent read"`}},
 		{"/console/orgs/stalled", 200, []string{"412,000 of 1,000,000", "no further since", ">20 min<"}},
 		{"/console/orgs/gathering", 200, []string{"Salesforce gathers them since"}},
-		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>14,480</b> opened", "<b>91</b> sent a form", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>3</b> on the way", "guests included"}},
+		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>14,480</b> opened", "<b>91</b> sent a form", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>2</b> on the way", "<b>12</b> in line", "<b>1</b> dismissed", "<b>5</b> cancelled", "<b>31</b> not coming", "guests included"}},
 		{"/console/orgs/lumen/parked", 200, []string{"Queen of &lt;everything&gt;", "STRING_TOO_LONG", "To meet people.", "old answer", "Retry all 3", "ada@example.com", "cannot be read any more", "publish its event again", "out of the Recycle Bin"}},
 		{"/console/orgs/lumen/parked?sent=1", 200, []string{"1 registration is on the way"}},
 		{"/console/orgs/lumen/parked/0f9k3e", 200, []string{`value="Queen of &lt;everything&gt;"`, "kosher (not in the list any more)", `name="guests.1.first_name"`, `type="date"`, "And for lunch.", `<option value="std" selected>`, "Only if the answer to “Shirt size” is S or M.", "Saving leaves this out", "old answer"}},
@@ -209,9 +219,9 @@ func TestPages(t *testing.T) {
 // that somebody has something to do with.
 func TestPastEventsAreAside(t *testing.T) {
 	o := newOperator()
-	left := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(0)}
-	done := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(3), Parked: ptr(0)}
-	refused := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(1)}
+	left := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(0), Dismissed: ptr(0), Waitlisted: ptr(0), Cancelled: ptr(0), Declined: ptr(0)}
+	done := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(3), Parked: ptr(0), Dismissed: ptr(0), Waitlisted: ptr(0), Cancelled: ptr(0), Declined: ptr(0)}
+	refused := &oversight.Funnel{Registered: ptr(3), Delivered: ptr(2), Parked: ptr(1), Dismissed: ptr(0), Waitlisted: ptr(0), Cancelled: ptr(0), Declined: ptr(0)}
 	o.events = append(o.events, oversight.Event{ID: "e-left", Funnel: left}, oversight.Event{ID: "e-done", Funnel: done}, oversight.Event{ID: "e-refused", Funnel: refused})
 	page, aside, ok := strings.Cut(send(o.handler(t), "GET", "/console/orgs/lumen", nil).Body.String(), `<details class="past">`)
 	if !ok || !strings.Contains(aside, "2 events that are not published") {
@@ -350,6 +360,43 @@ func TestRetry(t *testing.T) {
 	o := newOperator()
 	if w := send(o.handler(t), "POST", "/console/orgs/acme/parked/%20/retry", nil); w.Code != 404 || len(o.calls) > 0 {
 		t.Errorf("%d %v", w.Code, o.calls)
+	}
+}
+
+// TestDismiss: a person says what becomes of the place, and nothing is decided by a link.
+func TestDismiss(t *testing.T) {
+	const path = "/console/orgs/lumen/parked/0f9k3e/dismiss"
+	o := newOperator()
+	page := send(o.handler(t), "GET", path, nil).Body.String()
+	for _, text := range []string{"STRING_TOO_LONG", "ada@example.com", `value="keep">Dismiss and keep the place`, `value="cancel">Cancel the registration`} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the question lacks %q", text)
+		}
+	}
+	for place, want := range map[string]string{"keep": "dismiss lumen 0f9k3e false", "cancel": "dismiss lumen 0f9k3e true"} {
+		o := newOperator()
+		w := send(o.handler(t), "POST", path, url.Values{"place": {place}})
+		to := w.Header().Get("Location")
+		if w.Code != 303 || !slices.Equal(o.calls, []string{want}) || !strings.HasPrefix(to, "/console/orgs/lumen/parked?done=") {
+			t.Errorf("%s: %d to %s, %v", place, w.Code, to, o.calls)
+		}
+		if page := send(o.handler(t), "GET", to, nil).Body.String(); !strings.Contains(page, `role="status">The registration is `) {
+			t.Errorf("%s: nothing says that it is done", place)
+		}
+	}
+	if w := send(o.handler(t), "POST", path, nil); w.Code != 400 || len(o.calls) > 0 {
+		t.Errorf("without a word of the place: %d, %v", w.Code, o.calls)
+	}
+	if w := send(o.handler(t), "GET", "/console/orgs/lumen/parked/nothing/dismiss", nil); w.Code != 404 {
+		t.Errorf("one that is not parked: %d", w.Code)
+	}
+	if page := send(o.handler(t), "GET", "/console/orgs/lumen/parked?dismissed", nil).Body.String(); !strings.Contains(page, "Nothing was dismissed") || strings.Contains(page, "Retry all") {
+		t.Error(page)
+	}
+	o.dismissed = []oversight.Parked{o.parked[0]}
+	o.dismissed[0].Dismissed = noon.Add(-time.Minute)
+	if page := send(o.handler(t), "GET", "/console/orgs/lumen/parked?dismissed", nil).Body.String(); !strings.Contains(page, "60 s ago") || !strings.Contains(page, "/retry") || strings.Contains(page, "/dismiss") {
+		t.Error(page)
 	}
 }
 

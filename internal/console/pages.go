@@ -70,7 +70,7 @@ func newPages(now func() time.Time) (*pages, error) {
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"old":      func(d time.Duration) bool { return d > tooOld },
 	}
-	for _, name := range []string{"overview", "org", "parked", "amend", "forget", "receipt", "problem"} {
+	for _, name := range []string{"overview", "org", "parked", "amend", "dismiss", "forget", "receipt", "problem"} {
 		t := template.New("layout.html").Funcs(functions).Option("missingkey=error")
 		var err error
 		if p.templates[name], err = t.ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"); err != nil {

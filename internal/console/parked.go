@@ -19,8 +19,12 @@ type parkedPage struct {
 	frame
 	List []shownParked
 	More bool
-	// Done tells what the last button did, -1 for nothing.
-	Done int
+	// Dismissed says that it lists those about which nothing is to be done.
+	Dismissed bool
+	// Sent tells how many the last button sent again, -1 for none.
+	Sent int
+	// Done tells what else it did: "dismissed" or "cancelled".
+	Done string
 }
 
 // shownParked is one with what was typed, in form order.
@@ -37,15 +41,20 @@ func (c *Console) showParked(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	list, more, err := c.desk.Parked(r.Context(), org.ID, mostShown)
+	query := r.URL.Query()
+	dismissed := query.Has("dismissed")
+	list, more, err := c.desk.Parked(r.Context(), org.ID, dismissed, mostShown)
 	if err != nil {
 		c.fail(w, r, err)
 		return
 	}
 	f.Title = "Parked registrations"
-	page := parkedPage{frame: f, More: more, Done: -1}
-	if n, err := strconv.Atoi(r.URL.Query().Get("sent")); err == nil && n >= 0 {
-		page.Done = n
+	if dismissed {
+		f.Title = "Dismissed registrations"
+	}
+	page := parkedPage{frame: f, More: more, Dismissed: dismissed, Sent: -1, Done: query.Get("done")}
+	if n, err := strconv.Atoi(query.Get("sent")); err == nil && n >= 0 {
+		page.Sent = n
 	}
 	for _, p := range list {
 		page.List = append(page.List, shownParked{Parked: p, Typed: typed(p)})

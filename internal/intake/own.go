@@ -164,6 +164,35 @@ func (in *Intake) Cancel(ctx context.Context, org turnout.OrgID, e *turnout.Even
 	return View{}, turnout.Errorf(turnout.CodeConflict, "cancel registration", "it keeps changing; try again")
 }
 
+// Dismiss notes for an operator that nothing is to be done about a registration that
+// Salesforce refused: it stays as it is, or is cancelled, which gives its seats back; no
+// deadline holds. Who is registered sees it cancelled. CodeNotFound for one that is not
+// parked (any more).
+func (in *Intake) Dismiss(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error {
+	ctx, done := outlive(ctx)
+	defer done()
+	for range 8 {
+		r, err := in.o.Store.Registration(ctx, org, key)
+		if err != nil {
+			return err
+		}
+		to := r.Status
+		if cancel && to.Holds() {
+			to = turnout.StatusCancelled
+		}
+		_, err = in.o.Store.Revise(ctx, turnout.Revision{Org: org, Key: key, From: r.Revision, Status: to, Source: turnout.SourceOperator, At: in.o.Now()})
+		if turnout.CodeOf(err) == turnout.CodeConflict {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		in.o.Changed(r.Org, r.Event, false)
+		return nil
+	}
+	return turnout.Errorf(turnout.CodeConflict, "dismiss registration", "it keeps changing; try again")
+}
+
 // Open unseals a registration. One whose answers were shredded opens to
 // nothing; one whose person was forgotten is CodeForgotten.
 func (in *Intake) Open(ctx context.Context, r *turnout.Registration) (turnout.Details, error) {

@@ -1,5 +1,5 @@
 // Package oversight gathers what operators see of all orgs, and does what they
-// decide: retry, amend, export. The admin API and the console both stand on
+// decide: retry, amend, dismiss, export. The admin API and the console both stand on
 // it, so that they say the same.
 //
 // What it reads comes from the store and from memory; looking at the console
@@ -25,7 +25,7 @@ type Orgs interface {
 // Store holds registrations and seats.
 type Store interface {
 	Seatings(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Seatings, error)
-	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error)
+	Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error)
 	Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error)
 	Registration(ctx context.Context, org turnout.OrgID, key turnout.Key) (turnout.Registration, error)
 }
@@ -53,6 +53,8 @@ type Options struct {
 	Event func(org turnout.OrgID, id turnout.EventID) *turnout.Event
 	// Amend changes a registration for an operator; no deadline holds.
 	Amend func(ctx context.Context, org turnout.OrgID, e *turnout.Event, key turnout.Key, d turnout.Details) error
+	// Dismiss leaves a parked registration as it is, or cancels it.
+	Dismiss func(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error
 
 	// Connection tells how it goes with an org's Salesforce, false when nothing
 	// was sent there yet.
@@ -159,7 +161,7 @@ func (d *Desk) org(ctx context.Context, o turnout.Org, oldest time.Time) (Org, e
 	if !oldest.IsZero() {
 		out.Oldest = &Waiting{Since: oldest.UTC(), Seconds: int64(max(0, d.o.Now().Sub(oldest)).Seconds())}
 	}
-	parked, err := d.o.Store.Parked(ctx, o.ID, MostParked+1)
+	parked, err := d.o.Store.Parked(ctx, o.ID, false, MostParked+1)
 	if err != nil {
 		return Org{}, err
 	}

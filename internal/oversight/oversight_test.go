@@ -3,6 +3,8 @@ package oversight_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +16,11 @@ import (
 var noon = time.Date(2030, 5, 1, 12, 0, 0, 0, time.UTC)
 
 type store struct {
-	parked   []turnout.Registration
-	unparked []turnout.Key
-	amended  turnout.Details
-	changed  int
+	parked    []turnout.Registration
+	unparked  []turnout.Key
+	amended   turnout.Details
+	dismissed []string
+	changed   int
 }
 
 func (s *store) Orgs(context.Context) ([]turnout.Org, error) {
@@ -35,8 +38,8 @@ func (s *store) Seatings(_ context.Context, org turnout.OrgID) (map[turnout.Even
 	}, nil
 }
 
-func (s *store) Parked(_ context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	if org != "acme" {
+func (s *store) Parked(_ context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error) {
+	if org != "acme" || dismissed {
 		return nil, nil
 	}
 	return s.parked[:min(limit, len(s.parked))], nil
@@ -96,6 +99,10 @@ func desk(s *store) *oversight.Desk {
 		},
 		Amend: func(_ context.Context, _ turnout.OrgID, _ *turnout.Event, _ turnout.Key, d turnout.Details) error {
 			s.amended = d
+			return nil
+		},
+		Dismiss: func(_ context.Context, _ turnout.OrgID, key turnout.Key, cancel bool) error {
+			s.dismissed = append(s.dismissed, string(key)+" "+strconv.FormatBool(cancel))
 			return nil
 		},
 		Connection: func(org turnout.OrgID) (oversight.Connection, bool) {
@@ -177,13 +184,13 @@ func TestPercent(t *testing.T) {
 	}
 }
 
-// The numbers of a funnel add up: what is neither delivered nor parked is on the way.
+// The numbers of a funnel add up: what is neither delivered nor parked nor dismissed is on the way.
 func TestFunnelAddsUp(t *testing.T) {
 	n := func(n int) *int { return &n }
 	for want, f := range map[int]oversight.Funnel{
-		3: {Registered: n(10), Delivered: n(5), Parked: n(2)},
-		0: {Registered: n(10), Delivered: n(10), Parked: n(0)},
-		1: {Registered: n(1), Delivered: n(0), Parked: n(0), Invited: n(0)},
+		3: {Registered: n(10), Delivered: n(4), Parked: n(2), Dismissed: n(1)},
+		0: {Registered: n(10), Delivered: n(10), Parked: n(0), Dismissed: n(0)},
+		1: {Registered: n(1), Delivered: n(0), Parked: n(0), Dismissed: n(0), Invited: n(0)},
 	} {
 		if got := f.OnTheWay(); got != want {
 			t.Errorf("%+v: %d on the way, want %d", f, got, want)
@@ -216,7 +223,7 @@ func TestBehind(t *testing.T) {
 
 func TestParked(t *testing.T) {
 	s := &store{parked: []turnout.Registration{parkedRow("one", "soon"), parkedRow("forgotten", "soon"), parkedRow("old", "gone")}}
-	list, more, err := desk(s).Parked(t.Context(), "acme", 2)
+	list, more, err := desk(s).Parked(t.Context(), "acme", false, 2)
 	if err != nil || !more || len(list) != 2 {
 		t.Fatal(list, more, err)
 	}
@@ -247,6 +254,12 @@ func TestRetryAndAmend(t *testing.T) {
 	}
 	if s.amended.Person.Email != "ada@example.com" || s.amended.Invite == nil || s.changed != 2 {
 		t.Errorf("%+v", s)
+	}
+	if err := d.Dismiss(t.Context(), "nobody", "one", true); turnout.CodeOf(err) != turnout.CodeNotFound {
+		t.Error(err)
+	}
+	if err := d.Dismiss(t.Context(), "acme", "one", true); err != nil || !slices.Equal(s.dismissed, []string{"one true"}) {
+		t.Error(err, s.dismissed)
 	}
 	err := d.Amend(t.Context(), "acme", "one", turnout.Details{Person: turnout.Person{Email: "bo@example.com"}})
 	if turnout.CodeOf(err) != turnout.CodeInvalid {

@@ -10,32 +10,37 @@ import (
 // Parked is a registration that Salesforce refused, opened for the person who
 // decides what becomes of it.
 type Parked struct {
-	Key      turnout.Key
-	Event    turnout.EventID
-	Title    string // the event's, its id while it is not published
-	Status   turnout.Status
-	Code     string // Salesforce's own
-	Says     string // Salesforce's own sentence; may repeat what was typed
-	At       time.Time
-	Accepted time.Time
-	Attempts int
+	Key turnout.Key
+	// Dismissed is when somebody decided that nothing is to be done, zero for not.
+	Dismissed time.Time
+	Event     turnout.EventID
+	Title     string // the event's, its id while it is not published
+	Status    turnout.Status
+	Code      string // Salesforce's own
+	Says      string // Salesforce's own sentence; may repeat what was typed
+	At        time.Time
+	Accepted  time.Time
+	Attempts  int
 	// Details are empty when they cannot be read any more.
 	Details  turnout.Details
 	Readable bool
+	// Retriable says that there is something to send: what it says, or that it is
+	// cancelled since its registrant was forgotten.
+	Retriable bool
 	// Form is what it may be amended to, nil while the event is not published.
 	Form *turnout.Event
 }
 
-// Parked lists an org's parked registrations, oldest first, at most limit (0
-// means MostParked), and whether there are more.
-func (d *Desk) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]Parked, bool, error) {
+// Parked lists an org's parked registrations, or those of them that were dismissed,
+// oldest first, at most limit (0 means MostParked), and whether there are more.
+func (d *Desk) Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]Parked, bool, error) {
 	if limit <= 0 || limit > MostParked {
 		limit = MostParked
 	}
 	if _, err := d.Org(ctx, org); err != nil {
 		return nil, false, err
 	}
-	rows, err := d.o.Store.Parked(ctx, org, limit+1)
+	rows, err := d.o.Store.Parked(ctx, org, dismissed, limit+1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -67,10 +72,10 @@ func notParked() error {
 func (d *Desk) parked(ctx context.Context, r *turnout.Registration) Parked {
 	p := Parked{
 		Key: r.Key, Event: r.Event, Title: string(r.Event), Status: r.Status, Accepted: r.AcceptedAt.UTC(), Attempts: r.Attempts,
-		Form: d.o.Event(r.Org, r.Event),
+		Form: d.o.Event(r.Org, r.Event), Retriable: r.Sealed != nil || r.Person.IsZero(),
 	}
 	if r.Parked != nil {
-		p.Code, p.At = r.Parked.Code, r.Parked.At.UTC()
+		p.Code, p.At, p.Dismissed = r.Parked.Code, r.Parked.At.UTC(), r.Parked.Dismissed
 	}
 	if p.Form != nil {
 		p.Title = p.Form.Title
@@ -84,8 +89,8 @@ func (d *Desk) parked(ctx context.Context, r *turnout.Registration) Parked {
 	return p
 }
 
-// Retry sends a parked registration out again as it is, or all of an org's
-// when key is empty, and tells how many there were. CodeNotFound when the one
+// Retry sends a parked registration out again as it is, or all of an org's that were
+// not dismissed when key is empty, and tells how many there were. CodeNotFound when the one
 // is not parked.
 func (d *Desk) Retry(ctx context.Context, org turnout.OrgID, key turnout.Key) (int, error) {
 	if _, err := d.Org(ctx, org); err != nil {
@@ -124,6 +129,15 @@ func (d *Desk) Amend(ctx context.Context, org turnout.OrgID, key turnout.Key, de
 	}
 	d.o.Changed(org)
 	return nil
+}
+
+// Dismiss notes that nothing is to be done about a parked registration: it stays as it
+// is, or is cancelled, which gives its seats back. CodeNotFound when it is not parked.
+func (d *Desk) Dismiss(ctx context.Context, org turnout.OrgID, key turnout.Key, cancel bool) error {
+	if _, err := d.Org(ctx, org); err != nil {
+		return err
+	}
+	return d.o.Dismiss(ctx, org, key, cancel)
 }
 
 // Row is one registration of an export.

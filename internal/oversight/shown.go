@@ -235,16 +235,21 @@ type Funnel struct {
 	Started *int `json:"started" doc:"People who sent a form, whether or not it was taken; about."`
 	// Registered are registrations that hold a place; guests and those who wait
 	// in line are not counted. Of them, Delivered are in Salesforce as they are
-	// here and Parked were refused there; the rest is on the way.
-	Registered *int `json:"registered" doc:"Registrations that hold a place, without guests. Those that are neither delivered nor parked are on the way."`
+	// here, Parked were refused there, and Dismissed stay so; the rest is on the way.
+	Registered *int `json:"registered" doc:"Registrations that hold a place, without guests. Those that are neither delivered nor parked nor dismissed are on the way."`
 	Delivered  *int `json:"delivered"`
 	Parked     *int `json:"parked"`
+	// Those who hold no place.
+	Waitlisted *int `json:"waitlisted" doc:"Registrations that wait in line."`
+	Cancelled  *int `json:"cancelled" doc:"Registrations that were cancelled, by whomever."`
+	Declined   *int `json:"declined" doc:"Invitations that were answered with not coming."`
+	Dismissed  *int `json:"dismissed" doc:"Refused by Salesforce, and somebody decided that nothing is to be done."`
 }
 
-// OnTheWay is how many of the registered are neither in Salesforce nor parked.
+// OnTheWay is how many of the registered are neither in Salesforce nor parked nor dismissed.
 func (f Funnel) OnTheWay() int {
-	if f.Registered == nil || f.Delivered == nil || f.Parked == nil {
+	if f.Registered == nil || f.Delivered == nil || f.Parked == nil || f.Dismissed == nil {
 		return 0
 	}
-	return max(0, *f.Registered-*f.Delivered-*f.Parked)
+	return max(0, *f.Registered-*f.Delivered-*f.Parked-*f.Dismissed)
 }

@@ -7,12 +7,12 @@ import (
 )
 
 // Revisable refuses a revision of another state of the registration than the one
-// that rests, and of one whose registrant was forgotten.
+// that rests, and of one whose registrant was forgotten, but for its dismissal.
 func Revisable(r *turnout.Registration, v *turnout.Revision) error {
 	if r.Revision != v.From {
 		return turnout.Errorf(turnout.CodeConflict, "revise registration", "it was changed meanwhile")
 	}
-	if r.Person.IsZero() {
+	if r.Person.IsZero() && v.Source != turnout.SourceOperator {
 		return turnout.Errorf(turnout.CodeForgotten, "revise registration", "its registrant was forgotten")
 	}
 	return nil
@@ -22,6 +22,9 @@ func Revisable(r *turnout.Registration, v *turnout.Revision) error {
 // waitlist where seats may have come free for it. Where r then waits itself, it
 // may be its turn: the engine promotes at once and reads it again.
 func (l *Ledger) Revise(r *turnout.Registration, v *turnout.Revision) error {
+	if v.Source == turnout.SourceOperator && r.Parked == nil {
+		return turnout.Errorf(turnout.CodeNotFound, "dismiss registration", "it is not parked, or not any more")
+	}
 	to, err := l.destination(r, v)
 	if err != nil {
 		return err
@@ -30,8 +33,14 @@ func (l *Ledger) Revise(r *turnout.Registration, v *turnout.Revision) error {
 	if v.Source == turnout.SourceSalesforce && (to != r.Status || r.Delivered == r.Revision) {
 		r.Told = to
 	}
+	moves := to != r.Status
 	l.move(r, to, v)
-	restate(r, v)
+	switch told := moves && r.Delivered > 0; {
+	case v.Source == turnout.SourceOperator && !told:
+		dismiss(r, v, moves)
+	default:
+		restate(r, v)
+	}
 	// While the line stands still, whoever would find seats waits all the same, and is
 	// counted nowhere until somebody else takes them.
 	if waited || l.idle(v.At) || l.anybodyWaits() {
@@ -44,6 +53,8 @@ func (l *Ledger) Revise(r *turnout.Registration, v *turnout.Revision) error {
 // keeps them: only what a revision takes more must be free.
 func (l *Ledger) destination(r *turnout.Registration, v *turnout.Revision) (turnout.Status, error) {
 	switch {
+	case v.Source == turnout.SourceOperator && v.Status.Holds():
+		return r.Status, nil // it is left as it is
 	case v.Source == turnout.SourceSalesforce || !v.Status.Holds():
 		return v.Status, nil
 	case !r.Status.Holds():
@@ -79,16 +90,31 @@ func more(had, wants []turnout.Claim) []turnout.Claim {
 // move gives the old seats back and takes the new ones. Whoever waits is counted
 // by Promote.
 func (l *Ledger) move(r *turnout.Registration, to turnout.Status, v *turnout.Revision) {
+	claims := v.Claims
+	if v.Source == turnout.SourceOperator {
+		claims = r.Claims
+	}
 	if r.Status == turnout.StatusRegistered {
 		l.take(r.Claims, -1)
 	}
 	if to == turnout.StatusRegistered {
-		l.take(v.Claims, 1)
+		l.take(claims, 1)
 	}
 	if v.Source == turnout.SourceSalesforce {
 		l.settleExcess()
 	}
-	r.Status, r.Claims = to, v.Claims
+	r.Status, r.Claims = to, claims
+}
+
+// dismiss leaves r parked, with nothing to do about it. What Salesforce has must hear
+// that its registration is cancelled, and so is not dismissed but revised.
+func dismiss(r *turnout.Registration, v *turnout.Revision, moves bool) {
+	parked := *r.Parked
+	parked.Dismissed = timeOf(millis(v.At))
+	r.ChangedAt, r.Parked = parked.Dismissed, &parked
+	if moves {
+		r.Revision++
+	}
 }
 
 // restate writes into r what else a revision changes.
@@ -102,7 +128,7 @@ func restate(r *turnout.Registration, v *turnout.Revision) {
 	}
 	// Salesforce has its own changes already. But where one of ours is still on
 	// its way, what arrives would undo them: both go out together.
-	if v.Source == turnout.SourceRegistrant || r.Delivered < r.Revision {
+	if v.Source != turnout.SourceSalesforce || r.Delivered < r.Revision {
 		r.Revision++
 		r.Due, r.Attempts, r.Parked = r.ChangedAt, 0, nil
 	}

@@ -102,7 +102,7 @@ func (t *tx) eraseAll(org int64, person turnout.PersonID, at time.Time, f *turno
 
 // writeErased writes what is left of a registration, under its key.
 func (t *tx) writeErased(org int64, r turnout.Registration) error {
-	err := t.Exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = $7, link = NULL,
+	err := t.Exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, dismissed_at = NULL, due_at = $7, link = NULL,
 		fingerprint = $8, person = $8, status = $4, revision = $5, delivered = $6, attempts = 0, changed_at = $3
 		WHERE org = $1 AND key = $2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due), nobody[:])
 	if err != nil {

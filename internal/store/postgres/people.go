@@ -129,12 +129,12 @@ func (s *Store) Rewrap(ctx context.Context, org turnout.OrgID, keys []turnout.Re
 }
 
 // Shred destroys the answers of registrations whose event ended before, once
-// they are delivered; at most limit. It tells how many.
+// they are delivered or dismissed; at most limit. It tells how many.
 func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error) {
 	var n int64
 	err := s.aside(ctx, "shred answers", func(t *tx) (err error) {
 		n, err = t.ExecN(`WITH over AS MATERIALIZED (SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
-			WHERE o.org = $1 AND l.ends > 0 AND l.ends < $2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND r.parked_code IS NULL
+			WHERE o.org = $1 AND l.ends > 0 AND l.ends < $2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND (r.parked_code IS NULL OR r.dismissed_at IS NOT NULL)
 			ORDER BY r.id LIMIT $3 FOR UPDATE OF r)
 			UPDATE registrations SET sealed = NULL WHERE id IN (SELECT id FROM over)`, string(org), millis(before), limit)
 		return err

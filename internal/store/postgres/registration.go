@@ -16,7 +16,7 @@ import (
 const (
 	selectRegistration  = registrationColumns + registrationTables
 	registrationColumns = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
-	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
+	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.dismissed_at, r.accepted_at, r.changed_at,
 	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)`
 	registrationTables = `
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
@@ -29,11 +29,11 @@ func scanWith(row wire.Scanner, more ...any) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, parkedText []byte
 	var claims string
-	var due, parkedAt *int64
+	var due, parkedAt, dismissed *int64
 	var parkedCode *string
 	var accepted, changed int64
 	err := row.Scan(append([]any{&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
-		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded}, more...)...)
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &dismissed, &accepted, &changed, &r.Superseded}, more...)...)
 	if err != nil {
 		return r, err
 	}
@@ -48,6 +48,9 @@ func scanWith(row wire.Scanner, more ...any) (turnout.Registration, error) {
 		r.Parked = &turnout.Parked{Code: *parkedCode, Sealed: parkedText}
 		if parkedAt != nil {
 			r.Parked.At = timeOf(*parkedAt)
+		}
+		if dismissed != nil {
+			r.Parked.Dismissed = timeOf(*dismissed)
 		}
 	}
 	return r, json.Unmarshal([]byte(claims), &r.Claims)
@@ -96,14 +99,16 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 	return r, err == nil, wire.Wrap("read registration of link", err)
 }
 
-// Parked lists registrations that Salesforce refused, oldest first, at most limit.
-func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT $2", string(org), limit)
+// Parked lists registrations that Salesforce refused, oldest first, at most limit: those
+// that somebody has to look at, or those that were dismissed.
+func (s *Store) Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error) {
+	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL AND (r.dismissed_at IS NOT NULL) = $2 ORDER BY r.id LIMIT $3", string(org), dismissed, limit)
 	return all, wire.Wrap("list parked", err)
 }
 
-// Unpark sends a parked registration out again; all of an org's when key is
-// empty. It tells how many there were.
+// Unpark sends a parked registration out again; all of an org's that were not
+// dismissed when key is empty. One whose answers were shredded since stays. It tells how
+// many there were.
 func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error) {
 	num, err := s.org(ctx, org)
 	if err != nil {
@@ -111,8 +116,8 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 	}
 	var n int64
 	err = s.aside(ctx, "retry parked", func(t *tx) error {
-		n, err = t.ExecN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
-			WHERE org = $1 AND parked_code IS NOT NULL AND ($2 = '' OR key = $2)`, num, string(key), millis(now))
+		n, err = t.ExecN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, dismissed_at = NULL, attempts = 0, told = '', due_at = $3, changed_at = $3
+			WHERE org = $1 AND parked_code IS NOT NULL AND (sealed IS NOT NULL OR person = $4) AND ($2 = '' AND dismissed_at IS NULL OR key = $2)`, num, string(key), millis(now), nobody[:])
 		return err
 	})
 	return int(n), err
@@ -149,13 +154,13 @@ func foreign(text string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", instead), instead)
 }
 
-func parkedColumns(p *turnout.Parked) (code *string, text []byte, at *int64) {
+func parkedColumns(p *turnout.Parked) (code *string, text []byte, at, dismissed *int64) {
 	if p == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	ms := millis(p.At)
 	parkedCode := foreign(p.Code)
-	return &parkedCode, p.Sealed, &ms
+	return &parkedCode, p.Sealed, &ms, nullable(p.Dismissed)
 }
 
 // eachPage is how many registrations one read of Each takes.
@@ -194,12 +199,17 @@ func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 	_, err := wire.Query(ctx, s.pool, func(row wire.Scanner) (bool, error) {
 		var event turnout.EventID
 		var p turnout.Progress
-		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked)
+		err := row.Scan(&event, &p.Registered, &p.Delivered, &p.Parked, &p.Dismissed, &p.Waitlisted, &p.Cancelled, &p.Declined)
 		all[event] = p
 		return true, err
-	}, `SELECT l.event, count(*), count(*) FILTER (WHERE r.delivered = r.revision), count(r.parked_code)
+	}, `SELECT l.event,
+		count(*) FILTER (WHERE r.status = 'registered'),
+		count(*) FILTER (WHERE r.status = 'registered' AND r.delivered = r.revision),
+		count(r.parked_code) FILTER (WHERE r.status = 'registered' AND r.dismissed_at IS NULL),
+		count(r.parked_code) FILTER (WHERE r.status = 'registered' AND r.dismissed_at IS NOT NULL),
+		count(*) FILTER (WHERE r.status = 'waitlisted'), count(*) FILTER (WHERE r.status = 'cancelled'), count(*) FILTER (WHERE r.status = 'declined')
 		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
-		WHERE o.org = $1 AND r.status = 'registered' GROUP BY l.lane`, string(org))
+		WHERE o.org = $1 GROUP BY l.event`, string(org))
 	return all, wire.Wrap("count registrations", err)
 }
 

@@ -88,7 +88,7 @@ func TestBackupAndRestoreRoundTrip(t *testing.T) {
 	}
 	last, _ := s.LastChange(ctx)
 	report := mustBackup(t, s, filepath.Join(dir, "backups"), now)
-	if report.Counts["registrations"] != 30 || report.Counts["people"] != 30 || report.Schema != 3 || report.Pinned <= 0 {
+	if report.Counts["registrations"] != 30 || report.Counts["people"] != 30 || report.Schema != 4 || report.Pinned <= 0 {
 		t.Errorf("report: %+v", report)
 	}
 	if _, err := s.Backup(ctx, filepath.Join(dir, "backups"), now); turnout.CodeOf(err) != turnout.CodeConflict {

@@ -201,7 +201,7 @@ func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger.Led
 		return nil, err
 	}
 	l.Erase(&r, at)
-	err = t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, due_at = ?7, link = NULL,
+	err = t.exec(`UPDATE registrations SET sealed = NULL, parked_code = NULL, parked_text = NULL, parked_at = NULL, dismissed_at = NULL, due_at = ?7, link = NULL,
 		fingerprint = zeroblob(16), person = zeroblob(16), status = ?4, revision = ?5, delivered = ?6, attempts = 0, changed_at = ?3
 		WHERE org = ?1 AND key = ?2`, org, string(r.Key), millis(r.ChangedAt), string(r.Status), r.Revision, r.Delivered, nullable(r.Due))
 	if err != nil {
@@ -211,7 +211,7 @@ func (t *tx) erase(org int64, r turnout.Registration, at time.Time) (*ledger.Led
 }
 
 // Shred destroys the answers of registrations whose event ended before, once
-// they are delivered; at most limit. It tells how many.
+// they are delivered or dismissed; at most limit. It tells how many.
 func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, limit int) (int, error) {
 	// Looking for them may take long, so the writer does not do it.
 	ids, err := s.shreddable(ctx, org, before, limit)
@@ -222,7 +222,7 @@ func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, 
 	err = s.hand(ctx, "shred answers", &job{scrub: true, apply: func(t *tx) error {
 		shredded = 0
 		for _, id := range ids {
-			n, err := t.execN("UPDATE registrations SET sealed = NULL WHERE id = ? AND sealed IS NOT NULL AND due_at IS NULL AND parked_code IS NULL", id)
+			n, err := t.execN("UPDATE registrations SET sealed = NULL WHERE id = ? AND sealed IS NOT NULL AND due_at IS NULL AND (parked_code IS NULL OR dismissed_at IS NOT NULL)", id)
 			if err != nil {
 				return err
 			}
@@ -235,7 +235,7 @@ func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, 
 
 func (s *Store) shreddable(ctx context.Context, org turnout.OrgID, before time.Time, limit int) ([]int64, error) {
 	rows, err := s.reads.QueryContext(ctx, `SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
-		WHERE o.org = ?1 AND l.ends > 0 AND l.ends < ?2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND r.parked_code IS NULL LIMIT ?3`,
+		WHERE o.org = ?1 AND l.ends > 0 AND l.ends < ?2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND (r.parked_code IS NULL OR r.dismissed_at IS NOT NULL) LIMIT ?3`,
 		string(org), millis(before), limit)
 	if err != nil {
 		return nil, err

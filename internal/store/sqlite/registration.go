@@ -13,7 +13,7 @@ import (
 const (
 	selectRegistration  = registrationColumns + registrationTables
 	registrationColumns = `SELECT o.org, l.event, r.key, r.fingerprint, r.person, r.link, r.status, r.attendance, r.claims, r.sealed,
-	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.accepted_at, r.changed_at,
+	r.revision, r.delivered, r.told, r.record, r.attempts, r.due_at, r.parked_code, r.parked_text, r.parked_at, r.dismissed_at, r.accepted_at, r.changed_at,
 	r.link IS NOT NULL AND EXISTS (SELECT 1 FROM registrations later WHERE later.org = r.org AND later.link = r.link AND later.id > r.id)`
 	registrationTables = `
 	FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = r.org`
@@ -27,11 +27,11 @@ func scanRegistration(row scanner) (turnout.Registration, error) { return scanWi
 func scanWith(row scanner, more ...any) (turnout.Registration, error) {
 	var r turnout.Registration
 	var fingerprint, person, link, claims, parkedText []byte
-	var due, parkedAt sql.NullInt64
+	var due, parkedAt, dismissed sql.NullInt64
 	var parkedCode sql.NullString
 	var accepted, changed int64
 	err := row.Scan(append([]any{&r.Org, &r.Event, &r.Key, &fingerprint, &person, &link, &r.Status, &r.Attendance, &claims, &r.Sealed,
-		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &accepted, &changed, &r.Superseded}, more...)...)
+		&r.Revision, &r.Delivered, &r.Told, &r.Record, &r.Attempts, &due, &parkedCode, &parkedText, &parkedAt, &dismissed, &accepted, &changed, &r.Superseded}, more...)...)
 	if err != nil {
 		return r, err
 	}
@@ -40,7 +40,7 @@ func scanWith(row scanner, more ...any) (turnout.Registration, error) {
 	copy(r.Link[:], link)
 	r.Due, r.AcceptedAt, r.ChangedAt = timeOf(due.Int64), timeOf(accepted), timeOf(changed)
 	if parkedCode.Valid {
-		r.Parked = &turnout.Parked{Code: parkedCode.String, Sealed: parkedText, At: timeOf(parkedAt.Int64)}
+		r.Parked = &turnout.Parked{Code: parkedCode.String, Sealed: parkedText, At: timeOf(parkedAt.Int64), Dismissed: timeOf(dismissed.Int64)}
 	}
 	return r, json.Unmarshal(claims, &r.Claims)
 }
@@ -113,14 +113,16 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 	return r, err == nil, wrap("read registration of link", err)
 }
 
-// Parked lists registrations that Salesforce refused, oldest first, at most limit.
-func (s *Store) Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error) {
-	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE o.org = ? AND r.parked_code IS NOT NULL ORDER BY r.id LIMIT ?", string(org), limit)
+// Parked lists registrations that Salesforce refused, oldest first, at most limit: those
+// that somebody has to look at, or those that were dismissed.
+func (s *Store) Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error) {
+	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE o.org = ? AND r.parked_code IS NOT NULL AND (r.dismissed_at IS NOT NULL) = ? ORDER BY r.id LIMIT ?", string(org), dismissed, limit)
 	return collect("list parked", rows, err, scanRegistration)
 }
 
-// Unpark sends a parked registration out again; all of an org's when key is
-// empty. It tells how many there were.
+// Unpark sends a parked registration out again; all of an org's that were not
+// dismissed when key is empty. One whose answers were shredded since stays. It tells how
+// many there were.
 func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error) {
 	var n int64
 	err := s.do(ctx, "retry parked", func(t *tx) error {
@@ -128,8 +130,8 @@ func (s *Store) Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		if err != nil {
 			return err
 		}
-		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, attempts = 0, told = '', due_at = ?3, changed_at = ?3
-			WHERE org = ?1 AND parked_code IS NOT NULL AND (?2 = '' OR key = ?2)`, num, string(key), millis(now))
+		n, err = t.execN(`UPDATE registrations SET parked_code = NULL, parked_text = NULL, parked_at = NULL, dismissed_at = NULL, attempts = 0, told = '', due_at = ?3, changed_at = ?3
+			WHERE org = ?1 AND parked_code IS NOT NULL AND (sealed IS NOT NULL OR person = zeroblob(16)) AND (?2 = '' AND dismissed_at IS NULL OR key = ?2)`, num, string(key), millis(now))
 		return err
 	})
 	return int(n), err
@@ -171,11 +173,11 @@ func nullable(t time.Time) any {
 	return t.UnixMilli()
 }
 
-func parkedColumns(p *turnout.Parked) (code, text, at any) {
+func parkedColumns(p *turnout.Parked) (code, text, at, dismissed any) {
 	if p == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
-	return p.Code, p.Sealed, millis(p.At)
+	return p.Code, p.Sealed, millis(p.At), nullable(p.Dismissed)
 }
 
 // eachPage is how many registrations one read of Each takes; between reads
@@ -214,9 +216,14 @@ func (s *Store) Each(ctx context.Context, org turnout.OrgID, event turnout.Event
 // Progress counts all of an org's registrations, by event. It reads every one
 // of them: ask seldom.
 func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]turnout.Progress, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT l.event, count(*), coalesce(sum(r.delivered = r.revision), 0), coalesce(sum(r.parked_code IS NOT NULL), 0)
+	rows, err := s.reads.QueryContext(ctx, `SELECT l.event,
+		count(*) FILTER (WHERE r.status = 'registered'),
+		count(*) FILTER (WHERE r.status = 'registered' AND r.delivered = r.revision),
+		count(*) FILTER (WHERE r.status = 'registered' AND r.parked_code IS NOT NULL AND r.dismissed_at IS NULL),
+		count(*) FILTER (WHERE r.status = 'registered' AND r.parked_code IS NOT NULL AND r.dismissed_at IS NOT NULL),
+		count(*) FILTER (WHERE r.status = 'waitlisted'), count(*) FILTER (WHERE r.status = 'cancelled'), count(*) FILTER (WHERE r.status = 'declined')
 		FROM registrations r JOIN lanes l ON l.lane = r.lane JOIN orgs o ON o.num = l.org
-		WHERE o.org = ? AND r.status = 'registered' GROUP BY l.lane`, string(org))
+		WHERE o.org = ? GROUP BY l.lane`, string(org))
 	if err != nil {
 		return nil, wrap("count registrations", err)
 	}
@@ -225,7 +232,7 @@ func (s *Store) Progress(ctx context.Context, org turnout.OrgID) (map[turnout.Ev
 	for rows.Next() {
 		var event turnout.EventID
 		var p turnout.Progress
-		if err := rows.Scan(&event, &p.Registered, &p.Delivered, &p.Parked); err != nil {
+		if err := rows.Scan(&event, &p.Registered, &p.Delivered, &p.Parked, &p.Dismissed, &p.Waitlisted, &p.Cancelled, &p.Declined); err != nil {
 			return nil, wrap("count registrations", err)
 		}
 		all[event] = p

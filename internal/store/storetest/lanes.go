@@ -25,6 +25,7 @@ func laneTests() map[string]func(*env) {
 		"SettleRetry":                   testSettleRetry,
 		"SettleWhateverSalesforceSays":  testSettleForeignText,
 		"SettleParkedAndUnpark":         testSettleParked,
+		"P2DismissParked":               testDismiss,
 		"ProgressAddsUp":                testProgress,
 		"P1ChangedWhileUnderWayStays":   testSettleChangedMeanwhile,
 		"SettleOfAnOrgNotThereIsNoLoss": testSettleUnknownOrg,
@@ -312,16 +313,26 @@ func testProgress(e *env) {
 	want(turnout.Progress{Registered: 3, Delivered: 1, Parked: 1})
 	e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
 	e.accept(e.waits(pools(1)...), turnout.StatusWaitlisted) // holds no place
-	want(turnout.Progress{Registered: 4, Delivered: 1, Parked: 1})
+	want(turnout.Progress{Registered: 4, Delivered: 1, Parked: 1, Waitlisted: 1})
+	_, err = e.revise(batch[1].Key, func(v *turnout.Revision) { v.Source = turnout.SourceOperator })
+	e.ok(err)
+	want(turnout.Progress{Registered: 4, Delivered: 1, Dismissed: 1, Waitlisted: 1})
+	if n, err := e.Unpark(e.ctx, acme, batch[1].Key, e.tick()); err != nil || n != 1 {
+		e.Errorf("what was dismissed is sent again: %d, %v", n, err)
+	}
 	_, err = e.Unpark(e.ctx, acme, "", e.tick())
 	e.ok(err)
 	_, err = e.revise(batch[0].Key, func(v *turnout.Revision) { v.Sealed = []byte("changed") })
 	e.ok(err)
-	want(turnout.Progress{Registered: 4})
+	want(turnout.Progress{Registered: 4, Waitlisted: 1})
 	e.deliverAll()
-	want(turnout.Progress{Registered: 4, Delivered: 4})
+	want(turnout.Progress{Registered: 4, Delivered: 4, Waitlisted: 1})
 	e.cancel(batch[2].Key) // whoever waited has the place now
-	want(turnout.Progress{Registered: 4, Delivered: 3})
+	want(turnout.Progress{Registered: 4, Delivered: 3, Cancelled: 1})
+	no := e.submission()
+	no.Status = turnout.StatusDeclined
+	e.accept(no, turnout.StatusDeclined)
+	want(turnout.Progress{Registered: 4, Delivered: 3, Cancelled: 1, Declined: 1})
 }
 
 func testSettleParked(e *env) {
@@ -338,7 +349,7 @@ func testSettleParked(e *env) {
 	if due := e.lanes(); len(due) != 0 {
 		e.Errorf("parked, and due: %+v", due)
 	}
-	parked, err := e.Parked(e.ctx, acme, 2)
+	parked, err := e.Parked(e.ctx, acme, false, 2)
 	e.ok(err)
 	if len(parked) != 2 || parked[0].Key != keys[0] || parked[0].Parked.Code != why.Code || string(parked[0].Parked.Sealed) != "sealed sentence" || !parked[0].Parked.At.Equal(start) {
 		e.Fatalf("parked: %+v", parked)
@@ -359,6 +370,68 @@ func testSettleParked(e *env) {
 		e.Errorf("after unpark: %+v", got)
 	}
 	e.deliverAll()
+}
+
+// testDismiss: what is dismissed is left alone, gives its seats back only where it is
+// cancelled with it, and is told to Salesforce only where that has something of it (P2).
+func testDismiss(e *env) {
+	e.publish(pools(3)...)
+	why := turnout.Parked{Code: "STRING_TOO_LONG", At: start}
+	park := func(r turnout.Registration) {
+		e.Helper()
+		o := turnout.Outcome{Key: r.Key, Revision: r.Revision, Result: turnout.ResultParked, Parked: &why}
+		e.ok(e.Settle(e.ctx, e.claim("one"), []turnout.Outcome{o}, time.Time{}))
+	}
+	dismiss := func(key turnout.Key, to turnout.Status) turnout.Registration {
+		e.Helper()
+		r, err := e.revise(key, func(v *turnout.Revision) { v.Source, v.Status, v.Claims = turnout.SourceOperator, to, nil })
+		e.ok(err)
+		return r
+	}
+	kept := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	_, err := e.revise(kept.Key, func(v *turnout.Revision) { v.Source = turnout.SourceOperator })
+	e.code(err, turnout.CodeNotFound) // it is not parked
+	park(kept)
+	if r := dismiss(kept.Key, turnout.StatusRegistered); r.Parked == nil || r.Parked.Code != why.Code || !r.Parked.Dismissed.Equal(e.now) || r.Revision != 1 || len(r.Claims) == 0 {
+		e.Errorf("dismissed: %+v", r)
+	}
+	spam := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	park(spam)
+	e.stands(turnout.PoolEvent, 2, 0)
+	if r := dismiss(spam.Key, turnout.StatusCancelled); r.Status != turnout.StatusCancelled || r.Revision != 2 || !r.Due.IsZero() {
+		e.Errorf("dismissed and cancelled: %+v", r)
+	}
+	e.stands(turnout.PoolEvent, 1, 0)
+	known := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
+	e.deliverAll()
+	changed, err := e.revise(known.Key, func(v *turnout.Revision) { v.Sealed = []byte("changed") })
+	e.ok(err)
+	park(changed)
+	if r := dismiss(known.Key, turnout.StatusCancelled); r.Parked != nil || r.Due.IsZero() || r.Revision != 3 {
+		e.Errorf("Salesforce does not learn that it is cancelled: %+v", r)
+	}
+	e.deliverAll()
+	for dismissed, want := range map[bool][]turnout.Key{false: nil, true: {kept.Key, spam.Key}} {
+		list, err := e.Parked(e.ctx, acme, dismissed, 10)
+		e.ok(err)
+		var keys []turnout.Key
+		for _, r := range list {
+			keys = append(keys, r.Key)
+		}
+		if !slices.Equal(keys, want) {
+			e.Errorf("dismissed %t: %v, want %v", dismissed, keys, want)
+		}
+	}
+	if n, err := e.Unpark(e.ctx, acme, "", e.tick()); err != nil || n != 0 {
+		e.Errorf("all that is parked takes %d along, %v", n, err)
+	}
+	if n, err := e.Unpark(e.ctx, acme, kept.Key, e.tick()); err != nil || n != 1 {
+		e.Errorf("sent again: %d, %v", n, err)
+	}
+	park(e.read(kept.Key))
+	if r := e.read(kept.Key); r.Parked == nil || !r.Parked.Dismissed.IsZero() {
+		e.Errorf("refused anew, and dismissed: %+v", r)
+	}
 }
 
 func testSettleChangedMeanwhile(e *env) {

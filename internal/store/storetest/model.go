@@ -35,6 +35,7 @@ type party struct {
 	delivered   int64
 	due         time.Time
 	parked      bool
+	dismissed   bool // of what is parked
 	erased      bool
 }
 
@@ -155,7 +156,7 @@ func (m *model) promote(event turnout.EventID, at time.Time) {
 			m.wait(event, p.claims)
 			continue
 		}
-		p.status, p.parked = turnout.StatusRegistered, false
+		p.status, p.parked, p.dismissed = turnout.StatusRegistered, false, false
 		p.revision++
 		p.due = at
 	}
@@ -167,6 +168,8 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 	switch {
 	case p.revision != v.From:
 		return turnout.CodeConflict
+	case v.Source == turnout.SourceOperator:
+		return m.dismiss(p, v)
 	case p.erased:
 		return turnout.CodeForgotten
 	case v.Source == turnout.SourceSalesforce || !v.Status.Holds():
@@ -185,7 +188,25 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 	p.status, p.claims = to, v.Claims
 	if v.Source == turnout.SourceRegistrant || p.delivered < p.revision {
 		p.revision++
-		p.due, p.parked = v.At, false
+		p.due, p.parked, p.dismissed = v.At, false, false
+	}
+	m.promote(p.event, v.At)
+	return ""
+}
+
+// dismiss leaves what is parked alone, or cancels it; where Salesforce has something of
+// it, that goes out.
+func (m *model) dismiss(p *party, v turnout.Revision) turnout.Code {
+	if !p.parked {
+		return turnout.CodeNotFound
+	}
+	p.dismissed = true
+	if v.Status != p.status {
+		p.status = v.Status
+		p.revision++
+		if p.delivered > 0 {
+			p.due, p.parked, p.dismissed = v.At, false, false
+		}
 	}
 	m.promote(p.event, v.At)
 	return ""
@@ -226,7 +247,7 @@ func (m *model) forget(person turnout.PersonID, at time.Time) (f turnout.Forgott
 			p.status = turnout.StatusCancelled
 			free[p.event] = true
 		}
-		p.erased, p.parked, p.due, p.link, p.fingerprint = true, false, time.Time{}, turnout.LinkID{}, turnout.Fingerprint{}
+		p.erased, p.parked, p.dismissed, p.due, p.link, p.fingerprint = true, false, false, time.Time{}, turnout.LinkID{}, turnout.Fingerprint{}
 		p.person = turnout.PersonID{}
 		switch {
 		case p.delivered == 0: // Salesforce never had it
@@ -257,6 +278,6 @@ func (m *model) settle(o turnout.Outcome) {
 	case o.Result == turnout.ResultRetry:
 		p.due = o.RetryAt
 	case o.Result == turnout.ResultParked:
-		p.due, p.parked = time.Time{}, true
+		p.due, p.parked, p.dismissed = time.Time{}, true, false
 	}
 }

@@ -357,4 +357,16 @@ func testShred(e *env) {
 	e.deliverAll()
 	shred(ends.Add(time.Hour), 10, 1)
 	e.stands(turnout.PoolEvent, 5, 0)
+	// What is parked waits for a person; what that person dismissed does not.
+	_, err := e.revise(late.Key, func(v *turnout.Revision) { v.Sealed = []byte("anew") })
+	e.ok(err)
+	lease := e.claim("one")
+	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{{Key: late.Key, Revision: 2, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: "X", At: start}}}, time.Time{}))
+	shred(ends.Add(time.Hour), 10, 0)
+	_, err = e.revise(late.Key, func(v *turnout.Revision) { v.Source = turnout.SourceOperator })
+	e.ok(err)
+	shred(ends.Add(time.Hour), 10, 1)
+	if n, err := e.Unpark(e.ctx, acme, late.Key, e.tick()); err != nil || n != 0 {
+		e.Errorf("what says nothing any more is sent again: %d, %v", n, err)
+	}
 }

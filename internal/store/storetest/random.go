@@ -171,6 +171,11 @@ func (r *random) reviseSome() string {
 		v.Status, v.Claims = turnout.StatusRegistered, r.claims()
 	case n < 16:
 		v.From--
+	case n < 18:
+		v.Source = turnout.SourceOperator
+		if n == 17 && p.status.Holds() {
+			v.Status = turnout.StatusCancelled
+		}
 	default:
 		v.Source, v.Status = turnout.SourceSalesforce, []turnout.Status{turnout.StatusRegistered, turnout.StatusCancelled}[n%2]
 	}
@@ -219,7 +224,7 @@ func (r *random) forgetSome() string {
 func (r *random) unpark() string {
 	n := 0
 	for _, p := range r.m.parties {
-		if p.parked {
+		if p.parked && !p.dismissed {
 			p.parked, p.due = false, r.now
 			n++
 		}
@@ -293,7 +298,7 @@ func (r *random) compareParties() {
 	for _, p := range some {
 		got := r.read(p.key)
 		same := got.Status == p.status && got.Revision == p.revision && got.Delivered == p.delivered && got.Due.Equal(p.due) &&
-			(got.Parked != nil) == p.parked && (got.Sealed == nil) == p.erased && got.Link == p.link && slices.Equal(got.Claims, p.claims)
+			(got.Parked != nil) == p.parked && (got.Parked != nil && !got.Parked.Dismissed.IsZero()) == p.dismissed && (got.Sealed == nil) == p.erased && got.Link == p.link && slices.Equal(got.Claims, p.claims)
 		if !same {
 			r.fail("%s rests as %+v, want %+v", p.key, got, *p)
 		}

@@ -57,7 +57,7 @@ type Registrations interface {
 type Deliveries interface {
 	Take(ctx context.Context, lease turnout.Lease, max int, now time.Time) ([]turnout.DueRegistration, error)
 	Settle(ctx context.Context, lease turnout.Lease, outcomes []turnout.Outcome, notBefore time.Time) error
-	Parked(ctx context.Context, org turnout.OrgID, limit int) ([]turnout.Registration, error)
+	Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error)
 	Unpark(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) (int, error)
 	Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, now time.Time) error
 }

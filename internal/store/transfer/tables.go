@@ -46,7 +46,7 @@ func Tables() []Table {
 		{"registrations", join(
 			ints("id", "org", "lane"), texts("key"), blobs("fingerprint", "person", "link"), texts("status", "attendance", "claims"), blobs("sealed"),
 			ints("revision", "delivered"), texts("told", "record"), ints("attempts", "due_at"), texts("parked_code"), blobs("parked_text"),
-			ints("parked_at", "accepted_at", "changed_at"),
+			ints("parked_at", "dismissed_at", "accepted_at", "changed_at"),
 		), 1, true},
 		{"errands", join(ints("org"), texts("id")), 2, false},
 		{"edge_files", join(texts("name"), blobs("value"), ints("modified")), 1, false},
