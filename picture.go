@@ -18,10 +18,13 @@ type Picture struct {
 	Widths []int `json:"widths,omitempty"`
 	// Of names what it was made of: an address, as a version of the event has it.
 	Of string `json:"of,omitempty"`
+	// Fault says why the one that the event names now cannot be shown, in words for its
+	// organiser and without its address; empty for nothing. Another one may be shown meanwhile.
+	Fault string `json:"fault,omitempty"`
 }
 
-// IsZero reports whether there is none.
-func (p Picture) IsZero() bool { return p.Name == "" }
+// IsZero reports whether there is none, and nothing to say of one.
+func (p Picture) IsZero() bool { return p.Name == "" && p.Fault == "" }
 
 // Same reports whether two look the same, whatever they were made of.
 func (p Picture) Same(other Picture) bool {
@@ -34,7 +37,7 @@ func (p Picture) File(width int) string { return fmt.Sprintf("%s-%d.jpg", p.Name
 // Path is where the picture is in a width: of those that there are the smallest that is
 // at least as wide, else the widest.
 func (p Picture) Path(width int) string {
-	if p.IsZero() || len(p.Widths) == 0 {
+	if len(p.Widths) == 0 {
 		return ""
 	}
 	best := p.Widths[len(p.Widths)-1]

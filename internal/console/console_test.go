@@ -89,7 +89,7 @@ func newOperator() *operator {
 			{ID: "quiet", Name: "Quiet Choir", Connection: oversight.Connection{State: oversight.StateConnected, Used: 1, Limit: 15000, Budget: 12000}, Mirror: elsewhere(read(10*time.Second, 7*time.Hour, 12))},
 		},
 		events: []oversight.Event{
-			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon.Add(-640 * time.Second), Seconds: 640},
+			{ID: summit.ID, Slug: "summit", Title: "Example Summit", Published: true, PictureFault: "its server answers 404", Starts: summit.Starts, Zone: summit.Zone, Fetched: &oversight.Waiting{Since: noon.Add(-640 * time.Second), Seconds: 640},
 				Pools:  []oversight.Pool{{Name: "Whole event", Limit: ptr(100), Taken: 72, Outside: 6}, {Name: "Standard", Limit: ptr(60), Taken: 60, Outside: 3, Waiting: 14, Over: 3}, {Name: "VIP", Taken: 12}, {Name: "Lunch", Limit: ptr(40), Taken: 11}},
 				Funnel: &oversight.Funnel{Invited: ptr(48211), Opened: ptr(14480), Started: ptr(91), Registered: ptr(75), Delivered: ptr(70), Parked: ptr(2), Dismissed: ptr(1), Waitlisted: ptr(12), Cancelled: ptr(5), Declined: ptr(31)}},
 			{ID: "a01000000000002AAA", Title: "a01000000000002AAA", Faults: []turnout.FieldError{{Field: "slug", Message: "give the event a slug of 1 to 80 lower-case letters, digits and single hyphens"}, {Field: "zone", Message: "give an IANA time zone such as Europe/Vienna"}}},
@@ -180,7 +180,7 @@ func TestPages(t *testing.T) {
 		{"/console/orgs/filling", 200, []string{"411,876", "412,000 of 1,000,000 read since", ">3 min<", "5,311 a second, 111 s to go", `aria-label="41 percent read"`}},
 		{"/console/orgs/stalled", 200, []string{"412,000 of 1,000,000", "no further since", ">20 min<"}},
 		{"/console/orgs/gathering", 200, []string{"Salesforce gathers them since"}},
-		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>14,480</b> opened", "<b>91</b> sent a form", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>2</b> on the way", "<b>12</b> in line", "<b>1</b> dismissed", "<b>5</b> cancelled", "<b>31</b> not coming", "guests included"}},
+		{"/console/orgs/lumen", 200, []string{"Salesforce refuses the sign-in", "9 calls", "Example Summit", "48,211", "3 over the limit", "Cannot be shown", "Give an IANA time zone", "page from data read", "Its picture cannot be shown", "Its server answers 404", "10 min ago", "50,000", "<b>48,211</b> invited", "<b>14,480</b> opened", "<b>91</b> sent a form", "<b>75</b> registered", "<b>70</b> in Salesforce", "<b>2</b> parked", "<b>2</b> on the way", "<b>12</b> in line", "<b>1</b> dismissed", "<b>5</b> cancelled", "<b>31</b> not coming", "guests included"}},
 		{"/console/orgs/lumen/parked", 200, []string{"Queen of &lt;everything&gt;", "STRING_TOO_LONG", "To meet people.", "old answer", "Retry all 3", "ada@example.com", "cannot be read any more", "publish its event again", "out of the Recycle Bin"}},
 		{"/console/orgs/lumen/parked?sent=1", 200, []string{"1 registration is on the way"}},
 		{"/console/orgs/lumen/parked/0f9k3e", 200, []string{`value="Queen of &lt;everything&gt;"`, "kosher (not in the list any more)", `name="guests.1.first_name"`, `type="date"`, "And for lunch.", `<option value="std" selected>`, "Only if the answer to “Shirt size” is S or M.", "Saving leaves this out", "old answer"}},

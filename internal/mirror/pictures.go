@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -194,6 +195,9 @@ func (p *orgMirror) awaitWish(ctx context.Context) bool {
 // grant fetches a picture, stores it, and shows the event with it.
 func (p *orgMirror) grant(ctx context.Context, w wish) error {
 	picture, files, err := p.o.Picture(ctx, w.address)
+	if err != nil && ctx.Err() == nil {
+		return errors.Join(err, p.excuse(ctx, w, err))
+	}
 	if err != nil {
 		return err
 	}
@@ -210,8 +214,22 @@ func (p *orgMirror) grant(ctx context.Context, w wish) error {
 	return p.illustrate(ctx, w, picture)
 }
 
-// illustrate shows an event with a picture, if it is still the one that wished for it.
+// illustrate shows an event with a picture.
 func (p *orgMirror) illustrate(ctx context.Context, w wish, picture turnout.Picture) error {
+	return p.repaint(ctx, w, func(turnout.Picture) turnout.Picture { return picture })
+}
+
+// excuse notes with an event why its picture cannot be shown, so that every console says
+// so. What is shown stays.
+func (p *orgMirror) excuse(ctx context.Context, w wish, why error) error {
+	return p.repaint(ctx, w, func(shown turnout.Picture) turnout.Picture {
+		shown.Fault = why.Error()
+		return shown
+	})
+}
+
+// repaint changes the picture of an event, if it is still the one that wished for it.
+func (p *orgMirror) repaint(ctx context.Context, w wish, edit func(turnout.Picture) turnout.Picture) error {
 	p.applying.Lock()
 	defer p.applying.Unlock()
 	all, err := p.o.Events.Events(ctx, p.org)
@@ -223,10 +241,14 @@ func (p *orgMirror) illustrate(ctx context.Context, w wish, picture turnout.Pict
 		return nil // withdrawn, or a newer one is there, with a wish of its own
 	}
 	e, err := p.cachedEvent(ctx, all[i].Sealed, w.event)
-	if err != nil || e.Image != w.address || e.Picture.Of == picture.Of {
+	if err != nil || e.Image != w.address {
 		return err
 	}
-	looks := !e.Picture.Same(picture)
+	picture := edit(e.Picture)
+	news := !e.Picture.Same(picture) || e.Picture.Fault != picture.Fault
+	if !news && e.Picture.Of == picture.Of {
+		return nil
+	}
 	e.Picture = picture
 	plain, err := json.Marshal(e)
 	if err != nil {
@@ -239,7 +261,7 @@ func (p *orgMirror) illustrate(ctx context.Context, w wish, picture turnout.Pict
 	if err := p.o.Events.PutEvent(ctx, p.org, w.event, e.Slug, ring.Seal(plain, "event", string(w.event)), w.modified); err != nil {
 		return err
 	}
-	if looks {
+	if news {
 		change := turnout.Change{Kind: turnout.ChangeEvent, Org: p.org, ID: string(w.event), At: p.o.Now()}
 		if err := p.o.Feed.AppendChanges(ctx, []turnout.Change{change}); err != nil {
 			return err

@@ -236,6 +236,7 @@ func (d *Desk) event(org turnout.OrgID, id turnout.EventID, seatings turnout.Sea
 	e := d.o.Event(org, id)
 	if e != nil {
 		out.Published, out.Slug, out.Title, out.Starts, out.Zone, out.Private = true, e.Slug, e.Title, e.Starts, e.Zone, e.Private
+		out.PictureFault = e.Picture.Fault
 		for _, claim := range e.Pools() {
 			if s, ok := seatings[claim.Pool]; ok {
 				out.Pools = append(out.Pools, pool(nameOf(e, claim.Pool), s))

@@ -195,7 +195,9 @@ type Event struct {
 	// Fetched is the age of what the pages were made from, nil when unknown.
 	Fetched *Waiting             `json:"fetched,omitempty"`
 	Faults  []turnout.FieldError `json:"faults,omitempty"`
-	Funnel  *Funnel              `json:"funnel,omitempty"`
+	// PictureFault says why the event's picture cannot be shown, empty for nothing.
+	PictureFault string  `json:"picture_fault,omitempty" doc:"Why its picture cannot be shown. It is tried again within an hour, and when the event changes."`
+	Funnel       *Funnel `json:"funnel,omitempty"`
 }
 
 // Pool is how the seats of one pool stand.
