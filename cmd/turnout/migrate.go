@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -234,7 +232,7 @@ func (w *waves) show(cmd *cobra.Command) (err error) {
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "WAVE\tORG\tFROM\tTO\tSTATE\tWHEN")
 	for _, o := range w.all {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", o.Move.Wave, o.ID, o.Move.From, o.Move.To, o.Move.State, w.when(o))
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", o.Move.Wave, o.ID, o.Move.From, o.Move.To, o.Move.State, migration.When(w.all, o, w.now))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -246,70 +244,19 @@ func (w *waves) show(cmd *cobra.Command) (err error) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, s))
 		}
 	}
-	looked := ""
-	if standing.States[turnout.MoveWaiting] > 0 {
-		if looked, err = w.looked(cmd); err != nil {
-			return err
-		}
+	looked, err := w.looked(cmd)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "\n%s%s\n", strings.Join(parts, ", "), looked)
 	return nil
 }
 
-// looked says whether an edge looks after those who wait, which is when they wait as
-// long as an edge that looks four times a minute.
+// looked says whether an edge looks after those who wait.
 func (w *waves) looked(cmd *cobra.Command) (string, error) {
 	at, err := w.engines.MigrationLooked(cmd.Context())
-	if err != nil {
-		return "", err
+	if says := migration.Attended(w.all, at, w.now); err == nil && says != "" {
+		return "; " + says, nil
 	}
-	since := at
-	for _, o := range w.all {
-		if o.Move.State == turnout.MoveWaiting && o.Move.At.After(since) {
-			since = o.Move.At
-		}
-	}
-	switch ago := w.now.Sub(since).Round(time.Second); {
-	case ago > time.Minute:
-		return fmt.Sprintf("; no edge has looked for %v: is one with this store running, and of this version?", ago), nil
-	case at.Before(since):
-		return "; an edge looks within 15 s", nil
-	}
-	return fmt.Sprintf("; an edge looked %v ago", w.now.Sub(at).Round(time.Second)), nil
-}
-
-// when says when an org moves, or since when it is as it is, by its own clock.
-func (w *waves) when(o turnout.Org) string {
-	at := func(t time.Time) string { return t.In(migration.Zone(o)).Format("2006-01-02 15:04 MST") }
-	switch o.Move.State {
-	case turnout.MovePlanned:
-		window, _ := o.Move.Window.MarshalText()
-		return fmt.Sprintf("%s, %s", window, cmp.Or(o.Zone, "UTC"))
-	case turnout.MoveHeld:
-		return "until turnout migrate start"
-	case turnout.MoveWaiting:
-		expected, ok := migration.Expected(w.all, o, w.now)
-		switch {
-		case !ok:
-			return fmt.Sprintf("after wave %d", w.before(o))
-		case expected.After(w.now) && o.Move.Obstacle != "":
-			return fmt.Sprintf("from %s; not the night before: %s", at(expected), o.Move.Obstacle)
-		case expected.After(w.now):
-			return "from " + at(expected)
-		case o.Move.Obstacle != "":
-			return "as soon as it can: " + o.Move.Obstacle
-		}
-		return "now"
-	}
-	is := cmp.Or(o.Placement.Stack, "the first stack")
-	if should := map[turnout.MoveState]string{turnout.MoveDone: o.Move.To, turnout.MoveBack: o.Move.From}[o.Move.State]; is != should {
-		return fmt.Sprintf("since %s; is on %s now", at(o.Move.At), is)
-	}
-	return "since " + at(o.Move.At)
-}
-
-// before is the wave that an org waits for: the one before its own, of those that there are.
-func (w *waves) before(o turnout.Org) int {
-	i := slices.IndexFunc(w.all, func(other turnout.Org) bool { return other.Move.Wave == o.Move.Wave })
-	return w.all[i-1].Move.Wave
+	return "", err
 }

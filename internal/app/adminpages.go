@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"github.com/turnout-events/turnout/internal/api"
 	"github.com/turnout-events/turnout/internal/console"
 	"github.com/turnout-events/turnout/internal/interest"
+	"github.com/turnout-events/turnout/internal/migration"
 	"github.com/turnout-events/turnout/internal/mirror"
 	"github.com/turnout-events/turnout/internal/oversight"
 )
@@ -51,11 +53,32 @@ func (in *instance) desk() *oversight.Desk {
 			return err
 		},
 		Dismiss:    in.intake.Dismiss,
-		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of,
+		Connection: in.connection, Mirror: in.mirroring, Funnel: (&funnels{in: in}).of, Migration: in.migrating,
 		Sessions: in.sessions.active,
 		Changed:  func(turnout.OrgID) { in.delivery.Nudge() },
 		Now:      in.Store.Now,
 	})
+}
+
+// migrating tells how the moving of orgs stands, as far as the store knows: an edge does it.
+func (in *instance) migrating(ctx context.Context, orgs []turnout.Org) (oversight.Migration, error) {
+	var m oversight.Migration
+	moving, now := migration.Moving(orgs), in.Store.Now()
+	if len(moving) == 0 {
+		return m, nil
+	}
+	looked, err := in.MigrationLooked(ctx)
+	if err != nil {
+		return m, err
+	}
+	m.Note = migration.Attended(moving, looked, now)
+	for _, o := range moving {
+		m.Orgs = append(m.Orgs, oversight.Moving{
+			Org: o.ID, Name: cmp.Or(o.Name, string(o.ID)), Wave: o.Move.Wave, From: o.Move.From, To: o.Move.To, State: o.Move.State,
+			When: migration.When(moving, o, now), Hindered: o.Move.State == turnout.MoveWaiting && o.Move.Obstacle != "",
+		})
+	}
+	return m, nil
 }
 
 // connection tells how it goes with writing to an org. Usage is told by reads too.

@@ -25,6 +25,7 @@ type Overseer interface {
 	Overview(ctx context.Context) ([]oversight.Org, error)
 	Org(ctx context.Context, org turnout.OrgID) (oversight.Org, error)
 	Events(ctx context.Context, org turnout.OrgID) ([]oversight.Event, error)
+	Migration(ctx context.Context) (oversight.Migration, error)
 }
 
 // Parked shows what Salesforce refused.
@@ -99,6 +100,7 @@ func (c *Console) Handler() http.Handler { return c.handler }
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/{$}", c.showOverview)
+	mux.HandleFunc("GET /console/migration", c.showMigration)
 	mux.HandleFunc("GET /console/assets/{name}", c.pages.showAsset)
 	mux.HandleFunc("GET /console/orgs/{org}", c.showOrg)
 	mux.HandleFunc("GET /console/orgs/{org}/parked", c.showParked)

@@ -41,6 +41,7 @@ type operator struct {
 	orgs   []oversight.Org
 	events []oversight.Event
 	parked []oversight.Parked
+	moves  oversight.Migration
 	// dismissed are those of which somebody decided so.
 	dismissed []oversight.Parked
 	fails     error
@@ -116,6 +117,7 @@ func (o *operator) Org(_ context.Context, id turnout.OrgID) (oversight.Org, erro
 func (o *operator) Events(context.Context, turnout.OrgID) ([]oversight.Event, error) {
 	return o.events, o.fails
 }
+func (o *operator) Migration(context.Context) (oversight.Migration, error) { return o.moves, o.fails }
 func (o *operator) Parked(_ context.Context, _ turnout.OrgID, dismissed bool, _ int) ([]oversight.Parked, bool, error) {
 	if dismissed {
 		return o.dismissed, false, o.fails
@@ -360,6 +362,42 @@ func TestRetry(t *testing.T) {
 	o := newOperator()
 	if w := send(o.handler(t), "POST", "/console/orgs/acme/parked/%20/retry", nil); w.Code != 404 || len(o.calls) > 0 {
 		t.Errorf("%d %v", w.Code, o.calls)
+	}
+}
+
+// TestMigration: who watches a migration at night sees it, and what is in its way.
+func TestMigration(t *testing.T) {
+	o := newOperator()
+	page := func(path string) string { return send(o.handler(t), "GET", path, nil).Body.String() }
+	if p := page("/console/migration"); !strings.Contains(p, "No migration is planned") {
+		t.Error(p)
+	}
+	if p := page("/console/"); strings.Contains(p, "Migration") {
+		t.Error("the overview tells of a migration that is not there")
+	}
+	o.moves = oversight.Migration{Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
+		{Org: "acme", Name: "Acme <Events>", Wave: 1, To: "green", State: turnout.MoveDone, When: "since 2027-02-01 02:10 CET"},
+		{Org: "lumen", Name: "Lumen", Wave: 2, From: "blue", To: "green", State: turnout.MoveWaiting, When: "as soon as it can: no instance of stack green is up", Hindered: true},
+		{Org: "quiet", Name: "Quiet Choir", Wave: 2, From: "blue", To: "green", State: turnout.MoveBack, When: "since 2027-02-01 02:20 CET"},
+	}}
+	for path, wants := range map[string][]string{
+		"/console/":           {`class="notice bad"`, "1 waiting, 1 moved, 1 rolled back, 1 hindered"},
+		"/console/migration":  {"an edge looked 4s ago", "the first stack", "Acme &lt;Events&gt;", "no instance of stack green is up", "Hindered", "Rolled back", "turnout migrate rollback"},
+		"/console/orgs/lumen": {"wave 2, from blue to green", "no instance of stack green is up"},
+		"/console/orgs/acme":  {"since 2027-02-01 02:10 CET"},
+	} {
+		for _, want := range wants {
+			if p := page(path); !strings.Contains(p, want) {
+				t.Errorf("%s lacks %q", path, want)
+			}
+		}
+	}
+	if p := page("/console/orgs/orchard"); strings.Contains(p, "wave") {
+		t.Error("an org that stays has a wave")
+	}
+	o.fails = turnout.Errorf(turnout.CodeUnavailable, "x", "")
+	if w := send(o.handler(t), "GET", "/console/migration", nil); w.Code != 503 {
+		t.Errorf("%d", w.Code)
 	}
 }
 

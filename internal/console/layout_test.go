@@ -7,6 +7,9 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/oversight"
 )
 
 const chromium = "/usr/bin/chromium"
@@ -38,6 +41,9 @@ func TestPagesFitAPhone(t *testing.T) {
 	o := newOperator()
 	o.orgs[1].Name = "The Worshipful Company of Lantern Makers"
 	o.parked[0].Key = "06q4t8n0a1v5k2m7c9e3r6s8d0"
+	o.moves = oversight.Migration{Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
+		{Org: "lumen", Name: "The Worshipful Company of Lantern Makers", Wave: 12, From: "blue", To: "a-stack-with-a-long-name", State: turnout.MoveWaiting, When: "as soon as it can: no instance of stack a-stack-with-a-long-name is up", Hindered: true},
+	}}
 	server := httptest.NewServer(o.handler(t))
 	defer server.Close()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -46,7 +52,7 @@ func TestPagesFitAPhone(t *testing.T) {
 	defer stop()
 	tab, closeTab := chromedp.NewContext(ctx)
 	defer closeTab()
-	for _, path := range []string{"/console/", "/console/orgs/lumen", "/console/orgs/lumen/parked", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0", "/console/orgs/lumen/forget"} {
+	for _, path := range []string{"/console/", "/console/orgs/lumen", "/console/orgs/lumen/parked", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0/dismiss", "/console/migration", "/console/orgs/lumen/forget"} {
 		if err := chromedp.Do(tab, chromedp.Navigate(server.URL+path)); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}

@@ -24,6 +24,9 @@ type overview struct {
 	// Counted says that sessions are, Sessions how many there are.
 	Counted  bool
 	Sessions int
+	// Migration counts orgs that are moved between stacks; empty where none is.
+	Migration string
+	Hindered  bool
 }
 
 // shownOrg is an org with what is worth a look.
@@ -52,7 +55,12 @@ func (c *Console) showOverview(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, err)
 		return
 	}
-	page := overview{frame: frame{Title: "Orgs"}}
+	moves, err := c.desk.Migration(r.Context())
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	page := overview{frame: frame{Title: "Orgs"}, Migration: standing(moves), Hindered: moves.Hindered() > 0}
 	page.setLive(w, r)
 	for _, o := range orgs {
 		s := c.shown(o)
@@ -98,6 +106,8 @@ func (f *frame) setLive(w http.ResponseWriter, r *http.Request) {
 type orgPage struct {
 	frame
 	It shownOrg
+	// Move is its part in a migration, nil for none.
+	Move *oversight.Moving
 	// List are events that somebody may have to look at, Past the others: of these
 	// there are more every year.
 	List, Past []shownEvent
@@ -131,6 +141,14 @@ func (c *Console) showOrg(w http.ResponseWriter, r *http.Request) {
 	f.Title = org.Name
 	f.setLive(w, r)
 	page := orgPage{frame: f, It: c.shown(org)}
+	moves, err := c.desk.Migration(r.Context())
+	if err != nil {
+		c.fail(w, r, err)
+		return
+	}
+	if m, ok := moves.Of(org.ID); ok {
+		page.Move = &m
+	}
 	for _, e := range events {
 		into := &page.List
 		if past(e) {

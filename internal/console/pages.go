@@ -65,12 +65,13 @@ func newPages(now func() time.Time) (*pages, error) {
 		"ago":     func(t time.Time) string { return ago(now().Sub(t)) },
 		"since":   func(t time.Time) string { return age(now().Sub(t)) },
 		"age":     age, "number": number, "plural": plural, "cause": cause, "sentence": sentence, "list": list,
+		"capital":  func(s turnout.MoveState) string { return strings.ToUpper(string(s[:1])) + string(s[1:]) },
 		"positive": func(n *int) bool { return n != nil && *n > 0 },
 		"at":       func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"old":      func(d time.Duration) bool { return d > tooOld },
 	}
-	for _, name := range []string{"overview", "org", "parked", "amend", "dismiss", "forget", "receipt", "problem"} {
+	for _, name := range []string{"overview", "org", "parked", "amend", "dismiss", "migration", "forget", "receipt", "problem"} {
 		t := template.New("layout.html").Funcs(functions).Option("missingkey=error")
 		var err error
 		if p.templates[name], err = t.ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"); err != nil {

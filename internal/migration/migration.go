@@ -76,9 +76,14 @@ func New(o Options) *Migration {
 // Orgs lists the orgs that have a part in the migration, by wave.
 func (m *Migration) Orgs(ctx context.Context) ([]turnout.Org, error) {
 	all, err := m.o.Orgs.Orgs(ctx)
-	all = slices.DeleteFunc(all, func(o turnout.Org) bool { return o.Move == nil })
-	slices.SortStableFunc(all, func(a, b turnout.Org) int { return a.Move.Wave - b.Move.Wave })
-	return all, err
+	return Moving(all), err
+}
+
+// Moving are those of all orgs that have a part in a migration, by wave.
+func Moving(all []turnout.Org) []turnout.Org {
+	some := slices.DeleteFunc(slices.Clone(all), func(o turnout.Org) bool { return o.Move == nil })
+	slices.SortStableFunc(some, func(a, b turnout.Org) int { return a.Move.Wave - b.Move.Wave })
+	return some
 }
 
 // Start lets what was planned or held begin, and returns how many orgs wait since. It

@@ -63,6 +63,8 @@ type Options struct {
 	Oldest func() map[turnout.OrgID]time.Time
 	// Mirror tells how it goes with reading an org.
 	Mirror func(ctx context.Context, org turnout.OrgID) (Mirror, error)
+	// Migration tells how the moving of these orgs stands.
+	Migration func(ctx context.Context, orgs []turnout.Org) (Migration, error)
 	// Funnel counts people by how far they came, by event.
 	Funnel func(ctx context.Context, org turnout.OrgID) (map[turnout.EventID]Funnel, error)
 	// Sessions counts an org's sessions, false where nobody does.
