@@ -383,7 +383,7 @@ func TestMigration(t *testing.T) {
 	for path, wants := range map[string][]string{
 		"/console/":           {`class="notice bad"`, "1 waiting, 1 moved, 1 rolled back, 1 hindered"},
 		"/console/migration":  {"an edge looked 4s ago", "the first stack", "Acme &lt;Events&gt;", "no instance of stack green is up", "Hindered", "Rolled back", "turnout migrate rollback"},
-		"/console/orgs/lumen": {"wave 2, from blue to green", "no instance of stack green is up"},
+		"/console/orgs/lumen": {", wave 2</h3><p>From blue to green: hindered, as soon as it can: no instance of stack green is up."},
 		"/console/orgs/acme":  {"since 2027-02-01 02:10 CET"},
 	} {
 		for _, want := range wants {
@@ -392,7 +392,7 @@ func TestMigration(t *testing.T) {
 			}
 		}
 	}
-	if p := page("/console/orgs/orchard"); strings.Contains(p, "wave") {
+	if p := page("/console/orgs/orchard"); strings.Contains(p, ", wave") {
 		t.Error("an org that stays has a wave")
 	}
 	o.fails = turnout.Errorf(turnout.CodeUnavailable, "x", "")
