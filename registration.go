@@ -89,6 +89,9 @@ type Registration struct {
 	Due time.Time
 	// Parked is set while Salesforce refuses it.
 	Parked *Parked
+	// Dismissed is when a person decided that nothing is to be done while it is parked;
+	// zero while somebody has to. It can be sent out again all the same.
+	Dismissed time.Time
 	// AcceptedAt is when it was first stored, ChangedAt when it last changed
 	// other than by being delivered.
 	AcceptedAt time.Time
@@ -103,9 +106,6 @@ type Parked struct {
 	// may repeat what the person typed.
 	Sealed []byte
 	At     time.Time
-	// Dismissed is when a person decided that nothing is to be done about it; zero while
-	// somebody has to. It can be sent out again all the same.
-	Dismissed time.Time
 }
 
 // Fingerprint is a keyed hash of everything a submission says.
@@ -215,7 +215,8 @@ const (
 	// seats that are missing do not stop them.
 	SourceSalesforce
 	// SourceOperator dismisses a parked registration: it keeps what it says, and its
-	// place where Status holds one. There is nothing to deliver, unless it is cancelled
-	// with it and Salesforce has an earlier state of it. CodeNotFound where it is not parked.
+	// place where Status holds one, and there is nothing to deliver. Where it is cancelled
+	// with it, Salesforce is told so once, since it may have it all the same; when that is
+	// refused too, it is dismissed still. CodeNotFound where it is not parked.
 	SourceOperator
 )

@@ -72,7 +72,7 @@ func dismissOne(ctx context.Context, d *app.Desk, org turnout.OrgID, key string,
 func dismissEvent(ctx context.Context, d *app.Desk, org turnout.OrgID, event turnout.EventID, cancel bool) (int, error) {
 	var keys []turnout.Key
 	err := d.Store.Each(ctx, org, event, func(r turnout.Registration) error {
-		if r.Parked != nil && r.Parked.Dismissed.IsZero() {
+		if r.Parked != nil && r.Dismissed.IsZero() {
 			keys = append(keys, r.Key)
 		}
 		return nil

@@ -46,7 +46,7 @@ func (a *Admin) routes() []endpoint.Route {
 		},
 		{
 			Method: "POST", Path: "/admin/v1/orgs/{org}/parked/{key}/dismiss", ID: "dismiss", Summary: "Note that nothing is to be done about a parked registration",
-			About: "It is in the list no longer, and its place stays; with cancel it is cancelled, which gives the place back and is told to its registrant and, where Salesforce has an earlier state of it, there. It can be retried all the same.",
+			About: "It is in the list no longer, and its place stays; with cancel it is cancelled, which gives the place back, and is told to its registrant and once to Salesforce. It can be retried all the same.",
 			Do:    endpoint.Taking(a.dismiss), Answers: []endpoint.Answer{{Status: 200, About: "It is dismissed.", Body: Dismissed{}}},
 			Refusals: append(unknown, turnout.CodeConflict, turnout.CodeForgotten),
 		},

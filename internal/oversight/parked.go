@@ -75,7 +75,7 @@ func (d *Desk) parked(ctx context.Context, r *turnout.Registration) Parked {
 		Form: d.o.Event(r.Org, r.Event), Retriable: r.Sealed != nil || r.Person.IsZero(),
 	}
 	if r.Parked != nil {
-		p.Code, p.At, p.Dismissed = r.Parked.Code, r.Parked.At.UTC(), r.Parked.Dismissed
+		p.Code, p.At, p.Dismissed = r.Parked.Code, r.Parked.At.UTC(), r.Dismissed
 	}
 	if p.Form != nil {
 		p.Title = p.Form.Title

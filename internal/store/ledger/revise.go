@@ -35,12 +35,7 @@ func (l *Ledger) Revise(r *turnout.Registration, v *turnout.Revision) error {
 	}
 	moves := to != r.Status
 	l.move(r, to, v)
-	switch told := moves && r.Delivered > 0; {
-	case v.Source == turnout.SourceOperator && !told:
-		dismiss(r, v, moves)
-	default:
-		restate(r, v)
-	}
+	restate(r, v, moves)
 	// While the line stands still, whoever would find seats waits all the same, and is
 	// counted nowhere until somebody else takes them.
 	if waited || l.idle(v.At) || l.anybodyWaits() {
@@ -106,25 +101,20 @@ func (l *Ledger) move(r *turnout.Registration, to turnout.Status, v *turnout.Rev
 	r.Status, r.Claims = to, claims
 }
 
-// dismiss leaves r parked, with nothing to do about it. What Salesforce has must hear
-// that its registration is cancelled, and so is not dismissed but revised.
-func dismiss(r *turnout.Registration, v *turnout.Revision, moves bool) {
-	parked := *r.Parked
-	parked.Dismissed = timeOf(millis(v.At))
-	r.ChangedAt, r.Parked = parked.Dismissed, &parked
-	if moves {
-		r.Revision++
-	}
-}
-
 // restate writes into r what else a revision changes.
-func restate(r *turnout.Registration, v *turnout.Revision) {
+func restate(r *turnout.Registration, v *turnout.Revision, moves bool) {
 	if v.Sealed != nil {
 		r.Sealed = v.Sealed
 	}
 	r.ChangedAt = timeOf(millis(v.At))
 	if v.Source == turnout.SourceSalesforce {
 		r.Attendance = v.Attendance
+	}
+	r.Dismissed = time.Time{}
+	if v.Source == turnout.SourceOperator {
+		if r.Dismissed = r.ChangedAt; !moves {
+			return
+		}
 	}
 	// Salesforce has its own changes already. But where one of ours is still on
 	// its way, what arrives would undo them: both go out together.

@@ -123,7 +123,7 @@ func lostLease(op string) error {
 func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 	switch o.Result {
 	case turnout.ResultDone:
-		b.Queue(`UPDATE registrations SET delivered = greatest(delivered, $3), record = $4, told = $5, attempts = 0,
+		b.Queue(`UPDATE registrations SET delivered = greatest(delivered, $3), record = $4, told = $5, attempts = 0, dismissed_at = NULL,
 			due_at = CASE WHEN status <> $5 AND parked_code IS NULL THEN coalesce(due_at, changed_at) WHEN revision = $3 THEN NULL ELSE due_at END
 			WHERE org = $1 AND key = $2 AND (delivered <= $3 OR person = $6) AND revision >= $3`,
 			org, string(o.Key), o.Revision, foreign(o.Record), string(o.Status), nobody[:])
@@ -135,8 +135,8 @@ func queueOutcome(b *pgx.Batch, org int64, o turnout.Outcome) error {
 		b.Queue(`UPDATE registrations SET attempts = attempts + $5, due_at = $4 WHERE org = $1 AND key = $2 AND revision = $3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, millis(o.RetryAt), attempt)
 	case turnout.ResultParked:
-		code, text, at, _ := parkedColumns(o.Parked)
-		b.Queue(`UPDATE registrations SET due_at = NULL, parked_code = $4, parked_text = $5, parked_at = $6, dismissed_at = NULL WHERE org = $1 AND key = $2 AND revision = $3 AND due_at IS NOT NULL`,
+		code, text, at := parkedColumns(o.Parked)
+		b.Queue(`UPDATE registrations SET due_at = NULL, parked_code = $4, parked_text = $5, parked_at = $6 WHERE org = $1 AND key = $2 AND revision = $3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, code, text, at)
 	default:
 		return fmt.Errorf("settle: unknown result %q", o.Result)

@@ -44,13 +44,13 @@ func scanWith(row wire.Scanner, more ...any) (turnout.Registration, error) {
 	if due != nil {
 		r.Due = timeOf(*due)
 	}
+	if dismissed != nil {
+		r.Dismissed = timeOf(*dismissed)
+	}
 	if parkedCode != nil {
 		r.Parked = &turnout.Parked{Code: *parkedCode, Sealed: parkedText}
 		if parkedAt != nil {
 			r.Parked.At = timeOf(*parkedAt)
-		}
-		if dismissed != nil {
-			r.Parked.Dismissed = timeOf(*dismissed)
 		}
 	}
 	return r, json.Unmarshal([]byte(claims), &r.Claims)
@@ -131,7 +131,7 @@ func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		return wire.Wrap("send again", err)
 	}
 	return s.aside(ctx, "send again", func(t *tx) error {
-		return t.Exec(`UPDATE registrations SET due_at = $3, told = '' WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
+		return t.Exec(`UPDATE registrations SET due_at = $3, told = '', dismissed_at = NULL WHERE org = $1 AND key = $2 AND due_at IS NULL AND parked_code IS NULL
 			AND (sealed IS NOT NULL OR person = $4)`, num, string(key), millis(now), nobody[:])
 	})
 }
@@ -154,13 +154,13 @@ func foreign(text string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", instead), instead)
 }
 
-func parkedColumns(p *turnout.Parked) (code *string, text []byte, at, dismissed *int64) {
+func parkedColumns(p *turnout.Parked) (code *string, text []byte, at *int64) {
 	if p == nil {
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
 	ms := millis(p.At)
 	parkedCode := foreign(p.Code)
-	return &parkedCode, p.Sealed, &ms, nullable(p.Dismissed)
+	return &parkedCode, p.Sealed, &ms
 }
 
 // eachPage is how many registrations one read of Each takes.

@@ -83,11 +83,11 @@ func (t *tx) writeRevision(org int64, r *turnout.Registration) error {
 	if err != nil {
 		return fmt.Errorf("write claims: %w", err)
 	}
-	parkedCode, parkedText, parkedAt, dismissed := parkedColumns(r.Parked)
+	parkedCode, parkedText, parkedAt := parkedColumns(r.Parked)
 	err = t.Exec(`UPDATE registrations SET status = $3, claims = $4, sealed = $5, attendance = $6, revision = $7, attempts = $8,
 		due_at = $9, parked_code = $10, parked_text = $11, parked_at = $12, changed_at = $13, told = $14, dismissed_at = $15 WHERE org = $1 AND key = $2`,
 		org, string(r.Key), string(r.Status), string(claims), r.Sealed, string(r.Attendance), r.Revision, r.Attempts,
-		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt), string(r.Told), dismissed)
+		nullable(r.Due), parkedCode, parkedText, parkedAt, millis(r.ChangedAt), string(r.Told), nullable(r.Dismissed))
 	if err != nil {
 		return fmt.Errorf("write revision: %w", err)
 	}

@@ -126,7 +126,7 @@ func (t *tx) settle(org int64, o turnout.Outcome) error {
 	var err error
 	switch o.Result {
 	case turnout.ResultDone:
-		err = t.exec(`UPDATE registrations SET delivered = max(delivered, ?3), record = ?4, told = ?5, attempts = 0,
+		err = t.exec(`UPDATE registrations SET delivered = max(delivered, ?3), record = ?4, told = ?5, attempts = 0, dismissed_at = NULL,
 			due_at = CASE WHEN status <> ?5 AND parked_code IS NULL THEN coalesce(due_at, changed_at) WHEN revision = ?3 THEN NULL ELSE due_at END
 			WHERE org = ?1 AND key = ?2 AND (delivered <= ?3 OR person = zeroblob(16)) AND revision >= ?3`,
 			org, string(o.Key), o.Revision, o.Record, string(o.Status))
@@ -138,8 +138,8 @@ func (t *tx) settle(org int64, o turnout.Outcome) error {
 		err = t.exec(`UPDATE registrations SET attempts = attempts + ?5, due_at = ?4 WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, millis(o.RetryAt), attempt)
 	case turnout.ResultParked:
-		code, text, at, _ := parkedColumns(o.Parked)
-		err = t.exec(`UPDATE registrations SET due_at = NULL, parked_code = ?4, parked_text = ?5, parked_at = ?6, dismissed_at = NULL WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
+		code, text, at := parkedColumns(o.Parked)
+		err = t.exec(`UPDATE registrations SET due_at = NULL, parked_code = ?4, parked_text = ?5, parked_at = ?6 WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, code, text, at)
 	default:
 		err = fmt.Errorf("unknown result %q", o.Result)

@@ -38,9 +38,9 @@ func scanWith(row scanner, more ...any) (turnout.Registration, error) {
 	copy(r.Fingerprint[:], fingerprint)
 	copy(r.Person[:], person)
 	copy(r.Link[:], link)
-	r.Due, r.AcceptedAt, r.ChangedAt = timeOf(due.Int64), timeOf(accepted), timeOf(changed)
+	r.Due, r.AcceptedAt, r.ChangedAt, r.Dismissed = timeOf(due.Int64), timeOf(accepted), timeOf(changed), timeOf(dismissed.Int64)
 	if parkedCode.Valid {
-		r.Parked = &turnout.Parked{Code: parkedCode.String, Sealed: parkedText, At: timeOf(parkedAt.Int64), Dismissed: timeOf(dismissed.Int64)}
+		r.Parked = &turnout.Parked{Code: parkedCode.String, Sealed: parkedText, At: timeOf(parkedAt.Int64)}
 	}
 	return r, json.Unmarshal(claims, &r.Claims)
 }
@@ -145,7 +145,7 @@ func (s *Store) Resend(ctx context.Context, org turnout.OrgID, key turnout.Key, 
 		if err != nil {
 			return err
 		}
-		return t.exec(`UPDATE registrations SET due_at = ?3, told = '' WHERE org = ?1 AND key = ?2 AND due_at IS NULL AND parked_code IS NULL
+		return t.exec(`UPDATE registrations SET due_at = ?3, told = '', dismissed_at = NULL WHERE org = ?1 AND key = ?2 AND due_at IS NULL AND parked_code IS NULL
 			AND (sealed IS NOT NULL OR person = zeroblob(16))`, num, string(key), millis(now))
 	})
 }
@@ -173,11 +173,11 @@ func nullable(t time.Time) any {
 	return t.UnixMilli()
 }
 
-func parkedColumns(p *turnout.Parked) (code, text, at, dismissed any) {
+func parkedColumns(p *turnout.Parked) (code, text, at any) {
 	if p == nil {
-		return nil, nil, nil, nil
+		return nil, nil, nil
 	}
-	return p.Code, p.Sealed, millis(p.At), nullable(p.Dismissed)
+	return p.Code, p.Sealed, millis(p.At)
 }
 
 // eachPage is how many registrations one read of Each takes; between reads

@@ -35,7 +35,7 @@ type party struct {
 	delivered   int64
 	due         time.Time
 	parked      bool
-	dismissed   bool // of what is parked
+	dismissed   bool // of what is parked, or would be
 	erased      bool
 }
 
@@ -185,7 +185,7 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 		}
 		to = p.status
 	}
-	p.status, p.claims = to, v.Claims
+	p.status, p.claims, p.dismissed = to, v.Claims, false
 	if v.Source == turnout.SourceRegistrant || p.delivered < p.revision {
 		p.revision++
 		p.due, p.parked, p.dismissed = v.At, false, false
@@ -194,19 +194,15 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 	return ""
 }
 
-// dismiss leaves what is parked alone, or cancels it; where Salesforce has something of
-// it, that goes out.
+// dismiss leaves what is parked alone; that it is cancelled goes out once.
 func (m *model) dismiss(p *party, v turnout.Revision) turnout.Code {
 	if !p.parked {
 		return turnout.CodeNotFound
 	}
 	p.dismissed = true
 	if v.Status != p.status {
-		p.status = v.Status
+		p.status, p.parked, p.due = v.Status, false, v.At
 		p.revision++
-		if p.delivered > 0 {
-			p.due, p.parked, p.dismissed = v.At, false, false
-		}
 	}
 	m.promote(p.event, v.At)
 	return ""
@@ -270,7 +266,7 @@ func (m *model) settle(o turnout.Outcome) {
 	same := p.revision == o.Revision && !p.due.IsZero()
 	switch {
 	case o.Result == turnout.ResultDone:
-		p.delivered = max(p.delivered, o.Revision)
+		p.delivered, p.dismissed = max(p.delivered, o.Revision), false
 		if p.revision == o.Revision && p.status == o.Status {
 			p.due = time.Time{}
 		}
@@ -278,6 +274,6 @@ func (m *model) settle(o turnout.Outcome) {
 	case o.Result == turnout.ResultRetry:
 		p.due = o.RetryAt
 	case o.Result == turnout.ResultParked:
-		p.due, p.parked, p.dismissed = time.Time{}, true, false
+		p.due, p.parked = time.Time{}, true
 	}
 }

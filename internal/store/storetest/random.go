@@ -298,7 +298,7 @@ func (r *random) compareParties() {
 	for _, p := range some {
 		got := r.read(p.key)
 		same := got.Status == p.status && got.Revision == p.revision && got.Delivered == p.delivered && got.Due.Equal(p.due) &&
-			(got.Parked != nil) == p.parked && (got.Parked != nil && !got.Parked.Dismissed.IsZero()) == p.dismissed && (got.Sealed == nil) == p.erased && got.Link == p.link && slices.Equal(got.Claims, p.claims)
+			(got.Parked != nil) == p.parked && !got.Dismissed.IsZero() == p.dismissed && (got.Sealed == nil) == p.erased && got.Link == p.link && slices.Equal(got.Claims, p.claims)
 		if !same {
 			r.fail("%s rests as %+v, want %+v", p.key, got, *p)
 		}
