@@ -138,8 +138,11 @@ func (t *tx) settle(org int64, o turnout.Outcome) error {
 		err = t.exec(`UPDATE registrations SET attempts = attempts + ?5, due_at = ?4 WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, millis(o.RetryAt), attempt)
 	case turnout.ResultParked:
+		// Only a cancellation stays dismissed when it is refused: whatever else was revised
+		// is somebody's to look at, also where an older program left the mark.
 		code, text, at := parkedColumns(o.Parked)
-		err = t.exec(`UPDATE registrations SET due_at = NULL, parked_code = ?4, parked_text = ?5, parked_at = ?6 WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
+		err = t.exec(`UPDATE registrations SET due_at = NULL, parked_code = ?4, parked_text = ?5, parked_at = ?6,
+			dismissed_at = CASE WHEN status = 'cancelled' THEN dismissed_at END WHERE org = ?1 AND key = ?2 AND revision = ?3 AND due_at IS NOT NULL`,
 			org, string(o.Key), o.Revision, code, text, at)
 	default:
 		err = fmt.Errorf("unknown result %q", o.Result)
