@@ -20,8 +20,9 @@ func parkedDismissCommand() *cobra.Command {
 		Long: `Dismiss notes that nothing is to be done: the organiser has the registration by
 other means, its event is gone, or nobody wants it. It counts as parked no longer; its
 place stays, and its registrant sees no difference. With --cancel it is cancelled:
-the place is free for somebody else, and its registrant's page says so. Retry sends a
-dismissed registration out again all the same.`,
+the place is free for somebody else, its registrant's page says so, and Salesforce is
+told once. Retry sends a dismissed registration out again all the same, until its
+answers are shredded.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (event != "") == (len(args) == 1) {

@@ -71,11 +71,15 @@ func (in *instance) migrating(ctx context.Context, orgs []turnout.Org) (oversigh
 	if err != nil {
 		return m, err
 	}
+	due := map[turnout.OrgID]bool{}
+	for _, o := range migration.Due(moving, now) {
+		due[o.ID] = true
+	}
 	m.Note = migration.Attended(moving, looked, now)
 	for _, o := range moving {
 		m.Orgs = append(m.Orgs, oversight.Moving{
 			Org: o.ID, Name: cmp.Or(o.Name, string(o.ID)), Wave: o.Move.Wave, From: o.Move.From, To: o.Move.To, State: o.Move.State,
-			When: migration.When(moving, o, now), Hindered: o.Move.State == turnout.MoveWaiting && o.Move.Obstacle != "",
+			When: migration.When(moving, o, now), Hindered: due[o.ID] && o.Move.Obstacle != "",
 		})
 	}
 	return m, nil

@@ -51,7 +51,7 @@ func inTurn(ctx context.Context, places chan struct{}, do func() error) (err err
 	select {
 	case places <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return errors.New("too many others were before it")
 	}
 	defer func() {
 		if recover() != nil {

@@ -241,11 +241,11 @@ type Funnel struct {
 	Registered *int `json:"registered" doc:"Registrations that hold a place, without guests. Those that are neither delivered nor parked nor dismissed are on the way."`
 	Delivered  *int `json:"delivered"`
 	Parked     *int `json:"parked"`
-	// Those who hold no place.
+	// Those who hold no place, but for Dismissed.
 	Waitlisted *int `json:"waitlisted" doc:"Registrations that wait in line."`
 	Cancelled  *int `json:"cancelled" doc:"Registrations that were cancelled, by whomever."`
 	Declined   *int `json:"declined" doc:"Invitations that were answered with not coming."`
-	Dismissed  *int `json:"dismissed" doc:"Refused by Salesforce, and somebody decided that nothing is to be done."`
+	Dismissed  *int `json:"dismissed" doc:"Refused by Salesforce, and somebody decided that nothing is to be done: those that hold a place."`
 }
 
 // OnTheWay is how many of the registered are neither in Salesforce nor parked nor dismissed.

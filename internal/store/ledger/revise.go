@@ -110,11 +110,20 @@ func restate(r *turnout.Registration, v *turnout.Revision, moves bool) {
 	if v.Source == turnout.SourceSalesforce {
 		r.Attendance = v.Attendance
 	}
-	r.Dismissed = time.Time{}
-	if v.Source == turnout.SourceOperator {
-		if r.Dismissed = r.ChangedAt; !moves {
+	switch {
+	case v.Source == turnout.SourceOperator:
+		r.Dismissed = r.ChangedAt
+		if moves && r.Sealed == nil { // nothing is left that could be sent
+			r.Revision++
 			return
 		}
+		if !moves {
+			return
+		}
+	case v.Source == turnout.SourceSalesforce && r.Parked != nil && !r.Dismissed.IsZero():
+		return // nothing of ours is on its way
+	case v.Source == turnout.SourceRegistrant:
+		r.Dismissed = time.Time{}
 	}
 	// Salesforce has its own changes already. But where one of ours is still on
 	// its way, what arrives would undo them: both go out together.

@@ -136,7 +136,7 @@ func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, 
 		n, err = t.ExecN(`WITH over AS MATERIALIZED (SELECT r.id FROM orgs o JOIN lanes l ON l.org = o.num JOIN registrations r ON r.lane = l.lane
 			WHERE o.org = $1 AND l.ends > 0 AND l.ends < $2 AND r.sealed IS NOT NULL AND r.due_at IS NULL AND (r.parked_code IS NULL OR r.dismissed_at IS NOT NULL)
 			ORDER BY r.id LIMIT $3 FOR UPDATE OF r)
-			UPDATE registrations SET sealed = NULL WHERE id IN (SELECT id FROM over)`, string(org), millis(before), limit)
+			UPDATE registrations SET sealed = NULL, parked_text = NULL WHERE id IN (SELECT id FROM over)`, string(org), millis(before), limit)
 		return err
 	})
 	return int(n), err

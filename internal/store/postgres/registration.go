@@ -102,7 +102,11 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 // Parked lists registrations that Salesforce refused, oldest first, at most limit: those
 // that somebody has to look at, or those that were dismissed.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error) {
-	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL AND (r.dismissed_at IS NOT NULL) = $2 ORDER BY r.id LIMIT $3", string(org), dismissed, limit)
+	which := " AND r.dismissed_at IS NULL" // as an index has it
+	if dismissed {
+		which = " AND r.dismissed_at IS NOT NULL"
+	}
+	all, err := wire.Query(ctx, s.pool, scanRegistration, selectRegistration+" WHERE o.org = $1 AND r.parked_code IS NOT NULL"+which+" ORDER BY r.id LIMIT $2", string(org), limit)
 	return all, wire.Wrap("list parked", err)
 }
 

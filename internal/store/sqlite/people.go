@@ -222,7 +222,7 @@ func (s *Store) Shred(ctx context.Context, org turnout.OrgID, before time.Time, 
 	err = s.hand(ctx, "shred answers", &job{scrub: true, apply: func(t *tx) error {
 		shredded = 0
 		for _, id := range ids {
-			n, err := t.execN("UPDATE registrations SET sealed = NULL WHERE id = ? AND sealed IS NOT NULL AND due_at IS NULL AND (parked_code IS NULL OR dismissed_at IS NOT NULL)", id)
+			n, err := t.execN("UPDATE registrations SET sealed = NULL, parked_text = NULL WHERE id = ? AND sealed IS NOT NULL AND due_at IS NULL AND (parked_code IS NULL OR dismissed_at IS NOT NULL)", id)
 			if err != nil {
 				return err
 			}

@@ -116,7 +116,11 @@ func (s *Store) LinkRegistration(ctx context.Context, org turnout.OrgID, link tu
 // Parked lists registrations that Salesforce refused, oldest first, at most limit: those
 // that somebody has to look at, or those that were dismissed.
 func (s *Store) Parked(ctx context.Context, org turnout.OrgID, dismissed bool, limit int) ([]turnout.Registration, error) {
-	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE o.org = ? AND r.parked_code IS NOT NULL AND (r.dismissed_at IS NOT NULL) = ? ORDER BY r.id LIMIT ?", string(org), dismissed, limit)
+	which := " AND r.dismissed_at IS NULL" // as an index has it
+	if dismissed {
+		which = " AND r.dismissed_at IS NOT NULL"
+	}
+	rows, err := s.reads.QueryContext(ctx, selectRegistration+" WHERE o.org = ? AND r.parked_code IS NOT NULL"+which+" ORDER BY r.id LIMIT ?", string(org), limit)
 	return collect("list parked", rows, err, scanRegistration)
 }
 

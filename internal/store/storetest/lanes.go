@@ -395,6 +395,13 @@ func testDismiss(e *env) {
 	if r := dismiss(kept.Key, turnout.StatusRegistered); r.Parked == nil || r.Parked.Code != why.Code || !r.Dismissed.Equal(e.now) || r.Revision != 1 || len(r.Claims) == 0 {
 		e.Errorf("dismissed: %+v", r)
 	}
+	_, err = e.revise(kept.Key, func(v *turnout.Revision) {
+		v.Source, v.Attendance = turnout.SourceSalesforce, turnout.AttendanceAttended
+	})
+	e.ok(err)
+	if r := e.read(kept.Key); r.Parked == nil || r.Dismissed.IsZero() || !r.Due.IsZero() || r.Attendance != turnout.AttendanceAttended {
+		e.Errorf("a change in Salesforce revives it: %+v", r)
+	}
 	spam := e.accept(e.submission(pools(1)...), turnout.StatusRegistered)
 	park(spam)
 	e.stands(turnout.PoolEvent, 2, 0)

@@ -185,10 +185,18 @@ func (m *model) revise(v turnout.Revision) turnout.Code {
 		}
 		to = p.status
 	}
-	p.status, p.claims, p.dismissed = to, v.Claims, false
+	p.status, p.claims = to, v.Claims
+	left := v.Source == turnout.SourceSalesforce && p.parked && p.dismissed // alone: nothing of ours is on its way
+	if v.Source == turnout.SourceRegistrant {
+		p.dismissed = false
+	}
+	if left {
+		m.promote(p.event, v.At)
+		return ""
+	}
 	if v.Source == turnout.SourceRegistrant || p.delivered < p.revision {
 		p.revision++
-		p.due, p.parked, p.dismissed = v.At, false, false
+		p.due, p.parked = v.At, false
 	}
 	m.promote(p.event, v.At)
 	return ""
@@ -201,8 +209,11 @@ func (m *model) dismiss(p *party, v turnout.Revision) turnout.Code {
 	}
 	p.dismissed = true
 	if v.Status != p.status {
-		p.status, p.parked, p.due = v.Status, false, v.At
+		p.status = v.Status
 		p.revision++
+		if !p.erased {
+			p.parked, p.due = false, v.At
+		}
 	}
 	m.promote(p.event, v.At)
 	return ""
@@ -274,6 +285,6 @@ func (m *model) settle(o turnout.Outcome) {
 	case o.Result == turnout.ResultRetry:
 		p.due = o.RetryAt
 	case o.Result == turnout.ResultParked:
-		p.due, p.parked = time.Time{}, true
+		p.due, p.parked, p.dismissed = time.Time{}, true, p.dismissed && p.status == turnout.StatusCancelled
 	}
 }

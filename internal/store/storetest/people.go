@@ -361,11 +361,14 @@ func testShred(e *env) {
 	_, err := e.revise(late.Key, func(v *turnout.Revision) { v.Sealed = []byte("anew") })
 	e.ok(err)
 	lease := e.claim("one")
-	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{{Key: late.Key, Revision: 2, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: "X", At: start}}}, time.Time{}))
+	e.ok(e.Settle(e.ctx, lease, []turnout.Outcome{{Key: late.Key, Revision: 2, Result: turnout.ResultParked, Parked: &turnout.Parked{Code: "X", Sealed: []byte("says"), At: start}}}, time.Time{}))
 	shred(ends.Add(time.Hour), 10, 0)
 	_, err = e.revise(late.Key, func(v *turnout.Revision) { v.Source = turnout.SourceOperator })
 	e.ok(err)
 	shred(ends.Add(time.Hour), 10, 1)
+	if r := e.read(late.Key); r.Parked == nil || r.Parked.Sealed != nil {
+		e.Errorf("P8: what Salesforce said of it outlives it: %+v", r.Parked)
+	}
 	if n, err := e.Unpark(e.ctx, acme, late.Key, e.tick()); err != nil || n != 0 {
 		e.Errorf("what says nothing any more is sent again: %d, %v", n, err)
 	}
