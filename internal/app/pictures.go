@@ -51,7 +51,10 @@ func inTurn(ctx context.Context, places chan struct{}, do func() error) (err err
 	select {
 	case places <- struct{}{}:
 	case <-ctx.Done():
-		return errors.New("too many others were before it")
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return errors.New("too many others were before it")
+		}
+		return ctx.Err()
 	}
 	defer func() {
 		if recover() != nil {
