@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -237,18 +236,11 @@ func (w *waves) show(cmd *cobra.Command) (err error) {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	var parts []string
-	standing := migration.Count(w.all)
-	for _, s := range migration.States() {
-		if n := standing.States[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
-		}
-	}
 	looked, err := w.looked(cmd)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%s%s\n", strings.Join(parts, ", "), looked)
+	fmt.Fprintf(out, "\n%s%s\n", migration.Summary(w.all), looked)
 	return nil
 }
 

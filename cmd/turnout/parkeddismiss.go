@@ -69,25 +69,28 @@ func dismissOne(ctx context.Context, d *app.Desk, org turnout.OrgID, key string,
 	return nil
 }
 
-// dismissEvent dismisses what is parked for an event and tells how many these were.
+// dismissEvent dismisses what is parked for an event and tells how many these were. Those
+// that keep a place since they were dismissed are cancelled as well, if that is wanted.
 func dismissEvent(ctx context.Context, d *app.Desk, org turnout.OrgID, event turnout.EventID, cancel bool) (int, error) {
 	var keys []turnout.Key
 	err := d.Store.Each(ctx, org, event, func(r turnout.Registration) error {
-		if r.Parked != nil && r.Dismissed.IsZero() {
+		if r.Parked != nil && (r.Dismissed.IsZero() || cancel && r.Status.Holds()) {
 			keys = append(keys, r.Key)
 		}
 		return nil
 	})
-	for i, key := range keys {
-		if err == nil {
-			err = d.Dismiss(ctx, org, key, cancel)
-		}
-		if turnout.CodeOf(err) == turnout.CodeNotFound {
-			err = nil // sent again meanwhile
-		}
-		if err != nil {
-			return i, fmt.Errorf("%d were dismissed, then: %w", i, err)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, key := range keys {
+		switch err := d.Dismiss(ctx, org, key, cancel); {
+		case turnout.CodeOf(err) == turnout.CodeNotFound: // sent again meanwhile
+		case err != nil:
+			return n, fmt.Errorf("%d were dismissed, then: %w", n, err)
+		default:
+			n++
 		}
 	}
-	return len(keys), err
+	return n, nil
 }

@@ -75,7 +75,7 @@ func (in *instance) migrating(ctx context.Context, orgs []turnout.Org) (oversigh
 	for _, o := range migration.Due(moving, now) {
 		due[o.ID] = true
 	}
-	m.Note = migration.Attended(moving, looked, now)
+	m.Summary, m.Note = migration.Summary(moving), migration.Attended(moving, looked, now)
 	for _, o := range moving {
 		m.Orgs = append(m.Orgs, oversight.Moving{
 			Org: o.ID, Name: cmp.Or(o.Name, string(o.ID)), Wave: o.Move.Wave, From: o.Move.From, To: o.Move.To, State: o.Move.State,

@@ -375,7 +375,7 @@ func TestMigration(t *testing.T) {
 	if p := page("/console/"); strings.Contains(p, "Migration") {
 		t.Error("the overview tells of a migration that is not there")
 	}
-	o.moves = oversight.Migration{Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
+	o.moves = oversight.Migration{Summary: "1 waiting, 1 moved, 1 rolled back", Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
 		{Org: "acme", Name: "Acme <Events>", Wave: 1, To: "green", State: turnout.MoveDone, When: "since 2027-02-01 02:10 CET"},
 		{Org: "lumen", Name: "Lumen", Wave: 2, From: "blue", To: "green", State: turnout.MoveWaiting, When: "as soon as it can: no instance of stack green is up", Hindered: true},
 		{Org: "quiet", Name: "Quiet Choir", Wave: 2, From: "blue", To: "green", State: turnout.MoveBack, When: "since 2027-02-01 02:20 CET"},

@@ -41,7 +41,7 @@ func TestPagesFitAPhone(t *testing.T) {
 	o := newOperator()
 	o.orgs[1].Name = "The Worshipful Company of Lantern Makers"
 	o.parked[0].Key = "06q4t8n0a1v5k2m7c9e3r6s8d0"
-	o.moves = oversight.Migration{Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
+	o.moves = oversight.Migration{Summary: "1 waiting", Note: "an edge looked 4s ago", Orgs: []oversight.Moving{
 		{Org: "lumen", Name: "The Worshipful Company of Lantern Makers", Wave: 12, From: "blue", To: "a-stack-with-a-long-name", State: turnout.MoveWaiting, When: "as soon as it can: no instance of stack a-stack-with-a-long-name is up", Hindered: true},
 	}}
 	server := httptest.NewServer(o.handler(t))

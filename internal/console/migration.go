@@ -3,9 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
-	"strings"
 
-	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/oversight"
 )
 
@@ -28,21 +26,10 @@ func (c *Console) showMigration(w http.ResponseWriter, r *http.Request) {
 	c.show(w, r, http.StatusOK, "migration", page)
 }
 
-// standing counts the orgs of a migration by how far they are, in the order of that;
-// empty where there is none.
+// standing is how a migration stands, in a line; empty where there is none.
 func standing(m oversight.Migration) string {
-	counts := map[turnout.MoveState]int{}
-	for _, o := range m.Orgs {
-		counts[o.State]++
-	}
-	var parts []string
-	for _, s := range []turnout.MoveState{turnout.MovePlanned, turnout.MoveWaiting, turnout.MoveHeld, turnout.MoveDone, turnout.MoveBack} {
-		if n := counts[s]; n > 0 {
-			parts = append(parts, strconv.Itoa(n)+" "+string(s))
-		}
-	}
 	if n := m.Hindered(); n > 0 {
-		parts = append(parts, strconv.Itoa(n)+" hindered")
+		return m.Summary + ", " + strconv.Itoa(n) + " hindered"
 	}
-	return strings.Join(parts, ", ")
+	return m.Summary
 }

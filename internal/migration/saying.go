@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/turnout-events/turnout"
@@ -38,6 +39,18 @@ func When(orgs []turnout.Org, o turnout.Org, now time.Time) string {
 		return fmt.Sprintf("since %s; is on %s now", at(o.Move.At), is)
 	}
 	return "since " + at(o.Move.At)
+}
+
+// Summary counts the orgs of a migration by how far they are; empty for none.
+func Summary(orgs []turnout.Org) string {
+	var parts []string
+	counts := Count(orgs).States
+	for _, s := range States() {
+		if n := counts[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // waveBefore is the number of the wave before an org's.

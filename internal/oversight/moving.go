@@ -10,6 +10,8 @@ import (
 type Migration struct {
 	// Orgs are those that have a part in it, by wave; none means that there is no migration.
 	Orgs []Moving
+	// Summary counts them by how far they are.
+	Summary string
 	// Note says whether an edge looks after those that wait; empty where none waits.
 	Note string
 }

@@ -110,24 +110,19 @@ func restate(r *turnout.Registration, v *turnout.Revision, moves bool) {
 	if v.Source == turnout.SourceSalesforce {
 		r.Attendance = v.Attendance
 	}
-	switch {
-	case v.Source == turnout.SourceOperator:
-		r.Dismissed = r.ChangedAt
-		if moves && r.Sealed == nil { // nothing is left that could be sent
-			r.Revision++
-			return
-		}
-		if !moves {
-			return
-		}
-	case v.Source == turnout.SourceSalesforce && r.Parked != nil && !r.Dismissed.IsZero():
-		return // nothing of ours is on its way
-	case v.Source == turnout.SourceRegistrant:
-		r.Dismissed = time.Time{}
-	}
 	// Salesforce has its own changes already. But where one of ours is still on
 	// its way, what arrives would undo them: both go out together.
-	if v.Source != turnout.SourceSalesforce || r.Delivered < r.Revision {
+	tell := r.Delivered < r.Revision
+	switch v.Source {
+	case turnout.SourceRegistrant:
+		tell, r.Dismissed = true, time.Time{}
+	case turnout.SourceOperator:
+		// What was shredded has nothing left to send.
+		tell, r.Dismissed = moves && r.Sealed != nil, r.ChangedAt
+	case turnout.SourceSalesforce:
+		tell = tell && (r.Parked == nil || r.Dismissed.IsZero()) // else nothing of ours is on its way
+	}
+	if tell {
 		r.Revision++
 		r.Due, r.Attempts, r.Parked = r.ChangedAt, 0, nil
 	}

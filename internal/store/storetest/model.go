@@ -209,11 +209,8 @@ func (m *model) dismiss(p *party, v turnout.Revision) turnout.Code {
 	}
 	p.dismissed = true
 	if v.Status != p.status {
-		p.status = v.Status
+		p.status, p.parked, p.due = v.Status, false, v.At // what is forgotten holds nothing to cancel
 		p.revision++
-		if !p.erased {
-			p.parked, p.due = false, v.At
-		}
 	}
 	m.promote(p.event, v.At)
 	return ""
