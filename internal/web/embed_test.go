@@ -3,6 +3,7 @@ package web_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -121,6 +122,16 @@ func TestEmbedScript(t *testing.T) {
 	}
 	if n := w.Body.Len(); w.Code != http.StatusOK || n > 4<<10 || n < 500 {
 		t.Errorf("%d, %d bytes", w.Code, n)
+	}
+	languages, err := filepath.Glob("page/words/*.json")
+	if err != nil || len(languages) == 0 {
+		t.Fatal(languages, err)
+	}
+	for _, file := range languages {
+		tag := strings.TrimSuffix(filepath.Base(file), ".json")
+		if !strings.Contains(w.Body.String(), " "+tag+`: "`) {
+			t.Errorf("it has no word of %q to close with", tag)
+		}
 	}
 	// What a strict policy of the host page refuses, or what is nobody's business.
 	if found := regexp.MustCompile(`innerHTML|insertAdjacent|document\.write|eval\(|new Function|cssText|setAttribute\("(style|on)|cookie|[sS]torage|fetch\(|https?:`).FindString(w.Body.String()); found != "" {

@@ -52,6 +52,9 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("TURNOUT_SCREENSHOTS says where pictures go")
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	chromium := browser(t)
 	s := newSite(t)
 	server := httptest.NewServer(s.handler)
@@ -82,6 +85,17 @@ func TestScreenshots(t *testing.T) {
 	s.intake.fail = turnout.Errorf(turnout.CodeUnknown, "accept", "")
 	shoot(t, tab, filepath.Join(dir, "form-later"), chromedp.Navigate(origin+"/events/spring-forum/register"),
 		chromedp.Click(chromedp.CSS(`[id="ticket.1"]`)), chromedp.Click(chromedp.CSS(`[id="agenda.budget"]`)),
+		chromedp.Click(chromedp.CSS(".send .button")), chromedp.WaitVisible(chromedp.CSS(".alert")))
+	s.intake.fail = nil
+	newer := gala()
+	newer.Form.Version = "f4"
+	newer.Form.Questions = newer.Form.Questions[:len(newer.Form.Questions)-1]
+	newer.Form.Questions[0].Choices = []string{"Soup", "Salad"}
+	shoot(t, tab, filepath.Join(dir, "form-changed"), chromedp.Navigate(origin+"/events/spring-forum/register"),
+		chromedp.SetValue(chromedp.CSS("#first_name"), "Ada"), chromedp.SetValue(chromedp.CSS("#last_name"), "Sample"),
+		chromedp.SetValue(chromedp.CSS("#email"), "ada@example.com"), chromedp.SetValue(chromedp.CSS("#company"), "Sample Works"),
+		chromedp.SetValue(chromedp.CSS(`[id="answers.note"]`), "By the window."), chromedp.Click(chromedp.CSS(`[id="ticket.1"]`)),
+		chromedp.Click(chromedp.CSS(`[id="answers.diet.1"]`)), chromedp.Func(func(context.Context, *chromedp.Target) error { s.catalog.publish(t, newer, galaSeats()); return nil }),
 		chromedp.Click(chromedp.CSS(".send .button")), chromedp.WaitVisible(chromedp.CSS(".alert")))
 	closeTab()
 	for m, err := range messages {

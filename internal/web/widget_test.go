@@ -74,7 +74,7 @@ func openWidget(t *testing.T, named, script bool) *widget {
 func (v *widget) page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Security-Policy", fmt.Sprintf("default-src 'none'; script-src %s; frame-src %s; require-trusted-types-for 'script'", v.events, v.events))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Acme</title><p><a id="before" href="#">Before</a></p>
+	fmt.Fprintf(w, `<!doctype html><html lang="de-AT"><title>Acme</title><p><a id="before" href="#">Before</a></p>
 <a class="turnout" id="link" href="%s%s">Register for the forum</a>
 <a class="turnout" id="other" href="%s/l/%s">Not for everybody</a>
 <script src="%s/embed.js" async></script>`, v.events, formPath, v.events, graceToken, v.events)
@@ -196,6 +196,7 @@ func TestWidgetRegistersInItsDialog(t *testing.T) {
 		t.Errorf("the frame had cookies, so nothing shows that it needs none: %q", sent)
 	}
 
+	v.until(`document.querySelector("dialog button").textContent === "Schließen"`)
 	v.do(v.tab, chromedp.Click(chromedp.CSS("dialog button")))
 	v.until(`!document.querySelector("dialog").open && document.activeElement.id === "link"`)
 	if said := v.noted(&v.said); strings.Contains(said, "Content Security Policy") || strings.Contains(said, "violates") {

@@ -27,6 +27,9 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("TURNOUT_SCREENSHOTS says where pictures go")
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("needs chromium in PATH")

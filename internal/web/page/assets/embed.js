@@ -11,6 +11,14 @@
   var embeddable = /^\/events\/[^/.]+(\/register)?$/;
   var panels = new WeakMap();
 
+  // The organiser's page has no words of ours, so these are here.
+  var closing = { de: "Schließen", en: "Close", es: "Cerrar", fr: "Fermer", it: "Chiudi", nl: "Sluiten" };
+
+  function close(link) {
+    var spoken = link.closest("[lang]");
+    return link.dataset.close || closing[spoken ? spoken.lang.slice(0, 2).toLowerCase() : "en"] || closing.en;
+  }
+
   // Times are in milliseconds: how long a page may take to load, and how long
   // after that it may take to say that it is one of ours. A browser does not
   // tell a page that framing was refused, so silence has to.
@@ -35,7 +43,7 @@
     var bar = make("div", column, { display: "flex", alignItems: "center", gap: "1rem", padding: "8px 8px 8px 16px" });
     make("h2", bar, { flex: "1", margin: "0", font: "bold 1.1rem system-ui, sans-serif" }, { textContent: title });
     var button = make("button", bar, { font: "1rem system-ui, sans-serif", minWidth: "44px", minHeight: "44px", padding: "0 1rem" },
-      { type: "button", textContent: link.dataset.close || "Close" });
+      { type: "button", textContent: close(link) });
     var frame = make("iframe", column, { flex: "1", width: "100%", border: "0" }, { title: title, src: link.href });
     return { link: link, dialog: dialog, button: button, frame: frame };
   }

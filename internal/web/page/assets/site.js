@@ -59,15 +59,18 @@
   document.querySelectorAll(".visitor").forEach(function (el) {
     var start = new Date(el.dataset.start);
     var end = el.dataset.end ? new Date(el.dataset.end) : null;
-    var zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     var offset = /([+-])(\d\d):(\d\d)$/.exec(el.dataset.start);
     var minutes = offset ? (offset[1] === "-" ? -1 : 1) * (60 * offset[2] + +offset[3]) : 0;
-    if (isNaN(start) || -start.getTimezoneOffset() === minutes) return;
+    var own = -start.getTimezoneOffset(), distance = Math.abs(own);
+    if (isNaN(start) || own === minutes) return;
     var format = new Intl.DateTimeFormat(document.documentElement.lang, {
-      weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false
+      weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23"
     });
     var text = end && format.formatRange ? format.formatRange(start, end) : format.format(start);
-    el.textContent = el.dataset.label + " " + text + (zone ? " (" + zone.replace(/_/g, " ") + ")" : "");
+    text = text.replace(/(:\d\d)\s*–\s*(\d\d:)/, "$1\u2060–\u2060$2"); // two hours stay on one line
+    var zone = own ? (own < 0 ? "-" : "+") + Math.floor(distance / 60) : "";
+    if (distance % 60) zone += ":" + String(distance % 60).padStart(2, "0");
+    el.textContent = el.dataset.label + " " + text + " (UTC" + zone + ")";
     el.hidden = false;
   });
 })();
