@@ -9,9 +9,16 @@ type EventCopy struct {
 	Event *Event
 	// Fault says why a published record cannot be shown (CodeInvalid), nil otherwise.
 	Fault error
+	// Remarks are what an event that can be shown is shown without, in words for the organiser.
+	Remarks []FieldError
 	// Modified is the record's SystemModstamp, or the latest of it and its parts'.
 	Modified time.Time
+	// Note is what the record tells its organiser in Turnout's name; nil where it cannot.
+	Note *string
 }
+
+// MaxEventNote is how long an event's note may be, in characters.
+const MaxEventNote = 1000
 
 // LinkCopy is an invite record as Salesforce has it, cut down to the fields of P8.
 type LinkCopy struct {

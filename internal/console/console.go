@@ -18,6 +18,7 @@ import (
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/erasure"
 	"github.com/turnout-events/turnout/internal/oversight"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // Overseer shows how it goes.
@@ -174,7 +175,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case status == http.StatusServiceUnavailable:
 		p.Detail = "The store did not answer, so it is not certain that anything was done. Look again in a minute."
 	case errors.As(err, &e) && e.Detail != "":
-		p.Detail = sentence(e.Detail)
+		p.Detail = words.Sentence(e.Detail)
 	}
 	c.show(w, r, status, "problem", p)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 //go:embed templates/*.html assets/*
@@ -64,7 +65,7 @@ func newPages(now func() time.Time) (*pages, error) {
 		"refresh": func() int { return refresh },
 		"ago":     func(t time.Time) string { return ago(now().Sub(t)) },
 		"since":   func(t time.Time) string { return age(now().Sub(t)) },
-		"age":     age, "number": number, "plural": plural, "cause": cause, "sentence": sentence, "list": list,
+		"age":     age, "number": number, "plural": plural, "cause": cause, "sentence": words.Sentence, "list": list,
 		"capital":  func(s turnout.MoveState) string { return strings.ToUpper(string(s[:1])) + string(s[1:]) },
 		"positive": func(n *int) bool { return n != nil && *n > 0 },
 		"at":       func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") },
@@ -156,18 +157,6 @@ func enumerate(words []string, last string) string {
 	}
 	n := len(words) - 1
 	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
-}
-
-// sentence gives lower-case words a capital and a full stop.
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	s = strings.ToUpper(s[:1]) + s[1:]
-	if !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	return s
 }
 
 // cause says in plain words why Salesforce could not be read or written, and

@@ -53,7 +53,7 @@ func (p *orgMirror) pollEvents(ctx context.Context, source Source) error {
 	if since.IsZero() {
 		p.o.Logger.Info("backfill of events", "org", p.org, "events", len(copies))
 	}
-	if err := p.applyEvents(ctx, copies); err != nil {
+	if err := p.applyEvents(ctx, source, copies); err != nil {
 		return err
 	}
 	if err := p.moveCursor(ctx, trackEvents, from, next); err != nil {
@@ -84,7 +84,7 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 		if err != nil {
 			return err
 		}
-		if err := p.applyEvents(ctx, copies); err != nil {
+		if err := p.applyEvents(ctx, source, copies); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func idsOf(events []SealedEvent, faulty map[turnout.EventID][]byte) []turnout.Ev
 // applyEvents takes over copies. One that fails keeps none of the others from
 // being applied; the error makes the caller fetch them all again. The caller
 // holds applying.
-func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy) error {
+func (p *orgMirror) applyEvents(ctx context.Context, source EventSource, copies []turnout.EventCopy) error {
 	if len(copies) == 0 {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 	if err != nil {
 		return err
 	}
-	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, sealed: map[turnout.EventID][]byte{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
+	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, sealed: map[turnout.EventID][]byte{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}, notes: map[turnout.EventID]string{}}
 	for _, e := range cached {
 		b.modified[e.ID], b.sealed[e.ID] = e.Modified, e.Sealed
 		b.slugs[e.Slug] = e.ID
@@ -141,6 +141,7 @@ func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy)
 	if b.slugsFreed {
 		errs = append(errs, p.retrySlugs(ctx))
 	}
+	p.writeNotes(ctx, source, b.notes)
 	return errors.Join(errs...)
 }
 
@@ -160,6 +161,8 @@ type batch struct {
 	// told is what the feed will be told of.
 	told       map[turnout.EventID]mark
 	slugsFreed bool
+	// notes are what records will tell their organisers.
+	notes map[turnout.EventID]string
 }
 
 func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
@@ -168,7 +171,7 @@ func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
 	}
 	switch {
 	case c.Fault != nil:
-		return b.fault(ctx, faultOf(c.ID, c.Fault, b.at))
+		return b.fault(ctx, c, faultOf(c.ID, c.Fault, b.at))
 	case c.Event == nil:
 		if err := b.withdraw(ctx, c); err != nil {
 			return err
@@ -176,12 +179,12 @@ func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
 		return b.sound(ctx, c.ID)
 	}
 	if err := c.Event.Validate(); err != nil {
-		return b.fault(ctx, faultOf(c.ID, err, b.at))
+		return b.fault(ctx, c, faultOf(c.ID, err, b.at))
 	}
 	if other, taken := b.slugs[c.Event.Slug]; taken && other != c.ID {
 		f := faultOf(c.ID, slugTaken(other), b.at)
 		f.Slug = true
-		return b.fault(ctx, f)
+		return b.fault(ctx, c, f)
 	}
 	if err := b.publish(ctx, c); err != nil {
 		return err
@@ -203,6 +206,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	if e.Picture, err = b.pictured(ctx, c); err != nil {
 		return err
 	}
+	b.note(c, shownNote(c.Remarks, e.Picture))
 	plain, err := json.Marshal(e)
 	if err != nil {
 		return turnout.Wrap(turnout.CodeInternal, "write event "+string(c.ID), err)
@@ -236,6 +240,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 // withdraw removes one event. It is told even if it was not cached: a process
 // that was killed may have removed it and told nobody.
 func (b *batch) withdraw(ctx context.Context, c turnout.EventCopy) error {
+	b.note(c, "")
 	p, m := b.p, mark{modified: c.Modified}
 	_, there := b.modified[c.ID]
 	if last, ok := p.applied[c.ID]; ok && !there && last == m {

@@ -30,11 +30,13 @@ type salesforce struct {
 	asked             map[string]int // ids over all calls of an operation
 	chunk             int            // links per list, 0 means all
 	afterChunk        func(n int) error
-	hang              chan struct{} // calls wait until it is closed
-	bulk              bool          // links come from a job, with places
-	job               int           // its number, a new one without a place of it
-	places            []string      // that LinksSince was given
-	yielded           int           // links, as often as they were
+	hang              chan struct{}              // calls wait until it is closed
+	bulk              bool                       // links come from a job, with places
+	job               int                        // its number, a new one without a place of it
+	places            []string                   // that LinksSince was given
+	yielded           int                        // links, as often as they were
+	notes             map[turnout.EventID]string // nil where records have no field for them
+	refuseNotes       error                      // what NoteEvents answers
 }
 
 func newSalesforce() *salesforce {
@@ -85,7 +87,7 @@ func (s *salesforce) Events(_ context.Context, ids []turnout.EventID) ([]turnout
 	for _, id := range ids {
 		c := s.events[id]
 		c.ID = id
-		out = append(out, c)
+		out = append(out, s.noted(c))
 	}
 	return out, nil
 }
@@ -100,11 +102,42 @@ func (s *salesforce) EventsSince(_ context.Context, since time.Time) ([]turnout.
 	next := since
 	for _, id := range slices.Sorted(maps.Keys(s.events)) {
 		if c := s.events[id]; !c.Modified.Before(since) {
-			out = append(out, c)
+			out = append(out, s.noted(c))
 			next = latest(next, c.Modified)
 		}
 	}
 	return out, next, nil
+}
+
+func (s *salesforce) noted(c turnout.EventCopy) turnout.EventCopy {
+	if note := s.notes[c.ID]; s.notes != nil {
+		c.Note = &note
+	}
+	return c
+}
+
+// NoteEvents changes records, as any change does.
+func (s *salesforce) NoteEvents(_ context.Context, notes map[turnout.EventID]string) error {
+	if err := s.call("NoteEvents", len(notes)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuseNotes != nil {
+		return s.refuseNotes
+	}
+	for id, note := range notes {
+		c := s.events[id]
+		c.Modified = stamp()
+		s.events[id], s.notes[id] = c, note
+	}
+	return nil
+}
+
+func (s *salesforce) note(id turnout.EventID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notes[id]
 }
 
 func (s *salesforce) LinksSince(_ context.Context, since time.Time, place string, yield func(turnout.LinkPart) error) (time.Time, error) {

@@ -62,8 +62,10 @@ func (o *Options) faults(ctx context.Context, org turnout.OrgID) ([]Fault, error
 }
 
 // fault notes why an event cannot be shown. What is shown of it stays.
-func (b *batch) fault(ctx context.Context, f Fault) error {
+func (b *batch) fault(ctx context.Context, c turnout.EventCopy, f Fault) error {
 	p := b.p
+	_, shown := b.modified[c.ID]
+	b.note(c, f.note(shown))
 	ring, err := p.o.Keyring.Ring(ctx, string(p.org))
 	if err != nil {
 		return err
@@ -100,12 +102,9 @@ func (p *orgMirror) retrySlugs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, f := range faults {
 		if f.Slug {
-			p.queue.add(hintEvents, string(f.Event))
-			p.signal(hintEvents)
+			p.reread(f.Event)
 		}
 	}
 	return nil

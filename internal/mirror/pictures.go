@@ -245,7 +245,8 @@ func (p *orgMirror) repaint(ctx context.Context, w wish, edit func(turnout.Pictu
 		return err
 	}
 	picture := edit(e.Picture)
-	news := !e.Picture.Same(picture) || e.Picture.Fault != picture.Fault
+	fault := e.Picture.Fault
+	news := !e.Picture.Same(picture) || fault != picture.Fault
 	if !news && e.Picture.Of == picture.Of {
 		return nil
 	}
@@ -268,6 +269,9 @@ func (p *orgMirror) repaint(ctx context.Context, w wish, edit func(turnout.Pictu
 		}
 	}
 	p.applied[w.event] = mark{w.modified, sha256.Sum256(plain)}
+	if fault != picture.Fault {
+		p.reread(w.event) // for its note
+	}
 	return nil
 }
 

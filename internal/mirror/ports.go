@@ -24,6 +24,8 @@ type EventSource interface {
 	// EventsSince returns what changed at or after since, all for the zero time,
 	// and where the next poll starts.
 	EventsSince(ctx context.Context, since time.Time) ([]turnout.EventCopy, time.Time, error)
+	// NoteEvents writes what events' records tell their organisers.
+	NoteEvents(ctx context.Context, notes map[turnout.EventID]string) error
 }
 
 // LinkSource reads invite records.

@@ -23,22 +23,33 @@ func decode(data []byte, out any) error {
 // value finds a field, "Event__r.Name" for one of a parent. Names are
 // compared exactly first and without case after that.
 func (r Record) value(field string) any {
+	v, _ := r.find(field)
+	return v
+}
+
+// Has reports whether the record has a field, null or not.
+func (r Record) Has(field string) bool {
+	_, ok := r.find(field)
+	return ok
+}
+
+func (r Record) find(field string) (any, bool) {
 	if v, ok := r[field]; ok {
-		return v
+		return v, true
 	}
 	if parent, rest, found := strings.Cut(field, "."); found {
-		nested, _ := r.value(parent).(map[string]any)
-		if nested == nil {
-			return nil
+		nested, ok := r.value(parent).(map[string]any)
+		if !ok {
+			return nil, false
 		}
-		return Record(nested).value(rest)
+		return Record(nested).find(rest)
 	}
 	for name, v := range r {
 		if strings.EqualFold(name, field) {
-			return v
+			return v, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // Text is a field as a string; "" if it is null or absent. Numbers and

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // ContentType is the media type of RFC 9457.
@@ -55,7 +56,7 @@ func Of(err error) Problem {
 	p := Problem{Type: urn + string(code), Title: k.title, Status: k.status, Code: code, Detail: k.detail}
 	var e *turnout.Error
 	if errors.As(err, &e) && e.Detail != "" && k.status < http.StatusInternalServerError {
-		p.Detail = sentence(e.Detail)
+		p.Detail = words.Sentence(e.Detail)
 	}
 	for _, f := range turnout.FieldsOf(err) {
 		p.Errors = append(p.Errors, Fault{Field: f.Field, Pointer: pointer(f.Field), Message: f.Message, Rule: f.Rule})
@@ -106,13 +107,4 @@ func pointer(field string) string {
 		return "#"
 	}
 	return "#/" + strings.ReplaceAll(strings.NewReplacer("~", "~0", "/", "~1").Replace(field), ".", "/")
-}
-
-// sentence gives an error's lower-case words a capital and a full stop.
-func sentence(s string) string {
-	s = strings.ToUpper(s[:1]) + s[1:]
-	if !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	return s
 }

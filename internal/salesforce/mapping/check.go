@@ -134,6 +134,10 @@ func (c *checker) event(e Event) {
 	fields := append(named(e.Fields, "Id", stamp, e.Published.Field), e.Details)
 	c.object(e.Object, reading(fields...))
 	parent := c.seen[e.Object]
+	if e.Note != "" && parent != nil && !e.TakesNotes(parent) {
+		c.found = append(c.found, Finding{Object: e.Object, Field: e.Note, Warning: true, Message: fmt.Sprintf(
+			"organisers do not hear in Salesforce why an event cannot be shown; give the integration user edit access to the object and to this text field of %d characters (the Turnout package has it), or leave note out of the mapping", turnout.MaxEventNote)})
+	}
 	for _, part := range []*Part{e.Tickets, e.Agenda, e.Questions} {
 		if part == nil {
 			continue

@@ -49,7 +49,7 @@ func (t Test) Holds(r salesforce.Record) bool {
 // the org's, for events that have none. Event is nil if the record is not
 // published; Fault lists what keeps a published one from being shown.
 func (e Event) Read(r salesforce.Record, parts Parts, zone string) turnout.EventCopy {
-	out := turnout.EventCopy{ID: turnout.EventID(r.ID("Id")), Modified: e.modified(r, parts)}
+	out := turnout.EventCopy{ID: turnout.EventID(r.ID("Id")), Modified: e.modified(r, parts), Note: e.NoteOf(r)}
 	if !e.Published.Holds(r) {
 		return out
 	}
@@ -68,8 +68,40 @@ func (e Event) Read(r salesforce.Record, parts Parts, zone string) turnout.Event
 		f.add(fault.Field, "%s", fault.Message)
 	}
 	setVersions(event)
+	out.Remarks = e.remarks(r, event)
 	out.Event, out.Fault = event, f.err("read event "+string(out.ID))
 	return out
+}
+
+// NoteOf is what the record tells its organiser, nil where the query did not ask.
+func (e Event) NoteOf(r salesforce.Record) *string {
+	if e.Note == "" || !r.Has(e.Note) {
+		return nil
+	}
+	note := r.Text(e.Note)
+	return &note
+}
+
+// TakesNotes reports whether events, as the org describes them, have a field for notes
+// that the integration user may write and that is long enough.
+func (e Event) TakesNotes(object *salesforce.Object) bool {
+	if e.Note == "" || object == nil {
+		return false
+	}
+	f, ok := object.Field(e.Note)
+	return ok && object.Update && f.Update && f.Length >= turnout.MaxEventNote
+}
+
+// remarks are about what the record says of the event's looks and is not followed.
+func (e Event) remarks(r salesforce.Record, event *turnout.Event) (remarks faults) {
+	get := reader{r, e.Fields}
+	if get.line("accent") != "" && event.Accent == "" {
+		remarks.add("accent", "give a colour such as #0b5c8a")
+	}
+	if get.line("image") != "" && event.Image == "" {
+		remarks.add("image", "give an address that starts with https://")
+	}
+	return remarks
 }
 
 func (e Event) modified(r salesforce.Record, parts Parts) time.Time {

@@ -134,7 +134,11 @@ func TestUnpublishedAndFaulty(t *testing.T) {
 	// Without tickets there is one; without a slug it comes from name and id.
 	r = record(t, eventRow)
 	r["Slug__c"], r["Seats__c"], r["Accent__c"], r["Image_URL__c"], r["Name"] = nil, nil, "red;}body{", "data:x", "Größe & Maß – “Fest” 'd’été"
-	e := m.Event.Read(r, Parts{}, "UTC").Event
+	copied := m.Event.Read(r, Parts{}, "UTC")
+	if got := copied.Remarks; len(got) != 2 || got[0].Field != "accent" || got[1].Field != "image" {
+		t.Errorf("what is not followed: %+v", got)
+	}
+	e := copied.Event
 	if e.Slug != "groesse-mass-fest-dete-000001" || !turnout.ValidSlug(e.Slug) || e.Seats != turnout.Unlimited || e.Accent != "" || e.Image != "" ||
 		!reflect.DeepEqual(e.Tickets, []turnout.Ticket{{ID: "general", Name: "General admission", Seats: turnout.Unlimited}}) {
 		t.Errorf("%+v", e)

@@ -43,6 +43,9 @@ type Event struct {
 	// Details is a text field that holds tickets, agenda and questions as YAML;
 	// empty where they are records.
 	Details string
+	// Note is a text field in which Turnout tells the organiser what keeps the record from
+	// being shown; empty where there is none. An org may lack it, or keep it for itself.
+	Note string
 	// The parts that are records; nil where they are not.
 	Tickets, Agenda, Questions *Part
 }
@@ -179,7 +182,7 @@ func Parse(name string, data []byte) (*Mapping, error) {
 func readEvent(s *section) Event {
 	e := Event{
 		Object: s.name("object"), Published: s.test("published"),
-		Fields: s.fields("fields", eventWords()), Details: s.name("details"),
+		Fields: s.fields("fields", eventWords()), Details: s.name("details"), Note: s.name("note"),
 		Tickets: readPart(s, "tickets", ticketWords()), Agenda: readPart(s, "agenda", agendaWords()), Questions: readPart(s, "questions", questionWords()),
 	}
 	s.done()

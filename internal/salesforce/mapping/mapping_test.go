@@ -129,6 +129,7 @@ func fitting(m *Mapping) described {
 			event.Children = append(event.Children, salesforce.Child{Object: p.Object, Field: p.Parent, Relationship: p.Relationship})
 		}
 	}
+	event.Fields = append(event.Fields, salesforce.Field{Name: m.Event.Note, Type: "textarea", Length: turnout.MaxEventNote, Update: true})
 	add(m.Registration.Object, m.registrationNeeds())
 	add(m.Link.Object, reading(m.Link.Columns()...))
 	if m.Person != nil {
@@ -178,6 +179,12 @@ func TestCheck(t *testing.T) {
 		{"short company", func(d described) {
 			change(d, "Turnout_Registration__c", "Company__c", func(f *salesforce.Field) { f.Length = 80 })
 		}, "it takes 80 characters and Turnout accepts 255", true},
+		{"no note", func(d described) {
+			change(d, "Turnout_Event__c", "Page_Note__c", func(f *salesforce.Field) { f.Update = false })
+		}, "Turnout_Event__c.Page_Note__c: organisers do not hear", true},
+		{"a short note", func(d described) {
+			change(d, "Turnout_Event__c", "Page_Note__c", func(f *salesforce.Field) { f.Length = 255 })
+		}, "Turnout_Event__c.Page_Note__c: organisers do not hear", true},
 		{"status missing", func(d described) {
 			change(d, "Turnout_Registration__c", "Status__c", func(f *salesforce.Field) { f.Values = f.Values[1:] })
 		}, `add "Registered" to the picklist`, false},

@@ -34,7 +34,7 @@ func TestPackageLetsTurnoutWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		needs := map[string][]need{m.Registration.Object: m.registrationNeeds()}
+		needs := map[string][]need{m.Registration.Object: m.registrationNeeds(), m.Event.Object: {{field: m.Event.Note, update: true}}}
 		if m.Person != nil {
 			needs[m.Person.Object] = m.personNeeds()
 		}

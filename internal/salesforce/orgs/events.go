@@ -17,7 +17,7 @@ const maxEvents = 200
 // is answered, in order: unpublished and missing ones have a nil Event.
 func (o *Org) Events(ctx context.Context, ids []turnout.EventID) ([]turnout.EventCopy, error) {
 	found := map[turnout.EventID]turnout.EventCopy{}
-	base := "SELECT " + strings.Join(o.m.Event.Columns(), ",") + " FROM " + o.m.Event.Object + " WHERE Id IN ()"
+	base := "SELECT " + strings.Join(o.eventColumns(ctx, o.m.Event.Columns()), ",") + " FROM " + o.m.Event.Object + " WHERE Id IN ()"
 	for _, some := range split(base, recordIDs(ids), maxEvents) {
 		soql := strings.TrimSuffix(base, ")") + salesforce.QuoteAll(some) + ")"
 		for r, err := range o.client.Query(ctx, salesforce.Living, soql) {
@@ -42,6 +42,14 @@ func (o *Org) Events(ctx context.Context, ids []turnout.EventID) ([]turnout.Even
 		}
 	}
 	return out, nil
+}
+
+// eventColumns are columns, and the note where the org has a field for it.
+func (o *Org) eventColumns(ctx context.Context, columns []string) []string {
+	if e := o.m.Event; e.Note != "" && e.TakesNotes(o.describe(ctx, e.Object)) {
+		columns = append(columns, e.Note)
+	}
+	return columns
 }
 
 // event reads a record with its parts, whose further pages it fetches.
@@ -130,6 +138,9 @@ func (o *Org) EventsSince(ctx context.Context, since time.Time) ([]turnout.Event
 		if c.modified.After(out[i].Modified) {
 			out[i].Modified = c.modified
 		}
+		if c.gone {
+			out[i].Note = c.note
+		}
 		at.see(out[i].Modified)
 	}
 	return out, at.next(), nil
@@ -138,14 +149,15 @@ func (o *Org) EventsSince(ctx context.Context, since time.Time) ([]turnout.Event
 type change struct {
 	id       turnout.EventID
 	modified time.Time
-	// gone events are deleted or not published, so there is nothing to fetch.
+	// gone events are deleted or not published, so there is nothing to fetch but the note.
 	gone bool
+	note *string
 }
 
 // changed asks which events there is something new about, in one call.
 func (o *Org) changed(ctx context.Context, since time.Time, at *cursor) ([]change, error) {
 	e := o.m.Event
-	columns := "SELECT Id,IsDeleted,SystemModstamp," + e.Published.Field + " FROM " + e.Object
+	columns := "SELECT " + strings.Join(o.eventColumns(ctx, []string{"Id", "IsDeleted", "SystemModstamp", e.Published.Field}), ",") + " FROM " + e.Object
 	rows, queries := salesforce.Living, []string{columns}
 	var parents []string
 	if !since.IsZero() {
@@ -163,27 +175,32 @@ func (o *Org) changed(ctx context.Context, since time.Time, at *cursor) ([]chang
 	}
 	var changed []change
 	known := map[turnout.EventID]int{}
-	note := func(id turnout.EventID, modified time.Time, gone bool) {
-		at.see(modified)
-		i, ok := known[id]
+	see := func(c change) {
+		at.see(c.modified)
+		i, ok := known[c.id]
 		if !ok {
-			known[id] = len(changed)
-			changed = append(changed, change{id, modified, gone})
+			known[c.id] = len(changed)
+			changed = append(changed, c)
 			return
 		}
-		if modified.After(changed[i].modified) {
-			changed[i].modified = modified
+		if c.modified.After(changed[i].modified) {
+			changed[i].modified = c.modified
 		}
 	}
 	for _, r := range results[0] {
-		modified, _ := r.Time("SystemModstamp")
-		note(turnout.EventID(r.ID("Id")), modified, r.True("IsDeleted") || !e.Published.Holds(r))
+		c := change{id: turnout.EventID(r.ID("Id"))}
+		c.modified, _ = r.Time("SystemModstamp")
+		deleted := r.True("IsDeleted")
+		if c.gone = deleted || !e.Published.Holds(r); !deleted {
+			c.note = e.NoteOf(r)
+		}
+		see(c)
 	}
 	for i, parent := range parents {
 		for _, r := range results[i+1] {
 			modified, _ := r.Time("SystemModstamp")
 			if id := r.ID(parent); id != "" {
-				note(turnout.EventID(id), modified, false)
+				see(change{id: turnout.EventID(id), modified: modified})
 			}
 		}
 	}

@@ -61,7 +61,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "/services/oauth2/token":
 		fmt.Fprintf(w, `{"access_token":"t","instance_url":%q}`, f.URL)
 	case strings.HasSuffix(path, "/describe"):
-		w.WriteHeader(404)
+		if f.answers[path] == "" {
+			w.WriteHeader(404)
+		}
+		_, _ = io.WriteString(w, f.answers[path])
 	case strings.HasPrefix(path, "/composite/sobjects"):
 		f.collection(w, r, strings.Split(strings.TrimPrefix(path, "/composite/sobjects"), "/"))
 	default:

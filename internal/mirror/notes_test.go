@@ -1,0 +1,116 @@
+package mirror
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/turnout-events/turnout"
+)
+
+// The organiser reads in the record what keeps it from being shown, and that it is over;
+// what is written there is not written again, though it changes the record.
+func TestOrganisersReadWhatIsWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.notes = map[turnout.EventID]string{}
+		defer running(t, h.mirror("a", one(s)))()
+		fault := turnout.Errorf(turnout.CodeInvalid, "read event", "")
+		fault.Fields = []turnout.FieldError{{Field: "ends", Message: "give an end after the start"}}
+		bad := turnout.EventCopy{ID: eventID(1), Fault: fault, Modified: stamp()}
+		s.set(bad)
+		s.publish(2, "Sound")
+		h.pass(2 * time.Minute)
+		want := "Visitors do not see this event yet. Change this first:\n– Give an end after the start. (ends)"
+		if got := s.note(bad.ID); got != want || s.note(eventID(2)) != "" {
+			t.Errorf("the records say %q and %q", got, s.note(eventID(2)))
+		}
+		s.mu.Lock()
+		s.notes[bad.ID] = strings.ReplaceAll(want, "\n", "\r\n") // saved by hand
+		s.mu.Unlock()
+		h.pass(3 * time.Hour)
+		if n := s.called("NoteEvents"); n != 1 {
+			t.Errorf("the same was written %d times", n)
+		}
+		s.publish(1, "Mended")
+		h.pass(2 * time.Minute)
+		if got := s.note(bad.ID); got != "" {
+			t.Errorf("mended, the record says %q", got)
+		}
+		bad.Modified = stamp()
+		s.set(bad)
+		h.pass(2 * time.Minute)
+		if got := s.note(bad.ID); !strings.HasPrefix(got, "Visitors still see this event as it was before.") {
+			t.Errorf("of one that is shown, the record says %q", got)
+		}
+		s.unpublish(1)
+		h.pass(2 * time.Minute)
+		if got := s.note(bad.ID); got != "" || s.called("NoteEvents") != 4 {
+			t.Errorf("withdrawn, the record says %q, after %d calls", got, s.called("NoteEvents"))
+		}
+	})
+}
+
+// A note that could not be written holds up nothing, and is written in the end.
+func TestNotesThatAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.notes = map[turnout.EventID]string{}
+		defer running(t, h.mirror("a", one(s)))()
+		s.publish(1, "Spring")
+		h.pass(2 * time.Minute)
+		s.mu.Lock()
+		s.refuseNotes = errors.New("locked")
+		s.mu.Unlock()
+		s.set(turnout.EventCopy{ID: eventID(2), Fault: turnout.Errorf(turnout.CodeInvalid, "read event", "the form is no YAML"), Modified: stamp()})
+		s.publish(1, "Summer")
+		h.pass(2 * time.Minute)
+		if h.title(eventID(1)) != "Summer" || s.note(eventID(2)) != "" {
+			t.Errorf("shown %q, noted %q", h.title(eventID(1)), s.note(eventID(2)))
+		}
+		s.mu.Lock()
+		s.refuseNotes = nil
+		s.mu.Unlock()
+		h.pass(sweepEvery + time.Minute)
+		if got := s.note(eventID(2)); !strings.Contains(got, "the form is no YAML.") {
+			t.Errorf("in the end the record says %q", got)
+		}
+	})
+}
+
+func TestOrganisersReadWhatIsWrongWithThePicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, g, m := hang(t)
+		s.notes = map[turnout.EventID]string{}
+		g.faults["https://example.org/a"] = errors.New("its server answers 404")
+		c := s.events[eventID(1)]
+		c.Remarks = []turnout.FieldError{{Field: "accent", Message: "give a colour"}}
+		s.events[eventID(1)] = c
+		defer running(t, m)()
+		h.pass(2 * time.Minute)
+		if got := s.note(eventID(1)); got != "Visitors see this event, without this:\n– Give a colour. (accent)\n– The picture cannot be shown: its server answers 404. (image)" {
+			t.Errorf("the record says %q", got)
+		}
+		h.pass(2 * time.Hour)
+		if n := s.called("NoteEvents"); n != 2 { // of the colour, and then of both
+			t.Errorf("written %d times", n)
+		}
+		g.change(func() { delete(g.faults, "https://example.org/a") })
+		h.pass(2 * time.Hour)
+		if got := s.note(eventID(1)); strings.Contains(got, "(image)") || !strings.Contains(got, "(accent)") {
+			t.Errorf("since it can be had, the record says %q", got)
+		}
+	})
+}
+
+func TestNotesFitTheirField(t *testing.T) {
+	long := Fault{}
+	for range 100 {
+		long.Fields = append(long.Fields, turnout.FieldError{Field: "größe", Message: "gib ein größeres Maß"})
+	}
+	if n := len([]rune(long.note(true))); n != turnout.MaxEventNote {
+		t.Errorf("%d characters", n)
+	}
+}
