@@ -26,7 +26,8 @@ func checkCommand() *cobra.Command {
 		Long: `Reads the configuration and, where an edge's settings are given, its routes and
 keys; opens the store's keys; signs in to each org's Salesforce and compares its
 fields with the mapping. Prints a line for each, every fault included, and ends
-with status 1 if there was any. What runs does not notice.`,
+with status 1 if there was any; what only limits something is a warning. What runs
+does not notice.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &s) },
 	}
@@ -147,17 +148,19 @@ func checkOrg(cmd *cobra.Command, out io.Writer, d *app.Desk, o turnout.Org) int
 		fmt.Fprintf(out, "%-14s keys: %v\n", o.ID, err)
 		return 1
 	}
-	findings, err := d.CheckOrg(cmd.Context(), o)
+	faults, warnings, err := d.CheckOrg(cmd.Context(), o)
 	if err != nil {
 		fmt.Fprintf(out, "%-14s Salesforce: %v\n", o.ID, err)
 		return 1
 	}
-	if len(findings) == 0 {
+	if len(faults) == 0 {
 		fmt.Fprintf(out, "%-14s ok: keys open, Salesforce answers, the mapping %q fits\n", o.ID, o.Mapping)
-		return 0
 	}
-	for _, f := range findings {
+	for _, f := range faults {
 		fmt.Fprintf(out, "%-14s %s\n", o.ID, f)
 	}
-	return len(findings)
+	for _, w := range warnings {
+		fmt.Fprintf(out, "%-14s warning: %s\n", o.ID, w)
+	}
+	return len(faults)
 }

@@ -178,19 +178,22 @@ func (d *Desk) RewrapOrgKeys(ctx context.Context) (int, error) {
 	return len(orgs), nil
 }
 
-// CheckOrg compares one org's mapping with what its Salesforce has. No
-// findings means that all is well.
-func (d *Desk) CheckOrg(ctx context.Context, o turnout.Org) ([]string, error) {
+// CheckOrg compares one org's mapping with what its Salesforce has: what stops
+// it from working, and what only limits it.
+func (d *Desk) CheckOrg(ctx context.Context, o turnout.Org) (faults, warnings []string, err error) {
 	client, m, err := d.targets.connect(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := client.Probe(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []string
 	for _, f := range mapping.Check(ctx, client, m) {
-		out = append(out, f.String())
+		if f.Warning {
+			warnings = append(warnings, f.String())
+		} else {
+			faults = append(faults, f.String())
+		}
 	}
-	return out, nil
+	return faults, warnings, nil
 }
