@@ -41,6 +41,7 @@ func (d *Delivery) deliver(ctx context.Context, state *orgState, lane turnout.La
 	}
 	dispatches, outcomes := d.openAll(ctx, batch)
 	var notBefore time.Time
+	var stay int // were sent and are due as before, without an outcome of their own
 	if len(dispatches) > 0 {
 		receipts, err := d.call(ctx, target, lease, dispatches)
 		var more []turnout.Outcome
@@ -53,10 +54,10 @@ func (d *Delivery) deliver(ctx context.Context, state *orgState, lane turnout.La
 		default:
 			more, notBefore = d.answered(ctx, state, lane, dispatches, receipts)
 		}
-		outcomes = append(outcomes, more...)
+		outcomes, stay = append(outcomes, more...), len(dispatches)-len(more)
 	}
 	d.settle(ctx, lease, outcomes, notBefore)
-	d.count(lane.Org, outcomes)
+	d.count(lane.Org, outcomes, stay)
 }
 
 // unreadable is the code under which a registration is parked whose person has
@@ -243,12 +244,16 @@ func (d *Delivery) settle(ctx context.Context, lease turnout.Lease, outcomes []t
 	}
 }
 
-func (d *Delivery) count(org turnout.OrgID, outcomes []turnout.Outcome) {
-	by := map[turnout.Result]int{}
+// count tells what became of a batch. Those who stay due are tried again, as those
+// whose outcome says so.
+func (d *Delivery) count(org turnout.OrgID, outcomes []turnout.Outcome, stay int) {
+	by := map[turnout.Result]int{turnout.ResultRetry: stay}
 	for _, o := range outcomes {
 		by[o.Result]++
 	}
 	for result, n := range by {
-		d.o.Observe(org, result, n)
+		if n > 0 {
+			d.o.Observe(org, result, n)
+		}
 	}
 }

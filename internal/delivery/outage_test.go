@@ -81,3 +81,54 @@ func TestP4LanesAreReadyWhenTheCircuitCloses(t *testing.T) {
 		}
 	})
 }
+
+// Every try that came to nothing is counted, whether Salesforce refuses row by row or
+// does not answer at all, so that an outage is seen in the figures.
+func TestAnOutageIsCounted(t *testing.T) {
+	for name, answer := range map[string]func(batch []turnout.Dispatch) ([]turnout.Receipt, error){
+		"call": func([]turnout.Dispatch) ([]turnout.Receipt, error) {
+			return nil, turnout.Errorf(turnout.CodeUnavailable, "call", "down")
+		},
+		"rows": func(batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+			out := done(batch)
+			for i := range out {
+				out[i].Code = turnout.CodeStorage
+			}
+			return out, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, counted := newQueue(), map[turnout.Result]int{}
+				over := time.Now().Add(time.Minute)
+				s := &target{}
+				s.answer = func(_ int, batch []turnout.Dispatch) ([]turnout.Receipt, error) {
+					if time.Now().Before(over) {
+						return answer(batch)
+					}
+					return done(batch), nil
+				}
+				var mu sync.Mutex
+				q.add("gala", 7)
+				start(t, q, s, func(o *Options) {
+					o.Observe = func(_ turnout.OrgID, result turnout.Result, n int) {
+						mu.Lock()
+						defer mu.Unlock()
+						counted[result] += n
+					}
+				})
+				pass(2 * time.Minute)
+				synctest.Wait()
+				mu.Lock()
+				defer mu.Unlock()
+				sent := 0
+				for _, n := range s.made() {
+					sent += n
+				}
+				if counted[turnout.ResultDone] != 7 || counted[turnout.ResultRetry] == 0 || counted[turnout.ResultRetry] != sent-7 {
+					t.Errorf("counted %v of %d sent", counted, sent)
+				}
+			})
+		})
+	}
+}
