@@ -21,6 +21,25 @@ func group(cmd *cobra.Command, members ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// topped makes cmd the command that holds all others: as a group, but for flags of
+// its own.
+func topped(cmd *cobra.Command) {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknown(cmd, args[0])
+		}
+		return nil
+	}
+	// A command that there is not may come with flags that there are not.
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if typed := cmd.Flags().Args(); !cmd.HasParent() && len(typed) > 0 {
+			return unknown(cmd, typed[0])
+		}
+		return err
+	})
+}
+
 // unknown says which commands of a group there are.
 func unknown(cmd *cobra.Command, typed string) error {
 	var names []string

@@ -53,6 +53,7 @@ small batches. Begin with "turnout demo".`,
 	cmd.AddCommand(demoCommand(), serveCommand(), edgeCommand(), simulatorCommand(), orgCommand(), checkCommand(),
 		forgetCommand(), parkedCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(),
 		conformanceCommand(), loadCommand(), migrateCommand())
+	topped(cmd)
 	cmd.SetHelpCommand(helpCommand())
 	versioned(cmd)
 	return cmd

@@ -53,10 +53,17 @@ With --dismissed it shows those about which nothing is to be done.`,
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "ORG\tKEY\tREFERENCE\tEVENT\tSINCE\tCODE\tSALESFORCE SAYS")
+			listed := 0
 			for _, id := range orgs {
-				if err := listParked(cmd.Context(), w, d, id, dismissed); err != nil {
+				n, err := listParked(cmd.Context(), w, d, id, dismissed)
+				if err != nil {
 					return err
 				}
+				listed += n
+			}
+			if listed == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), none(dismissed))
+				return nil
 			}
 			return w.Flush()
 		},
@@ -67,10 +74,19 @@ With --dismissed it shows those about which nothing is to be done.`,
 	return cmd
 }
 
-func listParked(ctx context.Context, w io.Writer, d *app.Desk, org turnout.OrgID, dismissed bool) error {
+// none says what there is instead of an empty table.
+func none(dismissed bool) string {
+	if dismissed {
+		return "Nothing is dismissed."
+	}
+	return "Nothing is parked."
+}
+
+// listParked writes a line for each registration, and returns how many there are.
+func listParked(ctx context.Context, w io.Writer, d *app.Desk, org turnout.OrgID, dismissed bool) (int, error) {
 	parked, err := d.Store.Parked(ctx, org, dismissed, mostListed)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i := range parked {
 		note, err := d.Intake.Note(ctx, &parked[i])
@@ -80,7 +96,7 @@ func listParked(ctx context.Context, w io.Writer, d *app.Desk, org turnout.OrgID
 		p := &parked[i]
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", org, p.Key, p.Key.Reference(), p.Event, p.Parked.At.Format(time.RFC3339), p.Parked.Code, strings.Join(strings.Fields(note), " "))
 	}
-	return nil
+	return len(parked), nil
 }
 
 // mostListed is how many registrations of an org are listed.

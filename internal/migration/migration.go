@@ -228,11 +228,14 @@ func (s Scope) of(orgs []turnout.Org) []turnout.Org {
 
 // Finish forgets the migration, its plan and the way back of whoever was moved: orgs stay
 // where they are. It returns how many orgs had a part in it, and is CodeConflict while one
-// waits.
+// waits, and where there is none.
 func (m *Migration) Finish(ctx context.Context) (int, error) {
 	orgs, err := m.Orgs(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if len(orgs) == 0 {
+		return 0, turnout.Errorf(turnout.CodeConflict, "finish migration", "no migration is planned")
 	}
 	if slices.ContainsFunc(orgs, waits) {
 		return 0, turnout.Errorf(turnout.CodeConflict, "finish migration", "orgs wait to be moved; turnout migrate rollback stops that")
