@@ -99,6 +99,15 @@ func Orgs(text []byte) ([]turnout.Org, error) {
 
 func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 	sf := e.Salesforce
+	lost := map[string]bool{} // secrets that are not where the entry says, which is reported
+	secret := func(name, value, file, variable string) string {
+		text, err := secret(value, file, variable)
+		if err != nil {
+			lost[name] = true
+			fault("%s%v", name, err)
+		}
+		return text
+	}
 	o := turnout.Org{
 		ID: turnout.OrgID(e.ID), Name: e.Name, Zone: e.Zone, Language: e.Language, Mapping: e.Mapping,
 		APIShare: e.APIShare, Retention: e.Retention, Origin: strings.TrimSuffix(e.Origin, "/"),
@@ -108,12 +117,12 @@ func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 			ClientID: sf.ClientID, Username: sf.Username, Audience: sf.Audience,
 		},
 		Secrets: turnout.Secrets{
-			ClientSecret: secret(fault, "client_secret", sf.ClientSecret, sf.ClientSecretFile, sf.ClientSecretEnv),
-			PrivateKey:   secret(fault, "private_key", "", sf.PrivateKeyFile, sf.PrivateKeyEnv),
+			ClientSecret: secret("client_secret", sf.ClientSecret, sf.ClientSecretFile, sf.ClientSecretEnv),
+			PrivateKey:   secret("private_key", "", sf.PrivateKeyFile, sf.PrivateKeyEnv),
 			HookSecrets:  e.HookSecrets,
 		},
 	}
-	if s := secret(fault, "hook_secret", "", e.HookSecretFile, e.HookSecretEnv); s != "" {
+	if s := secret("hook_secret", "", e.HookSecretFile, e.HookSecretEnv); s != "" {
 		o.Secrets.HookSecrets = append(o.Secrets.HookSecrets, s)
 	}
 	for _, site := range e.EmbedOn {
@@ -129,6 +138,7 @@ func (e OrgEntry) org(fault func(string, ...any)) turnout.Org {
 		o.Salesforce.Flow = "client_credentials"
 	}
 	checkOrg(o, fault)
+	checkSecrets(o, lost, fault)
 	checkPlacement(o.Placement, fault)
 	return o
 }
@@ -170,19 +180,23 @@ func checkOrg(o turnout.Org, fault func(string, ...any)) {
 	if o.Salesforce.ClientID == "" {
 		fault("salesforce.client_id: give the External Client App's consumer key")
 	}
+}
+
+// checkSecrets checks how the org signs in. Of a secret that was lost it says no more.
+func checkSecrets(o turnout.Org, lost map[string]bool, fault func(string, ...any)) {
 	switch o.Salesforce.Flow {
 	case "client_credentials":
-		if o.Secrets.ClientSecret == "" {
+		if o.Secrets.ClientSecret == "" && !lost["client_secret"] {
 			fault("salesforce.client_secret: give it, or client_secret_file, or client_secret_env")
 		}
 	case "jwt":
-		if o.Secrets.PrivateKey == "" || o.Salesforce.Username == "" {
+		if o.Secrets.PrivateKey == "" && !lost["private_key"] || o.Salesforce.Username == "" {
 			fault("salesforce: the jwt flow needs username and private_key_file or private_key_env")
 		}
 	default:
 		fault("salesforce.flow: use client_credentials or jwt")
 	}
-	if n := len(o.Secrets.HookSecrets); n == 0 || n > 2 {
+	if n := len(o.Secrets.HookSecrets); n == 0 && !lost["hook_secret"] || n > 2 {
 		fault("hook_secrets: give one, or two while one is being replaced")
 	}
 	for _, s := range o.Secrets.HookSecrets {
@@ -215,24 +229,31 @@ func mayEmbed(s string) bool {
 }
 
 // secret reads a secret from where the entry says it is. What the entry says
-// stays out of the faults: it may be the secret itself, in the wrong place.
-func secret(fault func(string, ...any), name, value, file, variable string) string {
+// stays out of the error, but for what can only be a variable's name: it may be the
+// secret itself, in the wrong place.
+func secret(value, file, variable string) (string, error) {
 	switch {
 	case file != "":
 		text, err := readSecret(file)
 		if err != nil {
-			fault("%s_file: the file cannot be read: %v", name, reason(err))
+			return "", fmt.Errorf("_file: the file cannot be read: %w", reason(err))
 		}
-		return strings.TrimSpace(string(text))
+		return strings.TrimSpace(string(text)), nil
 	case variable != "":
 		text, ok := os.LookupEnv(variable)
-		if !ok {
-			fault("%s_env: there is no such variable in the environment", name)
+		if !ok && variablePattern.MatchString(variable) {
+			return "", fmt.Errorf("_env: there is no variable %s in the environment", variable)
+		} else if !ok {
+			return "", errors.New("_env: there is no such variable in the environment (not shown: it may be a value that slipped)")
 		}
-		return text
+		return text, nil
 	}
-	return value
+	return value, nil
 }
+
+// variablePattern is names as they are given to variables: words in capitals. A
+// secret in capitals has no words.
+var variablePattern = regexp.MustCompile(`^[A-Z][A-Z0-9]{0,31}(_[A-Z0-9]{1,31}){1,7}$`)
 
 // maxSecret is far more than a private key takes, in bytes.
 const maxSecret = 64 << 10

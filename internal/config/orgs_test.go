@@ -195,7 +195,7 @@ func TestSecretSources(t *testing.T) {
 		{"client_secret: x", ""},
 		{"client_secret_env: ACME_SECRET", ""},
 		{"client_secret_env: ACME_EMPTY", "salesforce.client_secret: give it"},
-		{"client_secret_env: ACME_UNSET", "client_secret_env: there is no such variable"},
+		{"client_secret_env: ACME_UNSET", "client_secret_env: there is no variable ACME_UNSET in the environment"},
 		{"client_secret_env: " + marker, "client_secret_env: there is no such variable"},
 		{"client_secret_file: " + marker, "client_secret_file: the file cannot be read: no such file"},
 		{"client_secret_file: " + dir, "client_secret_file: the file cannot be read: is a directory"},
@@ -203,6 +203,7 @@ func TestSecretSources(t *testing.T) {
 		{"flow: jwt, username: u, private_key_env: ACME_SECRET", ""},
 		{"flow: jwt, username: u, client_secret: x", "private_key_file or private_key_env"},
 		{"flow: jwt, private_key_env: ACME_SECRET", "needs username"},
+		{"flow: jwt, username: u, private_key_env: ACME_UNSET", "private_key_env: there is no variable ACME_UNSET"},
 	} {
 		_, err := read(t, entry(c.source))
 		if c.want == "" && err != nil {
@@ -210,6 +211,23 @@ func TestSecretSources(t *testing.T) {
 		}
 		if c.want != "" {
 			says(t, err, c.want)
+			if n := strings.Count(err.Error(), "\n"); n > 0 {
+				t.Errorf("%s: more is said of it:\n%v", c.source, err)
+			}
+		}
+	}
+}
+
+// Who says where the secret of hooks is hears where it is not, and nothing else.
+func TestHookSecretThatIsNotThere(t *testing.T) {
+	for _, c := range []struct{ source, want string }{
+		{"hook_secret_env: ACME_UNSET_HOOK", "acme: hook_secret_env: there is no variable ACME_UNSET_HOOK in the environment"},
+		{"hook_secret_env: 5DE8F1C09A7B3344", "acme: hook_secret_env: there is no such variable in the environment (not shown: it may be a value that slipped)"},
+		{"hook_secret_file: " + marker, "acme: hook_secret_file: the file cannot be read: no such file or directory"},
+	} {
+		_, err := read(t, strings.Replace(entry(""), "hook_secrets: [0123456789abcdef]", c.source, 1))
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s: %v", c.source, err)
 		}
 	}
 }
