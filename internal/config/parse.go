@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,6 +13,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/turnout-events/turnout"
 )
 
 // Parse reads YAML into out, a pointer to a struct, which keeps what the text
@@ -57,15 +60,27 @@ func (r *reader) read(n ast.Node, out reflect.Value, path string) {
 	if !ok {
 		return
 	}
-	switch out.Kind() {
-	case reflect.Struct:
+	_, text := out.Addr().Interface().(encoding.TextUnmarshaler)
+	switch {
+	case text:
+		r.readText(n, out, path)
+	case out.Kind() == reflect.Struct:
 		r.readStruct(n, out, path)
-	case reflect.Slice:
+	case out.Kind() == reflect.Slice:
 		r.readSlice(n, out, path)
 	default:
 		if err := yaml.NodeToValue(n, out.Addr().Interface()); err != nil {
 			r.fault(n, "%s: use %s", path, shape(out.Type()))
 		}
+	}
+}
+
+// readText reads what has a text of its own, as it stands in the file: YAML would
+// make a number of some.
+func (r *reader) readText(n ast.Node, out reflect.Value, path string) {
+	scalar, ok := n.(ast.ScalarNode)
+	if !ok || out.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(scalar.GetToken().Value)) != nil {
+		r.fault(n, "%s: use %s", path, shape(out.Type()))
 	}
 }
 
@@ -180,6 +195,8 @@ func shape(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
 		return "a time such as 90s, 10m or 720h"
+	case t == reflect.TypeFor[turnout.Window]():
+		return "two different times of a day such as 01:00-05:00, or 00:00-24:00 for always"
 	case t.Kind() == reflect.Int:
 		return "a whole number"
 	case t.Kind() == reflect.Float64:

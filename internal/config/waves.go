@@ -14,7 +14,7 @@ type WavesFile struct {
 	// To is the stack that orgs move to.
 	To string `yaml:"to"`
 	// Window is when an org may move, by its own clock.
-	Window string `yaml:"window"`
+	Window turnout.Window `yaml:"window"`
 	// Pause is between two waves.
 	Pause time.Duration `yaml:"pause"`
 	Waves []WaveEntry   `yaml:"waves"`
@@ -33,15 +33,12 @@ const defaultPause = 12 * time.Hour
 
 // Waves reads a plan of a migration. All faults are reported at once.
 func Waves(text []byte) (migration.Plan, error) {
-	file := WavesFile{Pause: defaultPause}
+	file := WavesFile{Window: turnout.Night(), Pause: defaultPause}
 	faults := []error{Parse(text, &file)}
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	p := migration.Plan{To: file.To, Pause: file.Pause, Window: turnout.Night()}
+	p := migration.Plan{To: file.To, Pause: file.Pause, Window: file.Window}
 	if file.To == "" {
 		fault("to: name the stack that orgs move to, as the edge's routes do")
-	}
-	if file.Window != "" && p.Window.UnmarshalText([]byte(file.Window)) != nil {
-		fault("window: use two different times of a day such as 01:00-05:00, or 00:00-24:00 for always")
 	}
 	if file.Pause < 0 {
 		fault("pause: use a time such as 12h, or 0s")

@@ -26,6 +26,8 @@ func TestWaves(t *testing.T) {
 
 func TestFaultsOfWaves(t *testing.T) {
 	for text, wants := range map[string][]string{
+		"to: green\nwaves: [{all: true}]\nwindw: x\n":    {`[3:1] unknown key "windw": did you mean window?`, "\n[3:8] windw: use two different times of a day such as 01:00-05:00"},
+		"to: green\nwaves: [{all: true}]\nwindow: [1]\n": {"window: use two different times"},
 		"": {"to: name the stack", "waves: list at least one"},
 		"to: green\nwindow: 05:00-05:00\npause: -1h\nwaves: [{}, {count: -1}, {count: many}, {orgs: acme}, {size: 3}, {count: 1, all: true}]\n": {
 			"window: use two different times of a day", "waves[5]: use count or all, not both", "pause: use a time", "waves[0]: use orgs", "waves[1]: use orgs",
@@ -37,6 +39,9 @@ func TestFaultsOfWaves(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: no word of %q in %v", text, want, err)
 			}
+		}
+		if err != nil && strings.Contains(text, "windw") && strings.Contains(err.Error(), "\nwindow:") {
+			t.Errorf("%q: a key is spoken of that is not in it: %v", text, err)
 		}
 	}
 }
