@@ -464,6 +464,53 @@ func TestRefusedRecordKeepsWhatWasTyped(t *testing.T) {
 	}
 }
 
+// Who presses a button after typing loses nothing, and hears what became of it; what
+// cannot be saved keeps the button from being pressed.
+func TestButtonsOfARecordSaveFirst(t *testing.T) {
+	arrived := make(chan string, 4)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		arrived <- string(body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer receiver.Close()
+	o := open(t, Options{Hooks: []Hook{{URL: receiver.URL, Secret: "k1"}}})
+	id := o.event("fair")
+	if page := o.want("GET", "/records/"+id, "", 200, `form="record" formaction="/records/`+id+`/update"`); strings.Contains(page, `role="status"`) {
+		t.Error("something is said before anything was done")
+	}
+	for _, c := range []struct {
+		path, old, typed string
+		status           int
+		says, hint       string
+	}{
+		{"", "", "", 200, "Nothing was changed.", ""},
+		{"", "", "The barn", 200, "Saved.", ""},
+		{"/update", "The barn", "The loft", 200, "Saved, and the hint was sent: answered 202.", "event.updated"},
+		{"/update", "The loft", "The loft", 200, "The hint was sent: answered 202.", "event.updated"},
+		{"/unpublish", "The loft", "The yard", 200, "Saved and unpublished, and the hint was sent: answered 202.", "event.unpublished"},
+		{"/publish", "The yard", "The yard", 200, "Published, and the hint was sent: answered 202.", "event.published"},
+		{"/update", "The yard", strings.Repeat("x", 300), 422, "Nothing was saved", ""},
+	} {
+		form := url.Values{"old:Venue__c": {c.old}, "new:Venue__c": {c.typed}}
+		status, body, _ := o.do("POST", "/records/"+id+c.path, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		if status != c.status || !strings.Contains(body, ">"+c.says+"<") {
+			t.Errorf("%s with %q: %d without %q", c.path, c.typed, status, c.says)
+		}
+		if c.hint != "" {
+			if got := <-arrived; !strings.Contains(got, c.hint) {
+				t.Errorf("%s sent %s, want %s", c.path, got, c.hint)
+			}
+		}
+		if text := o.want("GET", api+"/sobjects/Turnout_Event__c/"+id, "", 200, ""); status == 200 && c.typed != "" && !strings.Contains(text, c.typed) {
+			t.Errorf("%s lost %q", c.path, c.typed)
+		}
+	}
+	if len(arrived) != 0 {
+		t.Errorf("another hint: %s", <-arrived)
+	}
+}
+
 // The faults form says what is wrong, loses nothing and changes nothing.
 func TestRefusedFaultsStay(t *testing.T) {
 	o := open(t, Options{})

@@ -70,6 +70,8 @@ type Sender struct {
 
 	mu  sync.Mutex
 	log []*Delivery
+	// changed is closed when one of the log becomes another, and replaced.
+	changed chan struct{}
 }
 
 // New makes a sender. It does no I/O.
@@ -78,7 +80,7 @@ func New(options Options) *Sender {
 		options.Client = &http.Client{Timeout: timeout, Transport: &http.Transport{DialContext: dial},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
-	s := &Sender{options: options}
+	s := &Sender{options: options, changed: make(chan struct{})}
 	for range options.Receivers {
 		s.queues = append(s.queues, make(chan *Delivery, waiting))
 	}
@@ -122,6 +124,8 @@ func (s *Sender) update(d *Delivery, change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // Log copies the latest deliveries, newest first.
@@ -133,6 +137,34 @@ func (s *Sender) Log() []Delivery {
 		out = append(out, *d)
 	}
 	return out
+}
+
+// About copies the deliveries since a time of hints about a record, as soon as each was
+// tried once or ctx ends.
+func (s *Sender) About(ctx context.Context, id string, since time.Time) []Delivery {
+	for {
+		found, changed := s.about(id, since)
+		if !slices.ContainsFunc(found, func(d Delivery) bool { return d.Attempts == 0 && !d.Done }) {
+			return found
+		}
+		select {
+		case <-ctx.Done():
+			return found
+		case <-changed:
+		}
+	}
+}
+
+// about is About as it is now, and what is closed once it may be otherwise.
+func (s *Sender) about(id string, since time.Time) (found []Delivery, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.log {
+		if slices.Contains(d.Hint.IDs, id) && !d.At.Before(since) {
+			found = append(found, *d)
+		}
+	}
+	return found, s.changed
 }
 
 // Run posts queued hints until its context ends. Receivers do not wait for

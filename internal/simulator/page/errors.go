@@ -36,4 +36,6 @@ type frame struct {
 	Title string
 	// Errors stand before all else on the page, and make it say so in its title.
 	Errors FieldErrors
+	// Said is what the form did that led to the page, empty for none.
+	Said string
 }

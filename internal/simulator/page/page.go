@@ -85,6 +85,7 @@ func New(options Options) (http.Handler, error) {
 	mux.HandleFunc("GET /records/{id}", p.record)
 	mux.HandleFunc("POST /records/{id}", p.save)
 	mux.HandleFunc("POST /records/{id}/forget", p.forget)
+	mux.HandleFunc("POST /records/{id}/{button}", p.saveAndPress)
 	mux.HandleFunc("POST /events/{id}/{action}", p.press)
 	mux.HandleFunc("POST /faults", p.setFaults)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -156,9 +157,10 @@ func (p *pages) press(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) forget(w http.ResponseWriter, r *http.Request) {
+	since := p.Now()
 	if err := p.Org.Forget(r.PathValue("id")); err != nil {
 		p.fail(w, http.StatusBadRequest, "The person was not reported: "+err.Error())
 		return
 	}
-	back(w, r, "/records/"+r.PathValue("id"))
+	p.tell(w, r, r.PathValue("id"), said{Pressed: "forget", Since: since})
 }

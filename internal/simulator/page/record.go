@@ -183,13 +183,14 @@ func (e editView) DescribedBy() string {
 }
 
 func (p *pages) record(w http.ResponseWriter, r *http.Request) {
-	p.showRecord(w, r.PathValue("id"), http.StatusOK, nil, nil)
+	id := r.PathValue("id")
+	p.showRecord(w, id, http.StatusOK, frame{Said: p.message(r.Context(), id, r.URL.Query())}, nil)
 }
 
 // showRecord renders a record; what the form held replaces what is stored when
 // a change was refused.
-func (p *pages) showRecord(w http.ResponseWriter, id string, status int, errs FieldErrors, form url.Values) {
-	view := recordView{frame: frame{Errors: errs}}
+func (p *pages) showRecord(w http.ResponseWriter, id string, status int, around frame, form url.Values) {
+	view := recordView{frame: around}
 	found := false
 	p.Store.Read(func(v records.View) {
 		table, row := v.ByID(id)
@@ -275,12 +276,37 @@ func edit(field *schema.Field, value string) editView {
 	return e
 }
 
-// save changes the fields whose value differs from what the form was given.
 func (p *pages) save(w http.ResponseWriter, r *http.Request) {
+	since := p.Now()
+	if saved, ok := p.change(w, r); ok {
+		p.tell(w, r, r.PathValue("id"), said{Saved: saved, Since: since})
+	}
+}
+
+// saveAndPress presses an event's button once what was typed is saved: the hint tells
+// of it then, and nothing is lost.
+func (p *pages) saveAndPress(w http.ResponseWriter, r *http.Request) {
+	since := p.Now()
+	saved, ok := p.change(w, r)
+	if !ok {
+		return
+	}
+	id, button := r.PathValue("id"), r.PathValue("button")
+	if _, err := p.Org.Press(id, button); err != nil {
+		did := map[bool]string{true: "What was typed is saved, but the button did nothing: ", false: "The button did nothing: "}[saved]
+		p.fail(w, http.StatusBadRequest, did+err.Error())
+		return
+	}
+	p.tell(w, r, id, said{Saved: saved, Pressed: button, Since: since})
+}
+
+// change changes the fields whose value differs from what the form was given, and
+// reports whether there are any. Where that is refused it answers, and ok is false.
+func (p *pages) change(w http.ResponseWriter, r *http.Request) (saved, ok bool) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	if err := r.ParseForm(); err != nil {
 		p.fail(w, http.StatusBadRequest, "The form could not be read.")
-		return
+		return false, false
 	}
 	values := map[string]string{}
 	for name := range r.PostForm {
@@ -296,11 +322,11 @@ func (p *pages) save(w http.ResponseWriter, r *http.Request) {
 			if !errors.As(err, &errs) {
 				errs = FieldErrors{{"", err.Error()}}
 			}
-			p.showRecord(w, id, http.StatusUnprocessableEntity, errs, r.PostForm)
-			return
+			p.showRecord(w, id, http.StatusUnprocessableEntity, frame{Errors: errs}, r.PostForm)
+			return false, false
 		}
 	}
-	http.Redirect(w, r, "/records/"+id, http.StatusSeeOther)
+	return len(values) > 0, true
 }
 
 // typed is a value of a form, its lines ended as the store ends them.
