@@ -14,14 +14,19 @@ import (
 
 const chromium = "/usr/bin/chromium"
 
-// misfits is a script that lists what stands outside a phone's screen, a
-// separator that begins a line, and codes that are broken in two.
+// misfits is a script that lists what stands outside a phone's screen or is cut off
+// in it, a separator that begins a line, and what is broken in two that people copy.
+// Salesforce's codes are longer than a phone is wide, and seats in five columns are
+// wider than the smallest one: that table scrolls there.
 const misfits = `(() => {
 	const bad = [];
 	if (document.documentElement.scrollWidth > innerWidth) bad.push("the page: " + document.documentElement.scrollWidth);
 	const slash = document.querySelector(".here > [aria-hidden]");
 	if (slash && slash.getBoundingClientRect().left < document.querySelector(".brand").getBoundingClientRect().right) bad.push("the separator begins a line");
-	for (const e of document.querySelectorAll(".mono")) {
+	for (const e of document.querySelectorAll(".says .mono, " + (innerWidth < 390 ? ".scroll:has([role=table])" : ".scroll"))) {
+		if (e.scrollWidth > e.clientWidth) bad.push("cut off at " + e.clientWidth + " of " + e.scrollWidth + ": " + e.textContent.trim().slice(0, 40));
+	}
+	for (const e of document.querySelectorAll(".mono:not(.says .mono)")) {
 		const lines = document.createRange();
 		lines.selectNodeContents(e);
 		if (lines.getClientRects().length > 1) bad.push("broken: " + e.textContent);

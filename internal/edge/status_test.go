@@ -37,6 +37,10 @@ func TestOperators(t *testing.T) {
 			t.Errorf("%q is not on the page", want)
 		}
 	}
+	// On a phone a row is a card, and each value says what it is.
+	if cells, named := strings.Count(page, "<td"), strings.Count(page, `role="cell" data-label="`); cells == 0 || cells != named {
+		t.Errorf("%d of %d values say what they are", named, cells)
+	}
 	for _, c := range []struct {
 		path, accept string
 		want         int
@@ -55,7 +59,7 @@ func TestOperators(t *testing.T) {
 		t.Errorf("the page shows %s", page)
 	}
 	s.Drain("blue-home-2", s.now().Add(-time.Minute)) // its sessions have moved, and it takes no new ones
-	if page := do("GET", "/edge/status", "text/html").Body.String(); !strings.Contains(page, `<td class="draining">drained</td>`) {
+	if page := do("GET", "/edge/status", "text/html").Body.String(); !strings.Contains(page, `<td class="draining" role="cell" data-label="Condition">drained</td>`) {
 		t.Errorf("the page shows %s", page)
 	}
 	if w := do("POST", "/edge/upstreams/blue-home-1/undrain", "*/*"); w.Code != 200 || !s.upstream("blue-home-1").State(s.now()).Deadline.IsZero() {
@@ -95,7 +99,7 @@ func TestStatusOfAnOrgWithoutALimit(t *testing.T) {
 	r.Header.Set("Accept", "text/html")
 	w := httptest.NewRecorder()
 	admin.ServeHTTP(w, r)
-	for _, want := range []string{`<td class="n">20</td>`, `<td class="n">no limit</td>`} {
+	for _, want := range []string{`data-label="Allowed a second">20</td>`, `data-label="Allowed a second">no limit</td>`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("there is no %s on the page", want)
 		}
