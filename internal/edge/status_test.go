@@ -80,13 +80,13 @@ func TestOperators(t *testing.T) {
 // An org without a limit has none in the status either, and not one of nothing.
 func TestStatusOfAnOrgWithoutALimit(t *testing.T) {
 	plan := stacks()
-	plan.Orgs[0].Placement.Allowance = turnout.Allowance{PerSecond: 20, Burst: 30}
+	plan.Orgs[0].Placement.Allowance = turnout.Allowance{PerSecond: 20000.5, Burst: 30000}
 	s := onStage(t, plan, func(o *Options) { o.Default = turnout.Allowance{Share: 1} })
 	text, err := json.Marshal(s.Status().Orgs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"per_second":20,"burst":30`, `"per_second":null,"burst":null`} {
+	for _, want := range []string{`"per_second":20000.5,"burst":30000`, `"per_second":null,"burst":null`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("there is no %s in %s", want, text)
 		}
@@ -99,7 +99,7 @@ func TestStatusOfAnOrgWithoutALimit(t *testing.T) {
 	r.Header.Set("Accept", "text/html")
 	w := httptest.NewRecorder()
 	admin.ServeHTTP(w, r)
-	for _, want := range []string{`data-label="Allowed a second">20</td>`, `data-label="Allowed a second">no limit</td>`} {
+	for _, want := range []string{`data-label="Allowed a second">20,000.5</td>`, `data-label="Allowed a second">no limit</td>`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("there is no %s on the page", want)
 		}

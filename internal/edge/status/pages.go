@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ func Pages(o Options) (http.Handler, error) {
 	page, err := template.New("status").Funcs(template.FuncMap{
 		"ms":      func(seconds float64) string { return fmt.Sprintf("%.1f ms", 1000*seconds) },
 		"drains":  drains,
+		"number":  number,
 		"percent": func(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) },
 		"join":    func(all []string) string { return strings.Join(all, ", ") },
 	}).Parse(statusHTML)
@@ -77,6 +79,21 @@ func drains(c pool.Condition, until *time.Time, now time.Time) string {
 		return "draining, sessions stay until " + until.Format("15:04 UTC")
 	}
 	return "drained"
+}
+
+// number writes a number with its thousands apart, as the console does.
+func number(v any) string {
+	if p, ok := v.(*float64); ok {
+		v = strconv.FormatFloat(*p, 'f', -1, 64)
+	}
+	whole, part, pointed := strings.Cut(fmt.Sprint(v), ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if pointed {
+		return whole + "." + part
+	}
+	return whole
 }
 
 // shown is what the page shows.
