@@ -41,6 +41,12 @@ func TestOperators(t *testing.T) {
 	if cells, named := strings.Count(page, "<td"), strings.Count(page, `role="cell" data-label="`); cells == 0 || cells != named {
 		t.Errorf("%d of %d values say what they are", named, cells)
 	}
+	// The page says itself what its heads mean that are words of the edge.
+	for _, word := range []string{"Under way", "Places", "Latency", "Failures", "Sessions begun", "Share", "Refused", "Lost", "Moved", "No-shows", "Refused a place"} {
+		if !strings.Contains(page, ">"+word+"</th>") || !strings.Contains(page, "<dt>"+word+"</dt>") {
+			t.Errorf("%q is no head, or is not explained", word)
+		}
+	}
 	for _, c := range []struct {
 		path, accept string
 		want         int
