@@ -8,6 +8,7 @@ import (
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/app"
+	"github.com/turnout-events/turnout/internal/erasure"
 )
 
 // desk opens what operators' commands work with.
@@ -19,6 +20,12 @@ func (s *settings) desk(cmd *cobra.Command) (*app.Desk, error) {
 	return app.OpenDesk(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
 }
 
+// proof is a receipt with what it does not prove.
+type proof struct {
+	erasure.Receipt
+	Salesforce string `json:"salesforce"`
+}
+
 func forgetCommand() *cobra.Command {
 	var s settings
 	var org, email string
@@ -28,7 +35,9 @@ func forgetCommand() *cobra.Command {
 		Long: `Forget destroys the person's data key, so that registrations, links, queued
 deliveries and backups can no longer be read, gives their seats back and keeps
 the next sync from bringing them back. It works with instances running or not,
-and may be repeated. The receipt names nobody.`,
+and may be repeated. The receipt names nobody.
+
+Records in Salesforce stay as they are: delete those there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := s.desk(cmd)
@@ -45,7 +54,7 @@ and may be repeated. The receipt names nobody.`,
 			}
 			enc := json.NewEncoder(cmd.OutOrStdout())
 			enc.SetIndent("", "  ")
-			return enc.Encode(receipt)
+			return enc.Encode(proof{receipt, "records there stay as they are: delete those there"})
 		},
 	}
 	s.flags(cmd)

@@ -502,7 +502,7 @@ func TestForget(t *testing.T) {
 		checkPage(t, "forget with faults", w.Body.String())
 	}
 	w := send(h, "POST", "/console/orgs/acme/forget", url.Values{"email": {"ada@example.com"}, "sure": {"yes"}})
-	if w.Code != 200 || !slices.Equal(o.calls, []string{"forget acme ada@example.com"}) || !strings.Contains(w.Body.String(), "4f1c9a02b7de") {
+	if w.Code != 200 || !slices.Equal(o.calls, []string{"forget acme ada@example.com"}) || !strings.Contains(w.Body.String(), "4f1c9a02b7de") || !strings.Contains(w.Body.String(), "Records in Salesforce stay as they are") {
 		t.Errorf("%d %v", w.Code, o.calls)
 	}
 	if strings.Contains(w.Body.String(), "ada@") {
