@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,8 +27,9 @@ func checkCommand() *cobra.Command {
 		Long: `Reads the configuration and, where an edge's settings are given, its routes and
 keys; opens the store's keys; signs in to each org's Salesforce and compares its
 fields with the mapping. Prints a line for each, every fault included, and ends
-with status 1 if there was any; what only limits something is a warning. What runs
-does not notice.`,
+with status 1 if there was any. What only limits something is a warning, and so are
+variables of the environment that begin with TURNOUT_ and that nothing reads. What
+runs does not notice.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &s) },
 	}
@@ -69,6 +71,10 @@ func checkRedis(cmd *cobra.Command, cfg config.Config) (faults int) {
 // check prints how it all stands. That the configuration is right is said once
 // everything that belongs to it was looked at.
 func check(cmd *cobra.Command, s *settings) error {
+	out := cmd.OutOrStdout()
+	for _, v := range config.Unknown(os.Environ()) {
+		fmt.Fprintf(out, "%-14s %s\n", "environment", v)
+	}
 	cfg, err := s.loadAll()
 	if err != nil {
 		return err
@@ -77,7 +83,6 @@ func check(cmd *cobra.Command, s *settings) error {
 	if d != nil {
 		defer d.Close()
 	}
-	out := cmd.OutOrStdout()
 	edge, faults := checkEdge(cmd, cfg)
 	if err == nil && faults == 0 {
 		fmt.Fprintln(out, configurationOK)

@@ -26,6 +26,7 @@ settings to begin with.`,
 				return err
 			}
 			log := logger(cmd.ErrOrStderr(), cfg.Log.Format, cfg.Log.Level).With("edge", cfg.Instance)
+			warnUnknown(log)
 			return app.Edge(cmd.Context(), cfg, log, ready)
 		},
 	}

@@ -19,6 +19,7 @@ func serveCommand() *cobra.Command {
 				return err
 			}
 			log := logger(cmd.ErrOrStderr(), cfg.Log.Format, cfg.Log.Level).With("instance", cfg.Instance)
+			warnUnknown(log)
 			return app.Serve(cmd.Context(), cfg, log, ready)
 		},
 	}

@@ -61,6 +61,13 @@ func (s *settings) canSetUp(cmd *cobra.Command) error {
 	return app.CanSetUp(cmd.Context(), cfg, logger(cmd.ErrOrStderr(), "text", "warn"))
 }
 
+// warnUnknown says which variables nothing reads, before whatever they were to change.
+func warnUnknown(log *slog.Logger) {
+	for _, v := range config.Unknown(os.Environ()) {
+		log.Warn(v.String())
+	}
+}
+
 func logger(out io.Writer, format, level string) *slog.Logger {
 	var l slog.Level
 	_ = l.UnmarshalText([]byte(level)) // checked when the configuration was read
