@@ -36,8 +36,13 @@ func TestSample(t *testing.T) {
 	if !strings.Contains(member, `"CompanyOrAccount":"Tidewater Observatory (example)"`) || !strings.Contains(member, `"Account":{"attributes"`) {
 		t.Errorf("member: %s", member)
 	}
-	if body := o.soql("SELECT Turnout_Details__c FROM Campaign WHERE Turnout_Slug__c = 'city-that-mends'"); strings.Contains(body, "{+") {
+	body = o.soql("SELECT Turnout_Details__c FROM Campaign WHERE Turnout_Slug__c = 'city-that-mends'")
+	if strings.Contains(body, "{+") {
 		t.Errorf("a relative date is left in the details: %s", body)
+	}
+	// It begins so many days from today, whatever day of the week that is.
+	if day := regexp.MustCompile(`(?i)(mon|tues|wednes|thurs|fri|satur|sun)day`).FindString(body); day != "" {
+		t.Errorf("%s is named where every day may be", day)
 	}
 }
 
