@@ -14,8 +14,8 @@ func backupCommand() *cobra.Command {
 		Use:   "backup --to DIR",
 		Short: "Back the store up while instances run; people's keys in a file apart",
 		Long: `Backup makes a new directory under DIR, named after the time, with store.db and
-keys.db. Move keys.db to another place and keep it shortly: who is forgotten
-disappears from old backups because their key is no longer there.`,
+keys.db. Move keys.db to another place and keep it for a short time only: who is
+forgotten disappears from old backups because their key is no longer there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := s.existing(cmd)

@@ -70,6 +70,11 @@ func TestHelp(t *testing.T) {
 			if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
 				t.Errorf("its short description is %q", cmd.Short)
 			}
+			for line := range strings.Lines(cmd.Long) {
+				if len([]rune(line)) > 92 {
+					t.Errorf("a line is wider than others: %s", line)
+				}
+			}
 			for line := range strings.Lines(cmd.Flags().FlagUsages()) {
 				if len(strings.Fields(line)) < 3 {
 					t.Errorf("nothing is said about the flag in %q", line)

@@ -35,9 +35,11 @@ time has passed, copy again: only what differs is written.
 With --finish nobody can write to the first store any more from the moment on at
 which the last copy begins, and the second may be used when it is done: name it in
 the settings and start the instances again. Until then they show pages and answer
-registrations with "try again in a minute". A store.db is named by its directory, in
-the setting data, and needs the master key there: copy it, too. --cancel stays with the first store when
+registrations with "try again in a minute". --cancel stays with the first store when
 that copy does not come to its end.
+
+A store.db is named by its directory, in the setting data, and needs the master key
+there: copy it, too.
 
 A URL is postgres://…, the path of a store.db, or env:NAME for what the environment
 has there, which keeps a password off the command line. The second store is made

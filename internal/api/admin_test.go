@@ -152,7 +152,7 @@ func TestAdminRoutes(t *testing.T) {
 		{"POST", "/admin/v1/orgs/nobody/sessions/revoke", "", 404, "not_found", []string{"revoke"}},
 		{"POST", acme + "/forget", `{"email":"ada"}`, 422, "email", nil},
 		{"POST", "/admin/v1/orgs/nobody/forget", `{"email":"ada@example.com"}`, 404, "", []string{"forget ada@example.com"}},
-		{"GET", "/admin/v1/nothing", "", 404, "not_found", nil},
+		{"GET", "/admin/v1/nothing", "", 404, `"detail":"/admin/v1/openapi.json says what there is."`, nil},
 		{"GET", "/console/", "", 200, "console", nil},
 		{"GET", "/", "", 303, "", nil},
 		{"GET", "/livez", "", 200, "ok", nil},

@@ -99,7 +99,7 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 		problem.At(status.code, turnout.Errorf(turnout.CodeMalformed, "find route", "use one of the methods that Allow names")).Write(w)
 		return
 	}
-	problem.Of(turnout.Errorf(turnout.CodeNotFound, "find route", "what there is says %s", a.o.Document)).Write(w)
+	problem.Of(turnout.Errorf(turnout.CodeNotFound, "find route", "%s says what there is", a.o.Document)).Write(w)
 }
 
 // statusOnly keeps a handler's status and headers and drops its body.
