@@ -84,8 +84,11 @@ func (web *Web) edit(w http.ResponseWriter, r *http.Request, org *turnout.Org) {
 		web.refuseEdit(w, r, d, view, f, err)
 		return
 	}
-	seeOther(w, page.RegistrationPath(view.Token))
+	seeOther(w, page.RegistrationPath(view.Token)+"?"+savedNow)
 }
+
+// savedNow in a registration's address says that a change was saved.
+const savedNow = "saved"
 
 // refuseEdit answers a change that was not taken, with everything typed.
 func (web *Web) refuseEdit(w http.ResponseWriter, r *http.Request, d desk, view intake.View, f filled, err error) {

@@ -124,10 +124,10 @@ func TestANoticeSpeaksItsVisitorsLanguage(t *testing.T) {
 		return w
 	}
 	for _, c := range []struct{ path, accepted, want string }{
-		{"/l/unknown-token", "fr-CH,fr;q=0.9,en;q=0.8", "Nous ne connaissons pas encore ce lien"},
-		{"/l/unknown-token", "", "Non conosciamo ancora questo link"},
-		{"/l/unknown-token", "tlh, en;q=0.5", "We don’t know this link yet"},
-		{"/l/unknown-token", "tlh", "Non conosciamo ancora questo link"},
+		{"/l/unknown-token", "fr-CH,fr;q=0.9,en;q=0.8", "Nous ne connaissons pas ce lien"},
+		{"/l/unknown-token", "", "Non conosciamo questo link"},
+		{"/l/unknown-token", "tlh, en;q=0.5", "We don’t know this link"},
+		{"/l/unknown-token", "tlh", "Non conosciamo questo link"},
 		{"/nothing", "en-US", "This page does not exist"},
 		{"/events/spring-forum", "fr", ">Anmelden</a>"},
 		{"/events/spring-forum/register", "fr", "Ihre Angaben"},

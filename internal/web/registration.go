@@ -57,13 +57,23 @@ func (web *Web) showRegistration(w http.ResponseWriter, r *http.Request, org *tu
 		web.writeOwnCalendar(w, r, view, entry)
 		return
 	}
-	s := page.TicketState{View: view, LeftWaitlist: r.URL.Query().Has(leftWaitlist)}
-	if _, shut := web.shut(entry); !shut && !view.Registration.Link.IsZero() {
-		s.AgainOnLink = true // its token is not kept, so nothing can lead there
-	} else if !shut {
-		s.Again = page.EventPath(entry.Event) + "/register"
+	s := page.TicketState{View: view, LeftWaitlist: r.URL.Query().Has(leftWaitlist), Saved: r.URL.Query().Has(savedNow)}
+	if _, shut := web.shut(entry); !shut && !view.Registration.Status.Holds() {
+		s.Again, s.AgainOnLink = web.again(r, org, entry, view)
 	}
 	web.showTicket(w, r, org, entry, s)
+}
+
+// again is where one can register again, or says that the personal link leads there, whose
+// token only its visitor's session keeps.
+func (web *Web) again(r *http.Request, org *turnout.Org, entry *catalog.Entry, view intake.View) (path string, onLink bool) {
+	if view.Registration.Link.IsZero() {
+		return page.EventPath(entry.Event) + "/register", false
+	}
+	if in, ok := web.invitation(r, org, entry); ok && in.link.ID == view.Registration.Link {
+		return in.path + "?again", false
+	}
+	return "", true
 }
 
 // writeOwnCalendar writes the event for whoever is registered: with the address

@@ -59,12 +59,12 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/events/nothing/register", 404, "This page does not exist"},
 		{"GET", "/l/" + graceToken, 200, `value="grace@example.com"`},
 		{"GET", "/l/" + overToken, 200, "This event is over"},
-		{"GET", "/l/unknown-token", 404, "We don’t know this link yet"},
-		{"GET", "/l/unknown-token", 404, "works within a minute: open it again then. If it still does not, it may be mistyped or no longer valid"},
+		{"GET", "/l/unknown-token", 404, "We don’t know this link"},
+		{"GET", "/l/unknown-token", 404, "open it again in a minute. Otherwise it may be mistyped or withdrawn"},
 		{"GET", "/robots.txt", 200, "User-agent: *\nDisallow: /l/\nDisallow: /registrations/\n"},
 		{"GET", "/favicon.ico", 200, "<svg"},
 		{"GET", "/events/no-such-event/", 404, "This page does not exist"},
-		{"GET", "/l/short", 404, "We don’t know this link yet"},
+		{"GET", "/l/short", 404, "We don’t know this link"},
 		{"GET", "/l/" + forgottenToken, 410, "This data was erased"},
 		{"GET", path, 200, "You’re registered"},
 		{"GET", path + ".ics", 200, "BEGIN:VEVENT"},
@@ -191,10 +191,13 @@ func TestEditAndCancel(t *testing.T) {
 	if page := s.get(path + "/edit").Body.String(); !strings.Contains(page, " readonly") || !strings.Contains(page, "The registration belongs to this address") {
 		t.Error("the form for changes lets the address be changed")
 	}
-	if w := s.post(path+"/edit", form); w.Code != http.StatusSeeOther || w.Header().Get("Location") != path {
+	if w := s.post(path+"/edit", form); w.Code != http.StatusSeeOther || w.Header().Get("Location") != path+"?saved" {
 		t.Fatalf("edit: %d\n%s", w.Code, w.Body)
 	}
-	if page := s.get(path).Body.String(); !strings.Contains(page, "Augusta") || strings.Contains(page, "augusta@") {
+	if page := s.get(path + "?saved").Body.String(); !strings.Contains(page, "Your changes are saved.") {
+		t.Error("nothing says that the change is saved")
+	}
+	if page := s.get(path).Body.String(); strings.Contains(page, "are saved") || !strings.Contains(page, "Augusta") || strings.Contains(page, "augusta@") {
 		t.Error("the change is not on the ticket, or the address went with it")
 	}
 	s.intake.fail = turnout.Errorf(turnout.CodeConflict, "cancel registration", "it keeps changing")
@@ -259,7 +262,8 @@ func TestTicketIsHonest(t *testing.T) {
 	}{
 		{"accepted", turnout.Registration{Status: turnout.StatusRegistered, Revision: 1}, []string{"We are passing it to the organiser’s system", "https://meet.example.org/briefing", "<svg"}, nil},
 		{"delivered", turnout.Registration{Status: turnout.StatusRegistered, Revision: 2, Delivered: 2}, []string{"The organiser has it"}, []string{"passing it"}},
-		{"parked", turnout.Registration{Status: turnout.StatusRegistered, Revision: 1, Parked: &turnout.Parked{Code: "STRING_TOO_LONG"}}, []string{"Your place is reserved. A person"}, []string{"STRING_TOO_LONG"}},
+		{"parked", turnout.Registration{Status: turnout.StatusRegistered, Revision: 1, Parked: &turnout.Parked{Code: "STRING_TOO_LONG"}}, []string{"Your place is reserved. Somebody at the organiser"}, []string{"STRING_TOO_LONG"}},
+		{"dismissed", turnout.Registration{Status: turnout.StatusRegistered, Revision: 1, Parked: &turnout.Parked{Code: "STRING_TOO_LONG"}, Dismissed: time.Unix(1, 0)}, []string{"<p>Your place is reserved.</p>"}, []string{"Somebody", "has it"}},
 		{"waitlisted", turnout.Registration{Status: turnout.StatusWaitlisted, Revision: 1}, []string{"You’re on the waitlist"}, []string{"meet.example.org", "<svg", "reserved"}},
 		{"cancelled", turnout.Registration{Status: turnout.StatusCancelled, Revision: 2}, []string{"This registration is cancelled"}, []string{"meet.example.org", "<svg"}},
 	} {

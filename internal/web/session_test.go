@@ -93,7 +93,7 @@ func (b *regular) sees(path, want string, headers ...string) *httptest.ResponseR
 
 const (
 	eventPath = "/events/spring-forum"
-	banner    = `<p class="invited"><span>You have a personal invitation to this event.</span> <a href="/l/` + graceToken + `">Open your invitation</a></p>` + "\n"
+	banner    = `<p class="invited"><span>You have a personal link to this event.</span> <a href="/l/` + graceToken + `">Open your link</a></p>` + "\n"
 )
 
 // public fails unless an answer is the one that everybody gets.
@@ -144,6 +144,15 @@ func TestWhoAnsweredIsLedToTheirRegistration(t *testing.T) {
 		t.Fatalf("register: %d", w.Code)
 	}
 	b.sees(formPath, "You have answered your invitation")
+	own := "/registrations/t-" + form.Get("key")
+	b.sees(own, "You’re registered")
+	if w := b.visit(http.MethodPost, own+"/cancel"); w.Code != http.StatusSeeOther {
+		t.Fatalf("cancel: %d", w.Code)
+	}
+	b.sees(own, `<a class="button" href="/l/`+graceToken+`?again">Register after all</a>`)
+	if body := b.get(own).Body.String(); !strings.Contains(body, "Use your personal link to register again.") || strings.Contains(body, graceToken) {
+		t.Error("another browser is told the token of the link")
+	}
 	b.intake.failRead = turnout.Errorf(turnout.CodeUnavailable, "look", "away")
 	b.sees(formPath, "You have a personal invitation") // the store is away, the way is the same
 	b.sees(eventPath, banner)

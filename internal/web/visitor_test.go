@@ -87,6 +87,19 @@ func TestCancelledPageClaimsNothing(t *testing.T) {
 	}
 }
 
+// A registration of an event that is over promises nothing more.
+func TestRegistrationOfAnEventThatIsOver(t *testing.T) {
+	s := newSite(t)
+	r := turnout.Registration{Key: "key-of-one-who-came", Event: "a01000000000004AAA", Status: turnout.StatusRegistered, Revision: 1}
+	body := s.get("/registrations/" + s.addRegistration(r, turnout.Details{Person: grace})).Body.String()
+	for _, not := range []string{"reserved", "Add to your calendar", "Keep this page", "Change or cancel"} {
+		if strings.Contains(body, not) {
+			t.Errorf("it says %q", not)
+		}
+	}
+	says(t, "it", body, []string{"<p>This event is over.</p>", grace.LastName})
+}
+
 func TestReusedFormOfALinkLeadsToItsRegistration(t *testing.T) {
 	s := newSite(t)
 	path, form := "/l/"+graceToken, filledForm()

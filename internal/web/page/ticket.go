@@ -21,6 +21,8 @@ type TicketState struct {
 	AgainOnLink bool
 	// LeftWaitlist says that a place in line was given up just now.
 	LeftWaitlist bool
+	// Saved says that what it says was changed just now.
+	Saved bool
 }
 
 // ticketView is a registration for its template.
@@ -42,9 +44,11 @@ type ticketView struct {
 	Fixed       bool
 	Again       string
 	AgainText   string
-	AgainOnLink bool
+	AgainOnLink string
 	OnLink      bool
 	Keep        string
+	Saved       bool
+	Over        bool
 
 	// What is somebody's own: see ticketMarks.
 	Reference string
@@ -91,15 +95,20 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	e := s.event
 	v := ticketView{
 		Event: p.head(e), Live: s.status.Holds(), Confirmed: s.status == turnout.StatusRegistered, Waiting: s.status == turnout.StatusWaitlisted,
-		Gone: s.gone, Door: place(e) != "" || !e.Online, AgainOnLink: s.againOnLink, OnLink: s.onLink,
+		Gone: s.gone, Door: place(e) != "" || !e.Online, OnLink: s.onLink, Saved: s.saved, Over: s.over,
 		Keep: p.Say("ticket.keep"), AgainText: p.Say("ticket.again"),
 	}
 	v.Heading, v.Text, v.Mood = p.standing(s.status, s.state)
 	if s.left {
 		v.Heading, v.Text = p.Say("ticket.title.left"), p.Say("ticket.left")
 	}
-	if s.inside {
+	switch {
+	case s.over:
+		v.Text = p.Say("event.over") + "."
+	case s.inside:
 		v.Text = p.Say("ticket.inside")
+	case s.dismissed:
+		v.Text = p.Say("ticket.reserved")
 	}
 	v.Reference, v.Name, v.Email = m.reference, m.name, m.email
 	if s.again {
@@ -110,8 +119,14 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 	} else {
 		v.Keep = p.Say("ticket.keep.wait")
 	}
+	if s.againOnLink {
+		v.AgainOnLink = p.Say("ticket.again.link")
+	}
 	if s.full {
 		v.AgainText = p.Say("ticket.again.wait")
+		if s.againOnLink {
+			v.AgainOnLink = p.Say("ticket.again.link.wait")
+		}
 	}
 	v.frame = p.frame(s.org, e, v.Heading)
 	v.Date = p.dateBlock(v.Event.When)

@@ -18,7 +18,10 @@ type ticketShape struct {
 	state  turnout.State
 	// Whether the event is full, the place in line was just given up, everything
 	// personal was erased, and they have been checked in.
-	full, left, gone, inside   bool
+	full, left, gone, inside bool
+	// Whether a change was saved just now, the event is over, and somebody decided that
+	// nothing is to be done about what Salesforce refuses.
+	saved, over, dismissed     bool
 	edit, cancel               bool // what may still be done
 	again, againOnLink, onLink bool
 	company, title, guests     bool // whether there is any
@@ -67,7 +70,8 @@ func (p *Edition) ticketOf(org *turnout.Org, e *turnout.Event, seats turnout.Sea
 		shape.again, shape.againOnLink = s.Again != "", s.AgainOnLink
 		return shape, m, nil
 	}
-	shape.inside = r.Inside()
+	shape.inside, shape.saved, shape.over = r.Inside(), s.Saved, e.Phase(now) >= turnout.PhaseOver
+	shape.dismissed = shape.state == turnout.StateParked && !r.Dismissed.IsZero()
 	shape.edit, shape.cancel, shape.onLink = !shape.gone && !shape.inside && e.CanEdit(now), !shape.inside && e.CanCancel(now), s.Link != "" || !r.Link.IsZero()
 	shape.company, shape.title, shape.guests, shape.ticket = d.Person.Company != "", d.Person.Title != "", len(d.Guests) > 0, d.Ticket
 	if len(d.Agenda) > 0 {
