@@ -53,7 +53,7 @@ func (p *orgMirror) pollEvents(ctx context.Context, source Source) error {
 	if since.IsZero() {
 		p.o.Logger.Info("backfill of events", "org", p.org, "events", len(copies))
 	}
-	if err := p.applyEvents(ctx, source, copies); err != nil {
+	if err := p.applyEvents(ctx, copies); err != nil {
 		return err
 	}
 	if err := p.moveCursor(ctx, trackEvents, from, next); err != nil {
@@ -84,7 +84,7 @@ func (p *orgMirror) sweep(ctx context.Context, source Source) error {
 		if err != nil {
 			return err
 		}
-		if err := p.applyEvents(ctx, source, copies); err != nil {
+		if err := p.applyEvents(ctx, copies); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func idsOf(events []SealedEvent, faulty map[turnout.EventID][]byte) []turnout.Ev
 // applyEvents takes over copies. One that fails keeps none of the others from
 // being applied; the error makes the caller fetch them all again. The caller
 // holds applying.
-func (p *orgMirror) applyEvents(ctx context.Context, source EventSource, copies []turnout.EventCopy) error {
+func (p *orgMirror) applyEvents(ctx context.Context, copies []turnout.EventCopy) error {
 	if len(copies) == 0 {
 		return nil
 	}
@@ -120,7 +120,7 @@ func (p *orgMirror) applyEvents(ctx context.Context, source EventSource, copies 
 	if err != nil {
 		return err
 	}
-	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, sealed: map[turnout.EventID][]byte{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}, notes: map[turnout.EventID]string{}}
+	b := &batch{p: p, at: p.o.Now(), faulty: map[turnout.EventID]bool{}, modified: map[turnout.EventID]time.Time{}, sealed: map[turnout.EventID][]byte{}, slugs: map[string]turnout.EventID{}, told: map[turnout.EventID]mark{}}
 	for _, e := range cached {
 		b.modified[e.ID], b.sealed[e.ID] = e.Modified, e.Sealed
 		b.slugs[e.Slug] = e.ID
@@ -141,7 +141,6 @@ func (p *orgMirror) applyEvents(ctx context.Context, source EventSource, copies 
 	if b.slugsFreed {
 		errs = append(errs, p.retrySlugs(ctx))
 	}
-	p.writeNotes(ctx, source, b.notes)
 	return errors.Join(errs...)
 }
 
@@ -161,8 +160,6 @@ type batch struct {
 	// told is what the feed will be told of.
 	told       map[turnout.EventID]mark
 	slugsFreed bool
-	// notes are what records will tell their organisers.
-	notes map[turnout.EventID]string
 }
 
 func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
@@ -206,7 +203,7 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 	if e.Picture, err = b.pictured(ctx, c); err != nil {
 		return err
 	}
-	b.note(c, shownNote(c.Remarks, e.Picture))
+	p.remark(c, shownNote(c.Remarks, e.Picture))
 	plain, err := json.Marshal(e)
 	if err != nil {
 		return turnout.Wrap(turnout.CodeInternal, "write event "+string(c.ID), err)
@@ -240,8 +237,8 @@ func (b *batch) publish(ctx context.Context, c turnout.EventCopy) error {
 // withdraw removes one event. It is told even if it was not cached: a process
 // that was killed may have removed it and told nobody.
 func (b *batch) withdraw(ctx context.Context, c turnout.EventCopy) error {
-	b.note(c, "")
 	p, m := b.p, mark{modified: c.Modified}
+	p.remark(c, "")
 	_, there := b.modified[c.ID]
 	if last, ok := p.applied[c.ID]; ok && !there && last == m {
 		return nil

@@ -37,6 +37,8 @@ type salesforce struct {
 	yielded           int                        // links, as often as they were
 	notes             map[turnout.EventID]string // nil where records have no field for them
 	refuseNotes       error                      // what NoteEvents answers
+	noteHangs         chan struct{}              // NoteEvents waits until it is closed
+	rule              func(string) string        // what the org makes of a note, nil for itself
 }
 
 func newSalesforce() *salesforce {
@@ -121,15 +123,21 @@ func (s *salesforce) NoteEvents(_ context.Context, notes map[turnout.EventID]str
 	if err := s.call("NoteEvents", len(notes)); err != nil {
 		return err
 	}
+	if s.noteHangs != nil {
+		<-s.noteHangs
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refuseNotes != nil {
 		return s.refuseNotes
 	}
+	if s.rule == nil {
+		s.rule = func(note string) string { return note }
+	}
 	for id, note := range notes {
 		c := s.events[id]
 		c.Modified = stamp()
-		s.events[id], s.notes[id] = c, note
+		s.events[id], s.notes[id] = c, s.rule(note)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (o *Options) faults(ctx context.Context, org turnout.OrgID) ([]Fault, error
 func (b *batch) fault(ctx context.Context, c turnout.EventCopy, f Fault) error {
 	p := b.p
 	_, shown := b.modified[c.ID]
-	b.note(c, f.note(shown))
+	p.remark(c, f.note(shown))
 	ring, err := p.o.Keyring.Ring(ctx, string(p.org))
 	if err != nil {
 		return err

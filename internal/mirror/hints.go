@@ -188,7 +188,7 @@ func (p *orgMirror) fetchEvents(ctx context.Context, source Source, ids []string
 	if err != nil {
 		return err
 	}
-	return p.applyEvents(ctx, source, copies)
+	return p.applyEvents(ctx, copies)
 }
 
 // fetchAttendees fetches links and registrations: the hook does not say, and

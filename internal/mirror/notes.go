@@ -2,39 +2,88 @@ package mirror
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/words"
 )
 
 // What keeps an event from being shown is told to its organiser where they work, in a
-// field of its record. Nothing is remembered of it here: what the field says comes with the
+// field of its record. Nothing is remembered of it: what the field says comes with the
 // record, and it is written where that is something else. A note that could not be written
 // is therefore written when the event is read again, by the hourly sweep at the latest.
+// It is written beside everything else: no page waits for it.
 
-// note has an event's record say something to its organiser.
-func (b *batch) note(c turnout.EventCopy, says string) {
-	// A text that somebody saved by hand comes back with other line ends.
-	if c.Note != nil && !sameWords(*c.Note, says) {
-		b.notes[c.ID] = says
-	}
+// noteAgain is when the same note is written once more that does not come back as it was
+// written: a rule of the org changes it, or somebody else's program has another opinion.
+const noteAgain = time.Hour
+
+// noted is a note that this process wrote.
+type noted struct {
+	text string
+	at   time.Time
 }
 
-func sameWords(a, b string) bool {
-	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
-}
-
-// writeNotes writes what records are to say. It fails nothing: what visitors see does not
-// depend on it.
-func (p *orgMirror) writeNotes(ctx context.Context, source EventSource, notes map[turnout.EventID]string) {
-	if len(notes) == 0 {
+// remark has an event's record say something to its organiser.
+func (p *orgMirror) remark(c turnout.EventCopy, says string) {
+	if c.Note == nil {
 		return
 	}
-	if err := source.NoteEvents(ctx, notes); err != nil && ctx.Err() == nil {
-		p.o.Logger.Warn("organisers cannot be told in Salesforce what is wrong with events", "org", p.org, "events", len(notes), "err", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sameWords(*c.Note, says) {
+		delete(p.notes, c.ID)
+		return
 	}
+	p.notes[c.ID] = says
+	select {
+	case p.noting <- struct{}{}:
+	default:
+	}
+}
+
+// sameWords compares notes: one that somebody saved by hand comes back with other line ends.
+func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
+
+// writeNotes writes what records are to say until ctx ends. It fails nothing: what
+// visitors see does not depend on it.
+func (p *orgMirror) writeNotes(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.noting:
+		}
+		due := p.dueNotes()
+		if len(due) == 0 {
+			continue
+		}
+		err := p.pass(ctx, "notes", func(ctx context.Context, source Source) error { return source.NoteEvents(ctx, due) })
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.o.Logger.Warn("organisers cannot be told in Salesforce what is wrong with events", "org", p.org, "events", len(due), "err", err)
+		default:
+			for id, text := range due {
+				p.written[id] = noted{text, p.o.Now()}
+			}
+		}
+	}
+}
+
+// dueNotes takes the notes that are to be written.
+func (p *orgMirror) dueNotes() map[turnout.EventID]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	due, now := p.notes, p.o.Now()
+	p.notes = map[turnout.EventID]string{}
+	maps.DeleteFunc(p.written, func(_ turnout.EventID, n noted) bool { return now.Sub(n.at) >= noteAgain })
+	maps.DeleteFunc(due, func(id turnout.EventID, text string) bool { n, ok := p.written[id]; return ok && n.text == text })
+	return due
 }
 
 // reread has an event fetched once more.
@@ -48,9 +97,9 @@ func (p *orgMirror) reread(id turnout.EventID) {
 // note is what the organiser reads of a fault. Something of the event is shown, or nothing.
 func (f Fault) note(shown bool) string {
 	if shown {
-		return written("Visitors still see this event as it was before. Change this first:", f.Fields)
+		return listed("Visitors still see this event as it was before. Change this first:", f.Fields)
 	}
-	return written("Visitors do not see this event yet. Change this first:", f.Fields)
+	return listed("Visitors do not see this event yet. Change this first:", f.Fields)
 }
 
 // shownNote is what the organiser reads of an event that is shown without something.
@@ -61,11 +110,11 @@ func shownNote(remarks []turnout.FieldError, p turnout.Picture) string {
 	if len(remarks) == 0 {
 		return ""
 	}
-	return written("Visitors see this event, without this:", remarks)
+	return listed("Visitors see this event, without this:", remarks)
 }
 
-// written is a note with a line for each field.
-func written(head string, fields []turnout.FieldError) string {
+// listed is a note with a line for each field.
+func listed(head string, fields []turnout.FieldError) string {
 	lines := []string{head}
 	for _, field := range fields {
 		line := "– " + words.Sentence(field.Message)

@@ -105,6 +105,36 @@ func TestOrganisersReadWhatIsWrongWithThePicture(t *testing.T) {
 	})
 }
 
+// No page waits until a note is written, and what an org's rules make of a note is not
+// written over and over.
+func TestNotesHoldUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.notes, s.noteHangs = map[turnout.EventID]string{}, make(chan struct{})
+		m := h.mirror("a", one(s))
+		defer running(t, m)()
+		bad := turnout.EventCopy{ID: eventID(1), Fault: turnout.Errorf(turnout.CodeInvalid, "read event", "the form is no YAML"), Modified: stamp()}
+		s.set(bad)
+		h.pass(2 * time.Minute)
+		s.publish(2, "Spring")
+		must(t, m.Hint(t.Context(), "acme", "event.published", []string{string(eventID(2))}))
+		h.pass(time.Second)
+		if h.title(eventID(2)) != "Spring" {
+			t.Error("a page waits for a note")
+		}
+		s.rule = strings.ToUpper
+		close(s.noteHangs)
+		h.pass(30 * time.Minute)
+		if n := s.called("NoteEvents"); n != 1 || !strings.HasPrefix(s.note(bad.ID), "VISITORS") {
+			t.Errorf("written %d times, and it says %q", n, s.note(bad.ID))
+		}
+		h.pass(3 * time.Hour)
+		if n := s.called("NoteEvents"); n > 5 {
+			t.Errorf("written %d times", n)
+		}
+	})
+}
+
 func TestNotesFitTheirField(t *testing.T) {
 	long := Fault{}
 	for range 100 {

@@ -34,6 +34,10 @@ type orgMirror struct {
 	// seen that. Guarded by applying.
 	unshown map[string]time.Time
 
+	// noting wakes whoever writes notes, and written are those that were. That one's own.
+	noting  chan struct{}
+	written map[turnout.EventID]noted
+
 	mu        sync.Mutex // guards the rest
 	state     State
 	failures  map[string]failure
@@ -44,6 +48,8 @@ type orgMirror struct {
 	uncounted map[turnout.EventID]bool
 	// wishes are the pictures to be fetched.
 	wishes map[turnout.EventID]wished
+	// notes are what records are to tell their organisers.
+	notes map[turnout.EventID]string
 }
 
 // What is polled, and the names of its cursors. Hints have kinds of their own.
@@ -57,7 +63,8 @@ func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 	p := &orgMirror{o: o, org: org, applied: map[turnout.EventID]mark{}, seenLinks: newSeen(), seenRegistrations: newSeen(),
 		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
 		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{},
-		wishing: make(chan struct{}, 1), wishes: map[turnout.EventID]wished{}, unshown: map[string]time.Time{}}
+		wishing: make(chan struct{}, 1), wishes: map[turnout.EventID]wished{}, unshown: map[string]time.Time{},
+		noting: make(chan struct{}, 1), written: map[turnout.EventID]noted{}, notes: map[turnout.EventID]string{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)
 	}
@@ -79,6 +86,7 @@ func (p *orgMirror) run(ctx context.Context) {
 	for range fetchers {
 		all.Go(func() { p.fetchPictures(ctx) })
 	}
+	all.Go(func() { p.writeNotes(ctx) })
 	all.Wait()
 }
 
