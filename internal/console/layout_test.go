@@ -23,7 +23,7 @@ const misfits = `(() => {
 	if (document.documentElement.scrollWidth > innerWidth) bad.push("the page: " + document.documentElement.scrollWidth);
 	const slash = document.querySelector(".here > [aria-hidden]");
 	if (slash && slash.getBoundingClientRect().left < document.querySelector(".brand").getBoundingClientRect().right) bad.push("the separator begins a line");
-	for (const e of document.querySelectorAll(".says .mono, " + (innerWidth < 390 ? ".scroll:has([role=table])" : ".scroll"))) {
+	for (const e of document.querySelectorAll(".facts > div, .says .mono, " + (innerWidth < 390 ? ".scroll:has([role=table])" : ".scroll"))) {
 		if (e.scrollWidth > e.clientWidth) bad.push("cut off at " + e.clientWidth + " of " + e.scrollWidth + ": " + e.textContent.trim().slice(0, 40));
 	}
 	for (const e of document.querySelectorAll(".mono:not(.says .mono)")) {
@@ -57,7 +57,7 @@ func TestPagesFitAPhone(t *testing.T) {
 	defer stop()
 	tab, closeTab := chromedp.NewContext(ctx)
 	defer closeTab()
-	for _, path := range []string{"/console/", "/console/orgs/lumen", "/console/orgs/lumen/parked", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0/dismiss", "/console/migration", "/console/orgs/lumen/forget"} {
+	for _, path := range []string{"/console/", "/console/orgs/lumen", "/console/orgs/new", "/console/orgs/lumen/parked", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0", "/console/orgs/lumen/parked/06q4t8n0a1v5k2m7c9e3r6s8d0/dismiss", "/console/migration", "/console/orgs/lumen/forget"} {
 		if err := chromedp.Do(tab, chromedp.Navigate(server.URL+path)); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
