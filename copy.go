@@ -17,7 +17,7 @@ type EventCopy struct {
 	Note *string
 }
 
-// MaxEventNote is how long an event's note may be, in characters.
+// MaxEventNote is how long an event's note may be, in characters as Salesforce counts them.
 const MaxEventNote = 1000
 
 // LinkCopy is an invite record as Salesforce has it, cut down to the fields of P8.

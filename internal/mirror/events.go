@@ -164,7 +164,7 @@ type batch struct {
 
 func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
 	if cached, ok := b.modified[c.ID]; ok && !c.Modified.IsZero() && c.Modified.Before(cached) {
-		return nil // a newer one is there
+		return b.late(ctx, c)
 	}
 	switch {
 	case c.Fault != nil:
@@ -187,6 +187,20 @@ func (b *batch) apply(ctx context.Context, c turnout.EventCopy) error {
 		return err
 	}
 	return b.sound(ctx, c.ID)
+}
+
+// late takes a copy that is older than what is cached, or seems to be: what became of a part
+// that was deleted is known to no later reading. Only its note is looked at; one that is
+// wrong is changed by the reading that it causes.
+func (b *batch) late(ctx context.Context, c turnout.EventCopy) error {
+	if c.Event == nil || c.Fault != nil {
+		return nil
+	}
+	cached, err := b.p.cachedEvent(ctx, b.sealed[c.ID], c.ID)
+	if err == nil && cached.Image == c.Event.Image {
+		b.p.remark(c, shownNote(c.Remarks, cached.Picture))
+	}
+	return err
 }
 
 func slugTaken(by turnout.EventID) error {

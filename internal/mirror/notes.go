@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,19 +13,19 @@ import (
 )
 
 // What keeps an event from being shown is told to its organiser where they work, in a
-// field of its record. Nothing is remembered of it: what the field says comes with the
-// record, and it is written where that is something else. A note that could not be written
-// is therefore written when the event is read again, by the hourly sweep at the latest.
-// It is written beside everything else: no page waits for it.
+// field of its record. What the field says comes with the record, and it is written where
+// that is something else. It is written beside everything else: no page waits for it.
 
-// noteAgain is when the same note is written once more that does not come back as it was
-// written: a rule of the org changes it, or somebody else's program has another opinion.
-const noteAgain = time.Hour
+// noteAgain is when the same note is written once more that was refused, or that does not
+// come back as it was written: a rule of the org changes it, or somebody else's program is
+// of another opinion. It is less than what the hourly sweep takes.
+const noteAgain = 50 * time.Minute
 
-// noted is a note that this process wrote.
+// noted is a note that this process wrote, or tried to.
 type noted struct {
-	text string
-	at   time.Time
+	text   string
+	at     time.Time
+	failed bool
 }
 
 // remark has an event's record say something to its organiser.
@@ -34,6 +35,7 @@ func (p *orgMirror) remark(c turnout.EventCopy, says string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.takesNotes = true
 	if sameWords(*c.Note, says) {
 		delete(p.notes, c.ID)
 		return
@@ -51,39 +53,76 @@ func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), string
 // writeNotes writes what records are to say until ctx ends. It fails nothing: what
 // visitors see does not depend on it.
 func (p *orgMirror) writeNotes(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.noting:
-		}
+	for p.awaitNotes(ctx) {
 		due := p.dueNotes()
 		if len(due) == 0 {
 			continue
 		}
 		err := p.pass(ctx, "notes", func(ctx context.Context, source Source) error { return source.NoteEvents(ctx, due) })
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
+		}
+		if err != nil {
 			p.o.Logger.Warn("organisers cannot be told in Salesforce what is wrong with events", "org", p.org, "events", len(due), "err", err)
-		default:
-			for id, text := range due {
-				p.written[id] = noted{text, p.o.Now()}
-			}
+		}
+		p.settleNotes(due, err)
+	}
+}
+
+// awaitNotes waits for notes, or until those that failed may be written again; false when
+// ctx has ended.
+func (p *orgMirror) awaitNotes(ctx context.Context) bool {
+	timer := time.NewTimer(noteAgain)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.noting:
+	case <-timer.C:
+	}
+	return true
+}
+
+// dueNotes takes the notes that are to be written now.
+func (p *orgMirror) dueNotes() map[turnout.EventID]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.o.Now()
+	maps.DeleteFunc(p.tried, func(_ turnout.EventID, n noted) bool { return now.Sub(n.at) >= noteAgain })
+	due := map[turnout.EventID]string{}
+	for id, text := range p.notes {
+		last, ok := p.tried[id]
+		if recently := ok && last.text == text; recently && last.failed {
+			continue // later
+		} else if !recently {
+			due[id] = text
+		}
+		delete(p.notes, id)
+	}
+	return due
+}
+
+// settleNotes remembers what was tried. What may have failed stays to be written, if
+// nothing newer is, and if the record does not turn out to say it.
+func (p *orgMirror) settleNotes(due map[turnout.EventID]string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, text := range due {
+		p.tried[id] = noted{text, p.o.Now(), err != nil}
+		if _, newer := p.notes[id]; err != nil && !newer {
+			p.notes[id] = text
 		}
 	}
 }
 
-// dueNotes takes the notes that are to be written.
-func (p *orgMirror) dueNotes() map[turnout.EventID]string {
+// noteAnew has an event fetched once more, for its note.
+func (p *orgMirror) noteAnew(id turnout.EventID) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	due, now := p.notes, p.o.Now()
-	p.notes = map[turnout.EventID]string{}
-	maps.DeleteFunc(p.written, func(_ turnout.EventID, n noted) bool { return now.Sub(n.at) >= noteAgain })
-	maps.DeleteFunc(due, func(id turnout.EventID, text string) bool { n, ok := p.written[id]; return ok && n.text == text })
-	return due
+	takes := p.takesNotes
+	p.mu.Unlock()
+	if takes {
+		p.reread(id)
+	}
 }
 
 // reread has an event fetched once more.
@@ -113,24 +152,19 @@ func shownNote(remarks []turnout.FieldError, p turnout.Picture) string {
 	return listed("Visitors see this event, without this:", remarks)
 }
 
-// listed is a note with a line for each field.
+// listed is a note with a line for each field, as many as there is room for.
 func listed(head string, fields []turnout.FieldError) string {
-	lines := []string{head}
-	for _, field := range fields {
-		line := "– " + words.Sentence(field.Message)
+	note := head
+	for i, field := range fields {
+		line := "\n– " + words.Sentence(field.Message)
 		if field.Field != "" {
 			line += " (" + field.Field + ")"
 		}
-		lines = append(lines, line)
+		more := fmt.Sprintf("\n– And %d more.", len(fields)-i)
+		if room := turnout.MaxEventNote - words.UnitsOf(note) - words.UnitsOf(line); room < words.UnitsOf(more) {
+			return note + more
+		}
+		note += line
 	}
-	return cut(strings.Join(lines, "\n"))
-}
-
-// cut bounds a note to what a field takes.
-func cut(note string) string {
-	runes := []rune(note)
-	if len(runes) <= turnout.MaxEventNote {
-		return note
-	}
-	return string(runes[:turnout.MaxEventNote-1]) + "…"
+	return note
 }

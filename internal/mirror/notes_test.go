@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/turnout-events/turnout"
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // The organiser reads in the record what keeps it from being shown, and that it is over;
@@ -105,6 +107,79 @@ func TestOrganisersReadWhatIsWrongWithThePicture(t *testing.T) {
 	})
 }
 
+// A picture that fails now so and now so is fetched no more often for its note, though
+// each note changes the record.
+func TestNotesOfAFlakyPicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, g, m := hang(t)
+		s.notes = map[turnout.EventID]string{}
+		faults := []error{errors.New("its server answers 503"), errors.New("its server does not answer in time")}
+		fetch := m.o.Picture
+		m.o.Picture = func(ctx context.Context, address string) (turnout.Picture, map[string][]byte, error) {
+			g.change(func() { g.faults[address] = faults[len(g.asked)%2] })
+			return fetch(ctx, address)
+		}
+		defer running(t, m)()
+		h.pass(6 * time.Hour)
+		if n := g.count(); n < 5 || n > 12 {
+			t.Errorf("fetched %d times", n)
+		}
+		if n := s.called("NoteEvents"); n < 2 || n > 12 {
+			t.Errorf("noted %d times", n)
+		}
+	})
+}
+
+// A note that is refused for good is tried once an hour, and one that outlives what it is
+// about is taken back in the end, though nothing reads the record any more.
+func TestNotesThatAreRefusedForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHouse(t), newSalesforce()
+		s.notes = map[turnout.EventID]string{}
+		defer running(t, h.mirror("a", one(s)))()
+		s.set(turnout.EventCopy{ID: eventID(1), Fault: turnout.Errorf(turnout.CodeInvalid, "read event", "the form is no YAML"), Modified: stamp()})
+		h.pass(2 * time.Minute)
+		s.mu.Lock()
+		s.refuseNotes = errors.New("a rule of the org")
+		s.mu.Unlock()
+		s.unpublish(1)
+		h.pass(2 * time.Minute)
+		s.publish(2, "Another")
+		before := s.called("NoteEvents")
+		h.pass(6 * time.Hour)
+		if n := s.called("NoteEvents") - before; n < 4 || n > 8 {
+			t.Errorf("tried %d times", n)
+		}
+		s.mu.Lock()
+		s.refuseNotes = nil
+		s.mu.Unlock()
+		h.pass(time.Hour)
+		if got := s.note(eventID(1)); got != "" {
+			t.Errorf("the record says %q", got)
+		}
+	})
+}
+
+// Of a part that was deleted only the poll knows when; what is read after it seems older.
+func TestNotesOfAnEventThatLostAPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, g, m := hang(t)
+		s.notes = map[turnout.EventID]string{}
+		defer running(t, m)()
+		h.pass(2 * time.Minute)
+		e, modified := event(1, "Spring"), stamp()
+		e.Image = "https://example.org/b"
+		g.change(func() { g.faults[e.Image], g.slow = errors.New("its server answers 404"), 4*time.Minute })
+		s.set(turnout.EventCopy{ID: e.ID, Event: &e, Modified: modified})
+		h.pass(90 * time.Second)
+		s.set(turnout.EventCopy{ID: e.ID, Event: &e, Modified: modified.Add(-time.Minute)})
+		h.pass(10 * time.Minute)
+		if got := s.note(e.ID); !strings.Contains(got, "404") {
+			t.Errorf("the record says %q", got)
+		}
+	})
+}
+
 // No page waits until a note is written, and what an org's rules make of a note is not
 // written over and over.
 func TestNotesHoldUpNothing(t *testing.T) {
@@ -140,7 +215,8 @@ func TestNotesFitTheirField(t *testing.T) {
 	for range 100 {
 		long.Fields = append(long.Fields, turnout.FieldError{Field: "größe", Message: "gib ein größeres Maß"})
 	}
-	if n := len([]rune(long.note(true))); n != turnout.MaxEventNote {
-		t.Errorf("%d characters", n)
+	note := long.note(true)
+	if n := words.UnitsOf(note); n > turnout.MaxEventNote || n < turnout.MaxEventNote-100 || !strings.HasSuffix(note, " more.") {
+		t.Errorf("%d characters: %s", n, note)
 	}
 }

@@ -34,9 +34,8 @@ type orgMirror struct {
 	// seen that. Guarded by applying.
 	unshown map[string]time.Time
 
-	// noting wakes whoever writes notes, and written are those that were. That one's own.
-	noting  chan struct{}
-	written map[turnout.EventID]noted
+	// noting wakes whoever writes notes.
+	noting chan struct{}
 
 	mu        sync.Mutex // guards the rest
 	state     State
@@ -48,8 +47,11 @@ type orgMirror struct {
 	uncounted map[turnout.EventID]bool
 	// wishes are the pictures to be fetched.
 	wishes map[turnout.EventID]wished
-	// notes are what records are to tell their organisers.
-	notes map[turnout.EventID]string
+	// notes are what records are to tell their organisers, tried what was written of it or
+	// refused. takesNotes is true once a record had a note.
+	notes      map[turnout.EventID]string
+	tried      map[turnout.EventID]noted
+	takesNotes bool
 }
 
 // What is polled, and the names of its cursors. Hints have kinds of their own.
@@ -64,7 +66,7 @@ func newOrgMirror(o *Options, org turnout.OrgID) *orgMirror {
 		state: State{Cursors: map[string]time.Time{}}, failures: map[string]failure{},
 		queue: newQueue(), uncounted: map[turnout.EventID]bool{}, unnoted: map[string]bool{},
 		wishing: make(chan struct{}, 1), wishes: map[turnout.EventID]wished{}, unshown: map[string]time.Time{},
-		noting: make(chan struct{}, 1), written: map[turnout.EventID]noted{}, notes: map[turnout.EventID]string{}}
+		noting: make(chan struct{}, 1), tried: map[turnout.EventID]noted{}, notes: map[turnout.EventID]string{}}
 	for kind := range p.wake {
 		p.wake[kind] = make(chan struct{}, 1)
 	}

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -65,8 +66,13 @@ func (b *batch) pictured(ctx context.Context, c turnout.EventCopy) (turnout.Pict
 	if before.Image != c.Event.Image {
 		before.Picture = turnout.Picture{}
 	}
-	if w := (wish{c.ID, c.Event.Image, c.Modified}); before.Picture.Of != w.of() {
-		p.wish(w)
+	w, last := wish{c.ID, c.Event.Image, c.Modified}, wish{c.ID, before.Image, b.modified[c.ID]}
+	same := unchanged(before, *c.Event)
+	if same && before.Picture.Of == last.of() {
+		before.Picture.Of = w.of() // nothing that makes another picture
+	}
+	if before.Picture.Of != w.of() {
+		p.wish(w, same)
 	}
 	return before.Picture, nil
 }
@@ -87,9 +93,19 @@ func (p *orgMirror) cachedEvent(ctx context.Context, sealed []byte, id turnout.E
 	return e, nil
 }
 
+// unchanged reports whether a version of an event says what the one before said, such as
+// after a note was written into its record.
+func unchanged(before, e turnout.Event) bool {
+	before.Picture, e.Picture = turnout.Picture{}, turnout.Picture{}
+	was, _ := json.Marshal(before)
+	is, _ := json.Marshal(e)
+	return bytes.Equal(was, is)
+}
+
 // wish has a picture fetched, in place of what was wished for the event before. The same
-// wish again changes nothing.
-func (p *orgMirror) wish(w wish) {
+// wish again changes nothing; of an event that says the same as before, one that failed
+// keeps its turn.
+func (p *orgMirror) wish(w wish, same bool) {
 	if p.o.Picture == nil {
 		return
 	}
@@ -98,7 +114,11 @@ func (p *orgMirror) wish(w wish) {
 	if last, ok := p.wishes[w.event]; ok && last.of() == w.of() {
 		return
 	}
-	p.wishes[w.event] = wished{wish: w, due: p.o.Now()}
+	next := wished{wish: w, due: p.o.Now()}
+	if last, ok := p.wishes[w.event]; ok && same {
+		next.failures, next.due = last.failures, last.due
+	}
+	p.wishes[w.event] = next
 	p.wakeFetchers()
 }
 
@@ -270,7 +290,7 @@ func (p *orgMirror) repaint(ctx context.Context, w wish, edit func(turnout.Pictu
 	}
 	p.applied[w.event] = mark{w.modified, sha256.Sum256(plain)}
 	if fault != picture.Fault {
-		p.reread(w.event) // for its note
+		p.noteAnew(w.event)
 	}
 	return nil
 }
@@ -298,7 +318,7 @@ func (p *orgMirror) tidyPictures(ctx context.Context) error {
 		for _, width := range e.Picture.Widths {
 			name := e.Picture.File(width)
 			if _, there := files[name]; !there {
-				p.wish(wish{c.ID, e.Image, c.Modified})
+				p.wish(wish{c.ID, e.Image, c.Modified}, false)
 			}
 			delete(files, name)
 			delete(p.unshown, name)

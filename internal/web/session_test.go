@@ -93,7 +93,7 @@ func (b *regular) sees(path, want string, headers ...string) *httptest.ResponseR
 
 const (
 	eventPath = "/events/spring-forum"
-	banner    = `<p class="invited"><span>You have a personal link to this event.</span> <a href="/l/` + graceToken + `">Open your link</a></p>` + "\n"
+	banner    = `<p class="invited"><span>You have a personal invitation to this event.</span> <a href="/l/` + graceToken + `">Open your invitation or registration</a></p>` + "\n"
 )
 
 // public fails unless an answer is the one that everybody gets.

@@ -2,7 +2,8 @@ package mapping
 
 import (
 	"strconv"
-	"unicode/utf16"
+
+	"github.com/turnout-events/turnout/internal/words"
 )
 
 // fit cuts a free text to what its field takes and says so at its end: the
@@ -21,10 +22,7 @@ func (w *writer) fit(word, text string) string {
 
 // cut keeps the start of text and marks the cut, within limit characters.
 func cut(text string, limit int) string {
-	total := 0
-	for _, r := range text {
-		total += size(r)
-	}
+	total := words.UnitsOf(text)
 	if total <= limit {
 		return text
 	}
@@ -35,19 +33,10 @@ func cut(text string, limit int) string {
 	}
 	used := 0
 	for at, r := range text {
-		if used+size(r) > room {
+		if used+words.Units(r) > room {
 			return text[:at] + marker
 		}
-		used += size(r)
+		used += words.Units(r)
 	}
 	return text
-}
-
-// size is how many characters Salesforce may count for one: UTF-16 units, and
-// two for a line break, which long text areas keep as CR LF.
-func size(r rune) int {
-	if r == '\n' {
-		return 2
-	}
-	return max(1, utf16.RuneLen(r))
 }

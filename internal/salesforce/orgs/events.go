@@ -15,9 +15,15 @@ const maxEvents = 200
 
 // Events fetches events by their ids, several hundred with one query. Every id
 // is answered, in order: unpublished and missing ones have a nil Event.
-func (o *Org) Events(ctx context.Context, ids []turnout.EventID) ([]turnout.EventCopy, error) {
+func (o *Org) Events(ctx context.Context, ids []turnout.EventID) (out []turnout.EventCopy, err error) {
+	err = o.withNotes(ctx, func(note string) (err error) { out, err = o.eventsWith(ctx, ids, note); return err })
+	return out, err
+}
+
+// eventsWith is Events with the field note, if there is one.
+func (o *Org) eventsWith(ctx context.Context, ids []turnout.EventID, note string) ([]turnout.EventCopy, error) {
 	found := map[turnout.EventID]turnout.EventCopy{}
-	base := "SELECT " + strings.Join(o.eventColumns(ctx, o.m.Event.Columns()), ",") + " FROM " + o.m.Event.Object + " WHERE Id IN ()"
+	base := "SELECT " + columns(o.m.Event.Columns(), note) + " FROM " + o.m.Event.Object + " WHERE Id IN ()"
 	for _, some := range split(base, recordIDs(ids), maxEvents) {
 		soql := strings.TrimSuffix(base, ")") + salesforce.QuoteAll(some) + ")"
 		for r, err := range o.client.Query(ctx, salesforce.Living, soql) {
@@ -42,14 +48,6 @@ func (o *Org) Events(ctx context.Context, ids []turnout.EventID) ([]turnout.Even
 		}
 	}
 	return out, nil
-}
-
-// eventColumns are columns, and the note where the org has a field for it.
-func (o *Org) eventColumns(ctx context.Context, columns []string) []string {
-	if e := o.m.Event; e.Note != "" && e.TakesNotes(o.describe(ctx, e.Object)) {
-		columns = append(columns, e.Note)
-	}
-	return columns
 }
 
 // event reads a record with its parts, whose further pages it fetches.
@@ -113,7 +111,8 @@ func length(object *salesforce.Object, field string) int {
 // changed it takes one call. The time is where the next poll starts.
 func (o *Org) EventsSince(ctx context.Context, since time.Time) ([]turnout.EventCopy, time.Time, error) {
 	at := o.cursor(since, settleEvents)
-	changed, err := o.changed(ctx, since, at)
+	var changed []change
+	err := o.withNotes(ctx, func(note string) (err error) { changed, err = o.changed(ctx, since, at, note); return err })
 	if err != nil {
 		return nil, since, err
 	}
@@ -155,13 +154,13 @@ type change struct {
 }
 
 // changed asks which events there is something new about, in one call.
-func (o *Org) changed(ctx context.Context, since time.Time, at *cursor) ([]change, error) {
+func (o *Org) changed(ctx context.Context, since time.Time, at *cursor, note string) ([]change, error) {
 	e := o.m.Event
-	columns := "SELECT " + strings.Join(o.eventColumns(ctx, []string{"Id", "IsDeleted", "SystemModstamp", e.Published.Field}), ",") + " FROM " + e.Object
-	rows, queries := salesforce.Living, []string{columns}
+	all := "SELECT " + columns([]string{"Id", "IsDeleted", "SystemModstamp", e.Published.Field}, note) + " FROM " + e.Object
+	rows, queries := salesforce.Living, []string{all}
 	var parents []string
 	if !since.IsZero() {
-		rows, queries[0] = salesforce.AndDeleted, columns+" WHERE "+after(since)
+		rows, queries[0] = salesforce.AndDeleted, all+" WHERE "+after(since)
 		for _, part := range []*mapping.Part{e.Tickets, e.Agenda, e.Questions} {
 			if part != nil {
 				queries = append(queries, "SELECT "+part.Parent+",SystemModstamp FROM "+part.Object+" WHERE "+after(since))

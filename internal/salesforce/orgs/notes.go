@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/salesforce"
@@ -26,7 +27,8 @@ func (o *Org) NoteEvents(ctx context.Context, notes map[turnout.EventID]string) 
 		}
 		rows, err := o.client.CollectionsUpdate(ctx, e.Object, records)
 		if err != nil {
-			return errors.Join(append(errs, err)...)
+			errs = append(errs, err)
+			continue
 		}
 		for i, row := range rows {
 			if row.Code != "" {
@@ -35,4 +37,30 @@ func (o *Org) NoteEvents(ctx context.Context, notes map[turnout.EventID]string) 
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// withNotes runs a query for events with the field of their notes, and without (note is
+// empty) where the integration user may not write it. What the org was described as may be
+// an hour old: where it refuses the query, it is asked once more, without.
+func (o *Org) withNotes(ctx context.Context, query func(note string) error) error {
+	e := o.m.Event
+	if e.Note == "" || !e.TakesNotes(o.describe(ctx, e.Object)) {
+		return query("")
+	}
+	err := query(e.Note)
+	if turnout.CodeOf(err) != turnout.CodeMisconfigured {
+		return err
+	}
+	o.mu.Lock()
+	delete(o.described, e.Object)
+	o.mu.Unlock()
+	return query("")
+}
+
+// columns are what a query asks for.
+func columns(names []string, note string) string {
+	if note != "" {
+		names = append(slices.Clip(names), note)
+	}
+	return strings.Join(names, ",")
 }

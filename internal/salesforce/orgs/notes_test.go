@@ -35,6 +35,30 @@ func TestNotesAreAskedForWhereThereAreAny(t *testing.T) {
 	}
 }
 
+// Rights that are taken away are noticed at once: events are read all the same.
+func TestNotesThatMayNotBeReadAnyMore(t *testing.T) {
+	const about = "/sobjects/Turnout_Event__c/describe"
+	found := `{"totalSize":1,"done":true,"records":[{"Id":"a00000000000001AAA","Status__c":"Published","Name":"x","Starts_At__c":"2027-10-01T08:00:00.000+0000"}]}`
+	f, o := newFake(t, "turnout", map[string]string{about: `{"name":"Turnout_Event__c","updateable":true,"fields":[{"name":"Page_Note__c","length":1000,"updateable":true}]}`, "SELECT": found})
+	ids := []turnout.EventID{"a00000000000001AAA"}
+	if _, err := o.Events(t.Context(), ids); err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.answers[about], f.forbid = `{"name":"Turnout_Event__c","updateable":true,"fields":[{"name":"Name"}]}`, "Page_Note__c"
+	f.queries = nil
+	f.mu.Unlock()
+	for range 3 {
+		if copies, err := o.Events(t.Context(), ids); err != nil || copies[0].Event == nil {
+			t.Fatalf("%+v, %v", copies, err)
+		}
+	}
+	asked := slices.DeleteFunc(f.queries, func(q string) bool { return !strings.Contains(q, "Page_Note__c") })
+	if len(asked) != 1 {
+		t.Errorf("asked for notes %d times", len(asked))
+	}
+}
+
 func TestNotesAreWrittenTogether(t *testing.T) {
 	f, o := newFake(t, "turnout", nil)
 	notes := map[turnout.EventID]string{}

@@ -33,6 +33,7 @@ type fake struct {
 	lose    string // the object whose next reply gets lost, after the work
 	refuse  func(object string, record map[string]any) string
 	answers map[string]string // start of a query to its reply
+	forbid  string            // the field that no query may name
 }
 
 func newFake(t *testing.T, name string, answers map[string]string) (*fake, *Org) {
@@ -76,6 +77,12 @@ func (f *fake) query(w http.ResponseWriter, r *http.Request, path string) {
 	q := r.URL.Query().Get("q")
 	if len(r.URL.RequestURI()) > 16_000 {
 		w.WriteHeader(414)
+		return
+	}
+	if f.forbid != "" && strings.Contains(q, f.forbid) {
+		f.queries = append(f.queries, q)
+		w.WriteHeader(400)
+		_, _ = io.WriteString(w, `[{"message":"No such column","errorCode":"INVALID_FIELD"}]`)
 		return
 	}
 	body, _ := io.ReadAll(r.Body)

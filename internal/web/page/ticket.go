@@ -115,7 +115,10 @@ func (p *Edition) ticketView(s ticketShape, m ticketMarks) ticketView {
 		v.Again = m.again
 	}
 	if v.Confirmed {
-		v.JoinURL, v.QR = webAddress(e.JoinURL), template.HTML(m.qr)
+		v.QR = template.HTML(m.qr)
+		if !s.over {
+			v.JoinURL = webAddress(e.JoinURL)
+		}
 	} else {
 		v.Keep = p.Say("ticket.keep.wait")
 	}

@@ -6,6 +6,9 @@
   var summary = document.querySelector("[data-focus]");
   if (summary) summary.focus();
 
+  // What was done just now is said once, and is no part of the address to keep.
+  if (/^\?(saved|left)$/.test(location.search)) history.replaceState(null, "", location.pathname);
+
   function answers(form, name) {
     return new FormData(form).getAll(name);
   }
