@@ -64,6 +64,8 @@ func (c *checker) person() {
 	switch {
 	case p.Email == "":
 		c.fault("email", RuleMissing, Part{Name: "email"})
+	case strings.ContainsFunc(p.Email, func(r rune) bool { return r > unicode.MaxASCII && unicode.IsLetter(r) }):
+		c.fault("email", RuleEmailPlain)
 	case len(p.Email) > most.Email || !ValidEmail(p.Email) || strings.ContainsFunc(p.Email, turnsText):
 		c.fault("email", RuleEmail, most.Email)
 	}

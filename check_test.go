@@ -179,6 +179,7 @@ func TestEveryRuleHasItsValues(t *testing.T) {
 		turnout.RuleControl:          {person(func(p *turnout.Person) { p.LastName = "a\x00" }), "Enter your last name without special control characters"},
 		turnout.RuleDirection:        {person(func(p *turnout.Person) { p.Company = "\u202AE" }), "Enter your company or organisation without hidden text-direction characters: type it instead of pasting it"},
 		turnout.RuleLong:             {person(func(p *turnout.Person) { p.FirstName = long }), "Shorten your first name to 40 characters or fewer"},
+		turnout.RuleEmailPlain:       {person(func(p *turnout.Person) { p.Email = "jürgen@example.com" }), "Enter an e-mail address of plain letters, without accents"},
 		turnout.RuleEmail:            {person(func(p *turnout.Person) { p.Email = "ada@example" }), "Enter an e-mail address in the form name@example.com, of at most 80 characters"},
 		turnout.RuleTicket:           {func(_ *turnout.Event, d *turnout.Details) { d.Ticket = "" }, "Choose a ticket"},
 		turnout.RuleAgenda:           {func(_ *turnout.Event, d *turnout.Details) { d.Agenda = []string{"x"} }, "Choose sessions from the list"},

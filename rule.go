@@ -13,6 +13,7 @@ const (
 	RuleDirection        Rule = "direction"         // Part
 	RuleLong             Rule = "long"              // Part, characters
 	RuleEmail            Rule = "email"             // characters
+	RuleEmailPlain       Rule = "email_plain"       //
 	RuleTicket           Rule = "ticket"            //
 	RuleAgenda           Rule = "agenda"            //
 	RuleNoGuests         Rule = "no_guests"         //
@@ -47,6 +48,7 @@ func Rules() map[Rule]string {
 		RuleDirection:        "Enter %s without hidden text-direction characters: type it instead of pasting it",
 		RuleLong:             "Shorten %s to %d characters or fewer",
 		RuleEmail:            "Enter an e-mail address in the form name@example.com, of at most %d characters",
+		RuleEmailPlain:       "Enter an e-mail address of plain letters, without accents",
 		RuleTicket:           "Choose a ticket",
 		RuleAgenda:           "Choose sessions from the list",
 		RuleNoGuests:         "This event takes no guests: leave them out",

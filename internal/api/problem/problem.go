@@ -41,7 +41,7 @@ type Fault struct {
 	Pointer string `json:"pointer" example:"#/guests/0/last_name" doc:"The same as a JSON pointer into the body that was sent."`
 	Message string `json:"message" doc:"What to do about it, in English."`
 	// Rule names the rule, empty where it is none of the closed set.
-	Rule turnout.Rule `json:"rule,omitempty" enum:"missing,control,direction,long,email,ticket,agenda,no_guests,one_guest,guests,question,answer,answer_choose,answer_one,answer_control,answer_direction,answer_long,answer_email,answer_phone,answer_listed,answer_yes_no,answer_line,answer_separators,answer_number,answer_min,answer_max,answer_date,answer_years" example:"missing" doc:"Which rule is broken, for whoever says it in another language: one of a closed set."`
+	Rule turnout.Rule `json:"rule,omitempty" enum:"missing,control,direction,long,email,email_plain,ticket,agenda,no_guests,one_guest,guests,question,answer,answer_choose,answer_one,answer_control,answer_direction,answer_long,answer_email,answer_phone,answer_listed,answer_yes_no,answer_line,answer_separators,answer_number,answer_min,answer_max,answer_date,answer_years" example:"missing" doc:"Which rule is broken, for whoever says it in another language: one of a closed set."`
 }
 
 const urn = "urn:turnout:problem:"
