@@ -39,6 +39,8 @@ type Catalog interface {
 // Links opens personal links from the cache.
 type Links interface {
 	Open(ctx context.Context, org turnout.OrgID, token string) (catalog.Link, error)
+	// OpenSent is Open for what was sent through a link.
+	OpenSent(ctx context.Context, org turnout.OrgID, token string) (catalog.Link, error)
 }
 
 // Reader shows registrations; it changes nothing.

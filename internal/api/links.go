@@ -1,6 +1,8 @@
 package api
 
 import (
+	"net/http"
+
 	"github.com/turnout-events/turnout"
 	"github.com/turnout-events/turnout/internal/api/endpoint"
 	"github.com/turnout-events/turnout/internal/catalog"
@@ -29,6 +31,9 @@ type Person struct {
 func (a *API) openLink(c *endpoint.Call, token string) (catalog.Link, error) {
 	if !turnout.ValidToken(token) {
 		return catalog.Link{}, turnout.Errorf(turnout.CodeNotFound, "open link", "this link is not known here")
+	}
+	if c.Method == http.MethodPost {
+		return a.links.OpenSent(c.Context(), c.Org.ID, token)
 	}
 	return a.links.Open(c.Context(), c.Org.ID, token)
 }

@@ -25,6 +25,15 @@ func (l countedLinks) Open(ctx context.Context, org turnout.OrgID, token string)
 	return link, err
 }
 
+// OpenSent opens a link as catalog.Links does. Whoever sends has opened it.
+func (l countedLinks) OpenSent(ctx context.Context, org turnout.OrgID, token string) (catalog.Link, error) {
+	link, err := l.Links.OpenSent(ctx, org, token)
+	if err == nil {
+		l.interest.Opened(org, link.Event, link.ID)
+	}
+	return link, err
+}
+
 // countedForms is an intake whose forms are counted, taken or not, of pages and API alike.
 type countedForms struct {
 	*intake.Intake

@@ -110,22 +110,46 @@ func NewLinks(o LinksOptions) *Links {
 // CodeNotFound, and so it stays until the mirror brings it; a link whose person was forgotten
 // is CodeForgotten.
 func (l *Links) Open(ctx context.Context, org turnout.OrgID, token string) (Link, error) {
-	const op = "open link"
+	at, err := l.spot(ctx, org, token)
+	if err != nil {
+		return Link{}, err
+	}
+	return l.openAt(ctx, at)
+}
+
+// OpenSent is Open for what was sent through a link: whoever sends has its form, from an
+// instance that knew it. So this one looks again, though it looked a moment ago in vain.
+func (l *Links) OpenSent(ctx context.Context, org turnout.OrgID, token string) (Link, error) {
+	at, err := l.spot(ctx, org, token)
+	if err != nil {
+		return Link{}, err
+	}
+	l.unknown.remove(at)
+	return l.openAt(ctx, at)
+}
+
+const opOpen = "open link"
+
+// spot is where a token's link rests.
+func (l *Links) spot(ctx context.Context, org turnout.OrgID, token string) (spot, error) {
 	if !turnout.ValidToken(token) {
-		return Link{}, &turnout.Error{Code: turnout.CodeNotFound, Op: op}
+		return spot{}, &turnout.Error{Code: turnout.CodeNotFound, Op: opOpen}
 	}
 	ring, err := l.o.Keyring.Ring(ctx, string(org))
 	if err != nil {
-		return Link{}, turnout.Wrap(turnout.CodeOf(err), op, err)
+		return spot{}, turnout.Wrap(turnout.CodeOf(err), opOpen, err)
 	}
-	at := spot{org, turnout.LinkID(ring.MAC("link", token)[:len(turnout.LinkID{})])}
+	return spot{org, turnout.LinkID(ring.MAC("link", token)[:len(turnout.LinkID{})])}, nil
+}
+
+func (l *Links) openAt(ctx context.Context, at spot) (Link, error) {
 	link, err := l.open(ctx, at)
 	switch code := turnout.CodeOf(err); {
 	case code == turnout.CodeNotFound:
 		l.unknowns.Add(1)
-		return Link{}, &turnout.Error{Code: code, Op: op}
+		return Link{}, &turnout.Error{Code: code, Op: opOpen}
 	case err != nil:
-		return Link{}, turnout.Wrap(code, op, err)
+		return Link{}, turnout.Wrap(code, opOpen, err)
 	}
 	return link, nil
 }

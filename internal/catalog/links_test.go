@@ -154,6 +154,26 @@ func TestUnknownIsRememberedAndHealed(t *testing.T) {
 	})
 }
 
+// P1: a form that came from an instance that knew its link is taken by one that looked for
+// the link a moment before.
+func TestP1SentThroughALinkThatWasUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		l := newLinks(w)
+		_, err := l.Open(t.Context(), "acme", "token-one")
+		wantCode(t, err, turnout.CodeNotFound)
+		w.invite("acme", "token-one", person(1), "a0E1")
+		if _, err := l.OpenSent(t.Context(), "acme", "token-one"); err != nil {
+			t.Errorf("what is sent through it meets %v", err)
+		}
+		if _, err := l.Open(t.Context(), "acme", "token-one"); err != nil {
+			t.Errorf("seen since, it opens with %v", err)
+		}
+		_, err = l.OpenSent(t.Context(), "acme", "token-two")
+		wantCode(t, err, turnout.CodeNotFound)
+	})
+}
+
 func TestManyMissesAskOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -43,6 +43,12 @@ func (u *unknown) add(at spot, now time.Time, current func() bool) {
 	u.until[at] = now.Add(unknownFor)
 }
 
+func (u *unknown) remove(at spot) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.until, at)
+}
+
 func (u *unknown) clear() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

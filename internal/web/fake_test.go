@@ -81,8 +81,15 @@ func (c *fakeCatalog) EventByID(_ turnout.OrgID, id turnout.EventID) (*catalog.E
 	return nil, false
 }
 
-// fakeLinks opens the tokens it was given.
+// fakeLinks opens the tokens it was given; those behind "sent " only for what is sent.
 type fakeLinks map[string]catalog.Link
+
+func (l fakeLinks) OpenSent(ctx context.Context, org turnout.OrgID, token string) (catalog.Link, error) {
+	if link, ok := l["sent "+token]; ok {
+		return link, nil
+	}
+	return l.Open(ctx, org, token)
+}
 
 func (l fakeLinks) Open(_ context.Context, _ turnout.OrgID, token string) (catalog.Link, error) {
 	if token == forgottenToken {

@@ -17,7 +17,11 @@ func (web *Web) openLink(w http.ResponseWriter, r *http.Request, org *turnout.Or
 		web.showUnknownLink(w, r, org)
 		return desk{}, false
 	}
-	link, err := web.links.Open(r.Context(), org.ID, token)
+	open := web.links.Open
+	if r.Method == http.MethodPost {
+		open = web.links.OpenSent
+	}
+	link, err := open(r.Context(), org.ID, token)
 	switch turnout.CodeOf(err) {
 	case "":
 	case turnout.CodeNotFound:

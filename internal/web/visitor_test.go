@@ -87,6 +87,19 @@ func TestCancelledPageClaimsNothing(t *testing.T) {
 	}
 }
 
+// P1: the form of a link that another instance knew is taken by this one.
+func TestP1FormOfALinkThatWasUnknownHere(t *testing.T) {
+	s := newSite(t)
+	const late = "/l/late-0123456789"
+	s.links["sent late-0123456789"] = s.links[graceToken]
+	if w := s.get(late); w.Code != http.StatusNotFound {
+		t.Errorf("the page: %d", w.Code)
+	}
+	if w := s.post(late, filledForm()); w.Code != http.StatusSeeOther {
+		t.Errorf("its form: %d", w.Code)
+	}
+}
+
 // A registration of an event that is over promises nothing more.
 func TestRegistrationOfAnEventThatIsOver(t *testing.T) {
 	s := newSite(t)
