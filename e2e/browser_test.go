@@ -122,6 +122,10 @@ func journey(t *testing.T, d *demo, link string, script bool) {
 	v.do(chromedp.Navigate(registration+"/edit"), chromedp.WaitVisible(chromedp.CSS("#company")),
 		chromedp.SetValue(chromedp.CSS("#company"), "Changed afterwards"), send)
 	v.sees("Changed afterwards")
+	v.sees("Your changes are saved.")
+	if at := v.address(); script == strings.Contains(at, "?") { // without JavaScript it stays in the address
+		t.Errorf("after a change at %s", at)
+	}
 	v.do(chromedp.Navigate(registration+"/cancel"), chromedp.WaitVisible(chromedp.CSS("form button")), chromedp.Click(chromedp.CSS("form button")))
 	v.sees("cancelled")
 }
